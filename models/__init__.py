@@ -1,0 +1,1 @@
+"""What judges: windows, features, detectors, calibration, bundles. Pure: no root, no clock."""

@@ -72,9 +72,7 @@ class Sparse:
         if not blocks:
             return cls.empty(0, width)
         sizes = np.cumsum([0, *(len(block.ids) for block in blocks)])
-        starts = [
-            block.indptr[:-1] + size for block, size in zip(blocks, sizes[:-1], strict=True)
-        ]
+        starts = [block.indptr[:-1] + size for block, size in zip(blocks, sizes[:-1], strict=True)]
         return cls(
             np.concatenate([*starts, sizes[-1:]]).astype(np.int64),
             np.concatenate([block.ids for block in blocks]),

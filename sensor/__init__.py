@@ -1,0 +1,1 @@
+"""From kernel maps to windows: load, sweep, difference, identify. The only importer of bcc."""

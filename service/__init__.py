@@ -1,0 +1,1 @@
+"""What people run: watching, learning, episodes, alerts, sinks, and the command line."""

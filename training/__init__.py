@@ -1,0 +1,1 @@
+"""Recordings, fitting of baselines, evaluation. Knows nothing of the kernel."""

@@ -1,0 +1,1 @@
+"""Names of system calls and io_uring opcodes, by number."""

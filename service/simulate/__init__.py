@@ -1,0 +1,1 @@
+"""Harmless but real behaviours to try the alerts on."""
