@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/* Counts what every process asks of the kernel. See docs/architecture.md.
+ *
+ * A slot is one process running one program. A thread's state is one 64-bit word,
+ * so that it is always read and written whole:
+ *
+ *     tid (22 bits) | slot (20 bits) | unused (11 bits) | symbol of its last call (11 bits)
+ */
+#include "oddcall.h"
+
+/* --- Knobs -------------------------------------------------------------------------
+ * Given by the loader: OC_SLOTS, OC_THREADS (a power of two), OC_SEED, and the place of
+ * each kernel field that is read, OFF_*, taken from the running kernel's own BTF. */
+
+#if defined(__x86_64__)
+#define NR_RT_SIGRETURN 15
+#define NR_EXECVE 59
+#define NR_EXECVEAT 322
+#define IS_EXEC(nr) ((nr) == NR_EXECVE || (nr) == NR_EXECVEAT)
+#define IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == 435)
+#define COMPAT_NR_SIGRETURN 173
+#define IS_COMPAT_EXEC(nr) ((nr) == 11 || (nr) == 358)
+#define IS_COMPAT_FORK(nr) ((nr) == 120 || (nr) == 2 || (nr) == 190 || (nr) == 435)
+#define COMPAT_BIT 0x2 /* TS_COMPAT, arch/x86/include/asm/thread_info.h */
+#elif defined(__aarch64__)
+#define NR_RT_SIGRETURN 139
+#define NR_EXECVE 221
+#define NR_EXECVEAT 281
+#define IS_EXEC(nr) ((nr) == NR_EXECVE || (nr) == NR_EXECVEAT)
+#define IS_FORK(nr) ((nr) == 220 || (nr) == 435)
+#define COMPAT_NR_SIGRETURN 173
+#define IS_COMPAT_EXEC(nr) ((nr) == 11 || (nr) == 387)
+#define IS_COMPAT_FORK(nr) ((nr) == 120 || (nr) == 2 || (nr) == 190 || (nr) == 435)
+#define COMPAT_BIT (1 << 22) /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
+#endif
+
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+#define RESTART_FIRST 512     /* ERESTARTSYS to ERESTART_RESTARTBLOCK never reach the program */
+#define RESTART_LAST 516
+
+/* --- Maps --------------------------------------------------------------------------*/
+
+BPF_F_TABLE("array", u32, struct oc_head, heads, OC_SLOTS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct oc_counts, counts, OC_SLOTS, BPF_F_MMAPABLE);
+/* Epoch in which a slot last counted: reading costs what is active, not what exists. */
+BPF_F_TABLE("array", u32, u64, touched, OC_SLOTS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, u64, epoch, 1, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, u64, tally, OC_TALLIES, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, u64, threads, OC_THREADS, 0);
+/* A plain hash never evicts: what does not fit is told and counted. */
+BPF_TABLE("hash", u32, u32, slot_of, OC_SLOTS * 2);
+BPF_STACK(free_slots, u32, OC_SLOTS);
+
+/* --- Helpers -----------------------------------------------------------------------*/
+
+static inline u64 field64(u64 at)
+{
+	u64 value = 0;
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)at);
+	return value;
+}
+
+static inline u32 field32(u64 at)
+{
+	u32 value = 0;
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)at);
+	return value;
+}
+
+static inline void tell(u32 what)
+{
+	u64 *total = tally.lookup(&what);
+	if (total)
+		__sync_fetch_and_add(total, 1);
+}
+
+static inline void touch(u32 slot)
+{
+	u32 zero = 0;
+	u64 *now = epoch.lookup(&zero), *last = touched.lookup(&slot);
+	if (now && last && *last != *now)
+		*last = *now;
+}
+
+static inline u64 word_of(u32 tid, u32 slot, u32 symbol)
+{
+	return ((u64)tid << 42) | ((u64)(slot & 0xfffff) << 22) | symbol;
+}
+
+static inline void set_word(u32 tid, u64 word)
+{
+	u32 place = tid & (OC_THREADS - 1);
+	u64 *kept = threads.lookup(&place);
+	if (kept)
+		*kept = word;
+}
+
+static inline void clear_word(u32 tid)
+{
+	u32 place = tid & (OC_THREADS - 1);
+	u64 *kept = threads.lookup(&place);
+	if (kept && (*kept >> 42) == tid)
+		*kept = 0;
+}
+
+/* The same as oddcall.models.transitions.bucket(). */
+static inline u32 bucket(u32 previous, u32 symbol)
+{
+	u32 h = ((previous << 11) | symbol) + OC_SEED;
+	h *= 0x9E3779B1;
+	h ^= h >> 15;
+	h *= 0x85EBCA77;
+	return h >> 22;
+}
+
+/* Device and inode of what the process runs: mm->exe_file->f_inode. */
+static inline void read_exe(struct oc_head *head, u64 task)
+{
+	u64 mm = field64(task + OFF_TASK_MM);
+	u64 file = mm ? field64(mm + OFF_MM_EXE_FILE) : 0;
+	u64 inode = file ? field64(file + OFF_FILE_INODE) : 0;
+	if (!inode)
+		return;
+	head->ino = field64(inode + OFF_INODE_INO);
+	head->dev = field32(field64(inode + OFF_INODE_SB) + OFF_SB_DEV);
+}
+
+/* Take a slot for the process of `task`, whose identity is known here and now.
+ * `exe` is the kernel address of the path it runs, or 0. */
+static inline u32 take_slot(u64 task, u32 tgid, u64 exe)
+{
+	u32 slot = OC_UNTRACKED;
+	if (free_slots.pop(&slot) != 0) {
+		tell(OC_LOST_PROCESS);
+		slot = OC_UNTRACKED;
+	}
+	if (slot_of.update(&tgid, &slot) != 0) {
+		tell(OC_LOST_INDEX);
+		if (slot != OC_UNTRACKED)
+			free_slots.push(&slot, 0);
+		return OC_UNTRACKED;
+	}
+	if (slot == OC_UNTRACKED)
+		return slot;
+	tell(OC_SLOTS_TAKEN);
+	struct oc_head *head = heads.lookup(&slot);
+	if (!head)
+		return OC_UNTRACKED;
+	u64 leader = field64(task + OFF_TASK_GROUP_LEADER);
+	head->tgid = tgid;
+	head->start_ns = field64(leader + OFF_TASK_START);
+	head->ppid = field32(field64(leader + OFF_TASK_REAL_PARENT) + OFF_TASK_TGID);
+	head->uid = bpf_get_current_uid_gid();
+	head->cgroup_id = bpf_get_current_cgroup_id();
+	head->ino = 0;
+	head->dev = 0;
+	head->forks = 0;
+	head->execs = 0;
+	head->ended_ns = 0;
+	head->exe[0] = 0;
+	if (exe)
+		bpf_probe_read_kernel_str(head->exe, OC_EXE, (void *)exe);
+	bpf_probe_read_kernel(head->comm, OC_COMM, (void *)(leader + OFF_TASK_COMM));
+	read_exe(head, task);
+	head->serial += 1;
+	head->state = OC_LIVE;
+	touch(slot);
+	return slot;
+}
+
+static inline u32 slot_of_current(u64 task, u32 tgid)
+{
+	u32 *known = slot_of.lookup(&tgid);
+	return known ? *known : take_slot(task, tgid, 0);
+}
+
+static inline void end_slot(u32 slot)
+{
+	struct oc_head *head = heads.lookup(&slot);
+	if (!head || slot == OC_UNTRACKED)
+		return;
+	head->ended_ns = bpf_ktime_get_boot_ns();
+	head->state = OC_ENDED;
+	touch(slot);
+}
+
+/* One call of the thread whose last call was `previous`. */
+static inline void count_call(u32 slot, u32 previous, u32 nr, bool compat, bool failed)
+{
+	struct oc_counts *c = counts.lookup(&slot);
+	if (!c)
+		return;
+	u32 symbol = nr;
+	if (compat) {
+		symbol = nr + OC_CALLS;
+		__sync_fetch_and_add(&c->compat[nr & (OC_CALLS - 1)], 1);
+	} else {
+		__sync_fetch_and_add(&c->syscalls[nr & (OC_CALLS - 1)], 1);
+		if (failed)
+			__sync_fetch_and_add(&c->errors[nr & (OC_CALLS - 1)], 1);
+	}
+	__sync_fetch_and_add(&c->transitions[bucket(previous, symbol)], 1);
+	touch(slot);
+}
+
+/* --- Programs ----------------------------------------------------------------------*/
+
+/* Raw tracepoint sys_exit(struct pt_regs *, long ret): number and result in one hook. */
+int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 both = bpf_get_current_pid_tgid();
+	u32 tid = both, tgid = both >> 32;
+	u64 task = bpf_get_current_task();
+	long ret = ctx->args[1];
+	u64 full = field64(ctx->args[0] + OFF_REGS_NR);
+	bool compat = field32(task + OFF_TASK_COMPAT) & COMPAT_BIT;
+	bool failed = ret < 0 && ret >= -4095 && !(ret <= -RESTART_FIRST && ret >= -RESTART_LAST);
+
+	/* rt_sigreturn restores another call's registers and marks the number as none. */
+	if ((s32)full == -1) {
+		full = compat ? COMPAT_NR_SIGRETURN : NR_RT_SIGRETURN;
+		failed = false;
+	}
+	u32 nr = full < OC_CALLS - 1 ? full : OC_CALLS - 1;
+	/* on_exec counted it, for the program that made the call. */
+	if (ret == 0 && (compat ? IS_COMPAT_EXEC(nr) : IS_EXEC(nr)))
+		return 0;
+
+	u32 place = tid & (OC_THREADS - 1);
+	u64 *kept = threads.lookup(&place);
+	if (!kept)
+		return 0;
+	u64 word = *kept;
+	u32 slot, previous;
+	if ((word >> 42) == tid) {
+		slot = (word >> 22) & 0xfffff;
+		previous = word & 0x7ff;
+	} else {
+		slot = slot_of_current(task, tgid);
+		previous = OC_START;
+		if (word)
+			tell(OC_LOST_THREAD);
+		/* A newborn thread returns from a fork that its parent made. */
+		if (ret == 0 && (compat ? IS_COMPAT_FORK(nr) : IS_FORK(nr))) {
+			*kept = word_of(tid, slot, OC_START);
+			return 0;
+		}
+	}
+	*kept = word_of(tid, slot, compat ? nr + OC_CALLS : nr);
+	count_call(slot, previous, nr, compat, failed);
+	return 0;
+}
+
+/* Raw tracepoint sched_process_fork(struct task_struct *parent, struct task_struct *child). */
+int on_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 parent = ctx->args[0], child = ctx->args[1];
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	u32 child_tgid = field32(child + OFF_TASK_TGID);
+	if (child_tgid == tgid || field32(child + OFF_TASK_FLAGS) & PF_KTHREAD)
+		return 0;
+	struct oc_head *from = 0;
+	if (!(field32(parent + OFF_TASK_FLAGS) & PF_KTHREAD)) {
+		u32 slot = slot_of_current(parent, tgid);
+		from = heads.lookup(&slot);
+		if (from) {
+			__sync_fetch_and_add(&from->forks, 1);
+			touch(slot);
+		}
+	}
+	take_slot(child, child_tgid, (u64)(from ? from->exe : 0));
+	return 0;
+}
+
+/* Raw tracepoint sched_process_exec(struct task_struct *, pid_t old_pid, struct linux_binprm *):
+ * the process goes on as another program, so its old slot ends and a new one begins. */
+int on_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 task = ctx->args[0], bprm = ctx->args[2];
+	u32 old_tid = ctx->args[1];
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	u32 nr = field64(bprm + OFF_BPRM_FDPATH) ? NR_EXECVEAT : NR_EXECVE;
+
+	u32 *known = slot_of.lookup(&tgid);
+	u32 before = known ? *known : take_slot(task, tgid, 0);
+	u32 place = old_tid & (OC_THREADS - 1);
+	u64 *kept = threads.lookup(&place);
+	u32 previous = kept && (*kept >> 42) == old_tid ? *kept & 0x7ff : OC_START;
+	struct oc_head *old = heads.lookup(&before);
+	if (old)
+		__sync_fetch_and_add(&old->execs, 1);
+	count_call(before, previous, nr, false, false);
+	end_slot(before);
+	clear_word(old_tid);
+
+	u32 slot = take_slot(task, tgid, field64(bprm + OFF_BPRM_INTERP));
+	set_word(tgid, word_of(tgid, slot, OC_START));
+	return 0;
+}
+
+/* Raw tracepoint sched_process_exit(struct task_struct *, ...): a process ends with its
+ * last thread. do_exit() has lowered signal->live before (kernel/exit.c); two last threads
+ * at once may both see zero, and both may do this. */
+int on_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 both = bpf_get_current_pid_tgid();
+	u32 tid = both, tgid = both >> 32;
+	clear_word(tid);
+	if (field32(field64(ctx->args[0] + OFF_TASK_SIGNAL) + OFF_SIGNAL_LIVE) != 0)
+		return 0;
+	u32 *known = slot_of.lookup(&tgid);
+	if (!known)
+		return 0;
+	u32 slot = *known;
+	slot_of.delete(&tgid);
+	end_slot(slot);
+	return 0;
+}
+
+#ifndef OC_NO_URING
+/* Raw tracepoint io_uring_submit_req(struct io_kiocb *): work that makes no system call.
+ * The thread that polls a ring's queue belongs to the process that made the ring. */
+int on_uring(struct bpf_raw_tracepoint_args *ctx)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	u8 opcode = 0;
+	bpf_probe_read_kernel(&opcode, 1, (void *)(ctx->args[0] + OFF_URING_OPCODE));
+	u32 slot = slot_of_current(bpf_get_current_task(), tgid);
+	struct oc_counts *c = counts.lookup(&slot);
+	if (!c)
+		return 0;
+	u32 op = opcode < OC_URING - 1 ? opcode : OC_URING - 1;
+	__sync_fetch_and_add(&c->uring[op & (OC_URING - 1)], 1);
+	touch(slot);
+	return 0;
+}
+#endif

@@ -1,0 +1,1 @@
+/* BCC includes this before every program; our program needs no kernel configuration. */

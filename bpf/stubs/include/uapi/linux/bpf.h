@@ -1,0 +1,2 @@
+/* BCC carries its own copy of the interface to the kernel. */
+#include <bcc/bpf.h>

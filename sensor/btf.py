@@ -1,0 +1,212 @@
+"""Where the running kernel keeps the fields our program reads, from its own BTF.
+
+libbpf does the reading (it comes with libbcc, which depends on it), so neither
+kernel headers nor a compiler are asked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from dataclasses import dataclass
+
+from oddcall.models.errors import KernelError
+
+_KIND_STRUCT, _KIND_UNION, _KIND_TYPEDEF = 4, 5, 8
+_LIBRARY = "libbpf.so.1"
+
+
+class _Type(ctypes.Structure):
+    # struct btf_type, include/uapi/linux/btf.h; members of a struct follow it in memory.
+    _fields_ = (("name", ctypes.c_uint32), ("info", ctypes.c_uint32), ("size", ctypes.c_uint32))
+
+
+class _Member(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_uint32), ("type", ctypes.c_uint32), ("offset", ctypes.c_uint32))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One macro of the program: the first of ``paths`` that the kernel has gives its value."""
+
+    macro: str
+    paths: tuple[str, ...]
+
+
+#: ``struct.member.member``: members that are structs themselves add their own offset.
+FIELDS = (
+    Field("OFF_TASK_GROUP_LEADER", ("task_struct.group_leader",)),
+    Field("OFF_TASK_START", ("task_struct.start_boottime", "task_struct.real_start_time")),
+    Field("OFF_TASK_REAL_PARENT", ("task_struct.real_parent",)),
+    Field("OFF_TASK_TGID", ("task_struct.tgid",)),
+    Field("OFF_TASK_FLAGS", ("task_struct.flags",)),
+    Field("OFF_TASK_COMM", ("task_struct.comm",)),
+    Field("OFF_TASK_MM", ("task_struct.mm",)),
+    Field("OFF_TASK_SIGNAL", ("task_struct.signal",)),
+    Field("OFF_SIGNAL_LIVE", ("signal_struct.live",)),
+    Field("OFF_MM_EXE_FILE", ("mm_struct.exe_file",)),
+    Field("OFF_FILE_INODE", ("file.f_inode",)),
+    Field("OFF_INODE_INO", ("inode.i_ino",)),
+    Field("OFF_INODE_SB", ("inode.i_sb",)),
+    Field("OFF_SB_DEV", ("super_block.s_dev",)),
+    Field("OFF_BPRM_INTERP", ("linux_binprm.interp",)),
+    Field("OFF_BPRM_FDPATH", ("linux_binprm.fdpath",)),
+)
+ARCH_FIELDS = {
+    "x86_64": (
+        Field("OFF_REGS_NR", ("pt_regs.orig_ax",)),
+        Field("OFF_TASK_COMPAT", ("task_struct.thread_info.status",)),
+    ),
+    "aarch64": (
+        Field("OFF_REGS_NR", ("pt_regs.syscallno",)),
+        Field("OFF_TASK_COMPAT", ("task_struct.thread_info.flags",)),
+    ),
+}
+#: Kernels without io_uring have no such field; the program then has no hook for it either.
+URING_FIELD = Field("OFF_URING_OPCODE", ("io_kiocb.opcode",))
+
+
+class Btf:
+    """The kernel's own type information, read once.
+
+    Raises
+    ------
+    KernelError
+        If libbpf is missing, or the kernel was built without BTF.
+    """
+
+    def __init__(self) -> None:
+        try:
+            lib = ctypes.CDLL(_LIBRARY, use_errno=True)
+        except OSError as error:
+            raise KernelError(
+                "the kernel's types cannot be read",
+                expected=f"the library {_LIBRARY}",
+                got=str(error),
+                fix="Install it: apt-get install libbpf1",
+            ) from error
+        lib.btf__load_vmlinux_btf.restype = ctypes.c_void_p
+        lib.btf__type_by_id.restype = ctypes.c_void_p
+        lib.btf__type_by_id.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+        lib.btf__name_by_offset.restype = ctypes.c_char_p
+        lib.btf__name_by_offset.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+        lib.btf__find_by_name_kind.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32)
+        lib.btf__free.argtypes = (ctypes.c_void_p,)
+        self._lib = lib
+        self._btf = lib.btf__load_vmlinux_btf()
+        if not self._btf or self._btf > 2**64 - 4096:
+            raise KernelError(
+                "the kernel says nothing about its types",
+                expected="BTF at /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)",
+                got="none",
+                fix="Mount /sys, or run a distribution kernel of 2021 or later.",
+            )
+
+    def close(self) -> None:
+        """Give the memory back (a few megabytes)."""
+        self._lib.btf__free(self._btf)
+
+    def has_tracepoint(self, name: str) -> bool:
+        """Say whether the kernel has a raw tracepoint of that name."""
+        wanted = f"btf_trace_{name}".encode()
+        return bool(self._lib.btf__find_by_name_kind(self._btf, wanted, _KIND_TYPEDEF) > 0)
+
+    def offset(self, path: str) -> int | None:
+        """Byte offset of ``struct.member[.member]``, or None if the kernel has no such field."""
+        struct, *members = path.split(".")
+        kind = self._lib.btf__find_by_name_kind(self._btf, struct.encode(), _KIND_STRUCT)
+        if kind <= 0:
+            return None
+        total = 0
+        for member in members:
+            found = self._member(kind, member)
+            if found is None:
+                return None
+            bits, kind = found
+            total += bits
+        return total // 8
+
+    def _member(self, kind: int, wanted: str) -> tuple[int, int] | None:
+        """Bit offset and type of a member, looking through unnamed structs and unions."""
+        at = self._lib.btf__type_by_id(self._btf, kind)
+        info = _Type.from_address(at).info
+        is_bitfield_form = info >> 31
+        for i in range(info & 0xFFFF):
+            m = _Member.from_address(
+                at + ctypes.sizeof(_Type) + i * ctypes.sizeof(_Member)
+            )
+            bits = m.offset & 0xFFFFFF if is_bitfield_form else m.offset
+            name = self._lib.btf__name_by_offset(self._btf, m.name) or b""
+            if name.decode() == wanted:
+                return bits, m.type
+            if not name and self._is_compound(m.type):
+                inner = self._member(m.type, wanted)
+                if inner is not None:
+                    return bits + inner[0], inner[1]
+        return None
+
+    def _is_compound(self, kind: int) -> bool:
+        info = _Type.from_address(self._lib.btf__type_by_id(self._btf, kind)).info
+        return (info >> 24) & 0x1F in (_KIND_STRUCT, _KIND_UNION)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLayout:
+    """What the program must be told of the running kernel.
+
+    Attributes
+    ----------
+    offsets : dict of str to int
+        Value of each ``OFF_*`` macro, bytes.
+    uring_tracepoint : str
+        Raw tracepoint that sees io_uring submissions, or ``""`` if the kernel has none we know.
+    """
+
+    offsets: dict[str, int]
+    uring_tracepoint: str
+
+
+@functools.cache
+def kernel_layout(arch: str) -> KernelLayout:
+    """Look up every field once a process.
+
+    Raises
+    ------
+    KernelError
+        If the architecture is not supported, or the kernel lacks a field.
+    """
+    if arch not in ARCH_FIELDS:
+        raise KernelError(
+            "this architecture is not supported", expected=" or ".join(ARCH_FIELDS), got=arch
+        )
+    btf = Btf()
+    try:
+        offsets = {f.macro: _first(btf, f) for f in (*FIELDS, *ARCH_FIELDS[arch])}
+        uring = _uring_tracepoint(btf)
+        if uring:
+            offsets[URING_FIELD.macro] = _first(btf, URING_FIELD)
+        return KernelLayout(offsets, uring)
+    finally:
+        btf.close()
+
+
+def _first(btf: Btf, field: Field) -> int:
+    for path in field.paths:
+        offset = btf.offset(path)
+        if offset is not None:
+            return offset
+    raise KernelError(
+        "the kernel lacks a field that oddcall reads",
+        expected=" or ".join(field.paths),
+        got="neither in its BTF" if len(field.paths) > 1 else "no such field in its BTF",
+        fix="Please report the kernel version (uname -r).",
+    )
+
+
+def _uring_tracepoint(btf: Btf) -> str:
+    # Named io_uring_submit_req since 6.3. From 6.0 on, when it learned to print the opcode's
+    # name, io_uring_submit_sqe has the same first argument; older ones do not.
+    if btf.has_tracepoint("io_uring_submit_req"):
+        return "io_uring_submit_req"
+    named = btf.offset("trace_event_raw_io_uring_submit_sqe.__data_loc_op_str")
+    return "io_uring_submit_sqe" if named is not None else ""
