@@ -1,0 +1,78 @@
+"""Write a file so that its place holds the old content or the whole new one, never a part."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+from oddcall.models.errors import StorageError
+
+_WHY = {
+    errno.ENOSPC: "no space is left on the device",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would pass the limit on file sizes",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def hidden(path: Path) -> Path:
+    """Where the content of ``path`` is gathered before it takes its name."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write ``content`` beside ``path``, flush it to the disk, and rename it into place.
+
+    A process killed on the way leaves the hidden file, which the next write replaces.
+    One writer at a time per path.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or the place cannot be written; ``path`` is as it was before.
+    """
+    temporary = hidden(path)
+    try:
+        _write(temporary, memoryview(content))
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Say in one sentence why ``path`` could not be written, and what to do."""
+    full = error.errno in _FULL
+    return StorageError(
+        f"cannot write {path}",
+        got=_WHY.get(error.errno or 0, error.strerror or str(error)),
+        fix="Free some space or name another place; what was written before is whole."
+        if full
+        else "Name a place that this user may write to.",
+    )
+
+
+def _write(path: Path, content: memoryview) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
