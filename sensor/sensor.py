@@ -1,0 +1,212 @@
+"""The sensing half of the line as one iterator: kernel maps in, batches of windows out."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from oddcall.models.errors import SettingError
+from oddcall.models.window import WindowBatch
+from oddcall.sensor.clock import Beat, Clock
+from oddcall.sensor.identity import Identities
+from oddcall.sensor.probe import Probe, ProbeSettings
+from oddcall.sensor.sweep import Snapshot, Sweep, WindowRule, join
+
+
+@dataclass(frozen=True, slots=True)
+class SensorSettings:
+    """How to watch a host.
+
+    Parameters
+    ----------
+    interval_s : float, default 1.0
+        Seconds between two looks at the kernel's counters.
+    min_events : int, default 256
+        Events that make a window whole.
+    max_age_s : float, default 5.0
+        Age at which a window is taken as it is.
+    max_processes : int, default 8192
+        Processes counted at once, 10.5 KB of kernel memory each; from 16 to 1048575.
+    max_programs : int, default 1024
+        Programs told apart.
+    loader : {"auto", "bcc"}, default "auto"
+    """
+
+    interval_s: float = 1.0
+    min_events: int = 256
+    max_age_s: float = 5.0
+    max_processes: int = 8192
+    max_programs: int = 1024
+    loader: str = "auto"
+
+    def __post_init__(self) -> None:
+        _require("max_processes", self.max_processes, 16, (1 << 20) - 1)
+        _require("max_programs", self.max_programs, 2, 1 << 20)
+        _require("min_events", self.min_events, 1, 1 << 31)
+        _require("max_age_s", self.max_age_s, 0.1, 3600.0)
+
+
+def _require(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SettingError(
+            f"the setting {name} is out of range", expected=f"{low} to {high}", got=str(value)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the agent itself has used: processor seconds since it began, resident bytes now."""
+
+    cpu_s: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tick:
+    """One look at the host.
+
+    Attributes
+    ----------
+    time_ns : int
+        When, UTC.
+    late_s : float
+        How much later than planned.
+    windows : WindowBatch
+        Windows that closed at this look; may be empty.
+    lost : dict of str to int
+        What could not be counted or told apart since attaching, by kind.
+    tracked : int
+        Processes that have a slot.
+    cost : Cost
+    """
+
+    time_ns: int
+    late_s: float
+    windows: WindowBatch
+    lost: dict[str, int]
+    tracked: int
+    cost: Cost
+
+
+class Sensor:
+    """Loads the program while entered, and ticks. The agent's own process is left out.
+
+    Parameters
+    ----------
+    settings : SensorSettings, optional
+    proc : Path, default /proc
+        Where the process tree is mounted.
+
+    Raises
+    ------
+    PrivilegeError, KernelError
+        On entering: see `Probe`.
+    """
+
+    def __init__(
+        self, settings: SensorSettings | None = None, *, proc: Path = Path("/proc")
+    ) -> None:
+        self.settings = settings or SensorSettings()
+        self.probe = Probe(
+            ProbeSettings(slots=self.settings.max_processes, loader=self.settings.loader)
+        )
+        self._clock = Clock(self.settings.interval_s)
+        self._identities = Identities(
+            self.settings.max_processes, proc, self.settings.max_programs
+        )
+        self._sweep: Sweep
+        self._early: list[Snapshot] = []
+
+    def __enter__(self) -> Self:
+        began = time.monotonic()
+        self.probe.__enter__()
+        rule = WindowRule(self.settings.min_events, self.settings.max_age_s)
+        self._sweep = Sweep(self.probe.maps, rule, began)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clock.close()
+        self.probe.close()
+
+    def stop(self) -> None:
+        """End `ticks` with one last tick that closes every window. Safe in a signal handler."""
+        self._clock.stop()
+
+    def ticks(self) -> Iterator[Tick]:
+        """Iterate over the looks at the host; the last one, after `stop`, closes all windows."""
+        for beat in self._clock.beats(self._relieve):
+            yield self._tick(beat, close_all=False)
+        yield self._tick(Beat(time.monotonic(), 0.0, 0), close_all=True)
+
+    def _relieve(self) -> None:
+        """Between ticks: a burst of short processes must not use up the slots."""
+        if self._sweep.crowded:
+            self._early.append(self._look(ended_only=True))
+
+    def _tick(self, beat: Beat, *, close_all: bool) -> Tick:
+        snapshot = join([*self._early, self._look(close_all=close_all)])
+        self._early.clear()
+        return Tick(
+            time_ns=time.time_ns(),
+            late_s=beat.late_s,
+            windows=self._windows(snapshot, beat.late_s),
+            lost={**self._sweep.lost(), "programs past the cap": self._identities.refused},
+            tracked=self._sweep.tracked,
+            cost=_own_cost(),
+        )
+
+    def _look(self, *, close_all: bool = False, ended_only: bool = False) -> Snapshot:
+        snapshot = self._sweep.look(time.monotonic(), close_all=close_all, ended_only=ended_only)
+        self._identities.meet(snapshot.seen, snapshot.seen_heads)
+        return snapshot
+
+    def _windows(self, snapshot: Snapshot, late_s: float) -> WindowBatch:
+        identities, heads, n = self._identities, snapshot.heads, len(snapshot)
+        utc_of_monotonic = time.time_ns() - time.monotonic_ns()
+
+        def utc(seconds: np.ndarray[tuple[int], np.dtype[np.float64]]) -> object:
+            return (seconds * 1e9).astype(np.int64) + utc_of_monotonic
+
+        batch = WindowBatch.of(
+            programs=identities.programs,
+            pid=heads["tgid"].astype(np.int64),
+            t_start_ns=utc(snapshot.opened_s),
+            t_end_ns=utc(snapshot.closed_s),
+            start_time_ns=heads["start_ns"].astype(np.int64),
+            ppid=heads["ppid"].astype(np.int64),
+            uid=heads["uid"].astype(np.int64),
+            comm=np.char.decode(heads["comm"], "utf-8", "backslashreplace"),
+            container=identities.container[snapshot.slots].astype(np.str_),
+            program=identities.program[snapshot.slots],
+            **snapshot.blocks,
+            forks=snapshot.forks,
+            execs=snapshot.execs,
+            exits=snapshot.ended.astype(np.int64),
+            observed_s=snapshot.closed_s - snapshot.opened_s,
+            late_s=np.full(n, late_s),
+            lost=snapshot.lost,
+            lost_keys=snapshot.lost_keys,
+            identity_complete=identities.complete[snapshot.slots],
+        )
+        identities.forget(heads[snapshot.ended])
+        return batch.take(batch.pid != os.getpid())
+
+
+def _own_cost() -> Cost:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    with Path("/proc/self/statm").open() as statm:
+        pages = int(statm.read().split()[1])
+    return Cost(used.ru_utime + used.ru_stime, pages * resource.getpagesize())

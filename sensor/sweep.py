@@ -1,0 +1,246 @@
+"""Read what changed since the last look, and close the windows that hold enough.
+
+Counters only grow, so a window needs no accumulator of its own: it is the
+difference between the counters now and as they stood when the window began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.sparse import IntArray, Sparse
+from oddcall.sensor.layout import COUNT_COLUMNS, COUNT_ORDER, HEADER, TALLIES
+from oddcall.sensor.maps import Counters, Maps
+
+_ENDED = HEADER["OC_ENDED"]
+_UNTRACKED = HEADER["OC_UNTRACKED"]
+#: Slots read in one go: bounds the copy to about five megabytes whatever the churn.
+_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRule:
+    """When a window holds enough to be judged.
+
+    Parameters
+    ----------
+    min_events : int, default 256
+        It closes as soon as it holds this many events,
+    max_age_s : float, default 5.0
+        or is this old and holds any at all,
+    or when its process ended or went on as another program.
+    """
+
+    min_events: int = 256
+    max_age_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """Slots that counted since the last look, each with the window it closed, if it did.
+
+    Attributes
+    ----------
+    seen : int64 array (m,)
+        Slots that hold an occupant not met before; ``seen_heads`` tells who.
+    slots : int64 array (n,)
+        Slots whose window closed; ``heads`` tells who.
+    opened_s, closed_s : float64 arrays (n,)
+        Span of the window on the monotonic clock.
+    blocks : dict of Sparse
+        The window's counts, n rows each.
+    forks, execs : int64 arrays (n,)
+    ended : bool array (n,)
+        The occupant is gone for good; its slot has been given back.
+    lost, lost_keys : int64 arrays (n,)
+        Events, and processes, that had no slot while the window was open.
+    """
+
+    seen: IntArray
+    seen_heads: NDArray[Any]
+    slots: IntArray
+    heads: NDArray[Any]
+    opened_s: NDArray[np.float64]
+    closed_s: NDArray[np.float64]
+    blocks: dict[str, Sparse]
+    forks: IntArray
+    execs: IntArray
+    ended: NDArray[np.bool_]
+    lost: IntArray
+    lost_keys: IntArray
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+
+def join(parts: list[Snapshot]) -> Snapshot:
+    """Stack snapshots of one tick on top of each other; there must be one at least."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def stacked(name: str) -> Any:  # noqa: ANN401 - as many dtypes as columns
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    columns = {name: stacked(name) for name in Snapshot.__slots__ if name != "blocks"}
+    blocks = {
+        name: Sparse.concat([part.blocks[name] for part in parts], parts[0].blocks[name].width)
+        for name in COUNT_ORDER
+    }
+    return Snapshot(**columns, blocks=blocks)
+
+
+class Sweep:
+    """The user-space half of the counters: what was last read of each slot.
+
+    Parameters
+    ----------
+    maps : Maps
+    rule : WindowRule
+    now_s : float
+        Monotonic time at which counting began.
+    """
+
+    def __init__(self, maps: Maps, rule: WindowRule, now_s: float) -> None:
+        slots = len(maps.heads)
+        self._maps = maps
+        self._rule = rule
+        self._looked_s = now_s
+        # Zeroed lazily by the operating system: only slots in use take memory.
+        self._start: Counters = np.zeros(maps.counts.shape, np.uint32)
+        self._start_life = np.zeros((slots, 2), np.int64)
+        self._serial = np.zeros(slots, np.uint32)
+        self._open = np.zeros(slots, np.bool_)
+        self._opened_s = np.zeros(slots)
+        self._start_lost = np.zeros((slots, 2), np.int64)
+        self._looked_lost = np.zeros(2, np.int64)
+        #: Serial of the last occupant whose slot went back: nothing more is owed for it.
+        self._given_back = np.zeros(slots, np.uint32)
+        self._returned = 0
+
+    @property
+    def tracked(self) -> int:
+        """Slots in use."""
+        taken = int(self._maps.tally[HEADER["OC_SLOTS_TAKEN"]])
+        return taken - self._returned
+
+    @property
+    def crowded(self) -> bool:
+        """More than half of the slots are in use: ended ones should be read before the tick."""
+        return self.tracked > len(self._maps.heads) // 2
+
+    def lost(self) -> dict[str, int]:
+        """Count what was lost since the program was attached, by kind."""
+        tally = {name: int(self._maps.tally[row]) for name, row in TALLIES.items()}
+        del tally["slots taken"]
+        return {"events without a slot": self._lost_events(), **tally}
+
+    def look(self, now_s: float, *, close_all: bool = False, ended_only: bool = False) -> Snapshot:
+        """Read every slot that counted since the last look, and close windows by the rule.
+
+        Parameters
+        ----------
+        now_s : float
+            Monotonic time of this look.
+        close_all : bool, default False
+            Close every open window, however little it holds: the last look does.
+        ended_only : bool, default False
+            Read only the slots whose occupant is gone, between ticks, to give them back.
+        """
+        rows = self._ended() if ended_only else self._due(now_s, close_all)
+        lost = np.array([self._lost_events(), self._lost_processes()], np.int64)
+        parts = [
+            self._read(rows[at : at + _CHUNK], now_s, lost, close_all)
+            for at in range(0, max(len(rows), 1), _CHUNK)
+        ]
+        if not ended_only:
+            self._looked_s, self._looked_lost = now_s, lost
+        return join(parts)
+
+    def _lost_events(self) -> int:
+        return int(_events(self._maps.counts[_UNTRACKED : _UNTRACKED + 1])[0])
+
+    def _lost_processes(self) -> int:
+        tally = self._maps.tally
+        return int(tally[HEADER["OC_LOST_PROCESS"]] + tally[HEADER["OC_LOST_INDEX"]])
+
+    def _ended(self) -> IntArray:
+        heads = self._maps.heads
+        return np.flatnonzero((heads["state"] == _ENDED) & (heads["serial"] != self._given_back))
+
+    def _due(self, now_s: float, close_all: bool) -> IntArray:
+        """Find slots that counted since the last look, or whose open window is old."""
+        maps = self._maps
+        current = maps.epoch[0]
+        maps.epoch[0] = current + np.uint64(1)
+        # One epoch further back: a processor may still have been storing the one before
+        # when the last look had passed its slot.
+        due = maps.touched >= current - np.uint64(1)
+        due |= self._open & (close_all | (now_s - self._opened_s >= self._rule.max_age_s))
+        due[_UNTRACKED] = False
+        return np.flatnonzero(due)
+
+    def _read(self, rows: IntArray, now_s: float, lost: IntArray, close_all: bool) -> Snapshot:
+        maps, rule = self._maps, self._rule
+        # Heads before counts: a head that says "ended" is followed by counts that are final.
+        heads = maps.heads[rows]
+        owed = heads["serial"] != self._given_back[rows]
+        rows, heads = rows[owed], heads[owed]
+        counts = maps.counts[rows]
+        new = heads["serial"] != self._serial[rows]
+        self._serial[rows] = heads["serial"]
+        self._start_life[rows[new]] = 0
+
+        delta = counts - self._start[rows]
+        life = np.stack([heads["forks"], heads["execs"]], axis=1).astype(np.int64)
+        grown = life - self._start_life[rows]
+        events = _events(delta)
+        alive = (events > 0) | grown.any(axis=1)
+        begun = alive & ~self._open[rows]
+        self._opened_s[rows[begun]] = self._looked_s
+        self._start_lost[rows[begun]] = self._looked_lost
+        self._open[rows[begun]] = True
+
+        ended = heads["state"] == _ENDED
+        old = now_s - self._opened_s[rows] >= rule.max_age_s
+        closes = alive & ((events >= rule.min_events) | old | ended | close_all)
+        shut = rows[closes]
+        lost_here = lost - self._start_lost[shut]
+        self._start[shut] = counts[closes]
+        self._start_life[shut] = life[closes]
+        self._open[shut] = False
+        self._give_back(rows[ended], heads["serial"][ended])
+        return Snapshot(
+            seen=rows[new],
+            seen_heads=heads[new],
+            slots=shut,
+            heads=heads[closes],
+            opened_s=self._opened_s[shut],
+            closed_s=np.full(len(shut), now_s),
+            blocks={
+                name: Sparse.from_dense(delta[closes, COUNT_COLUMNS[name]]) for name in COUNT_ORDER
+            },
+            forks=grown[closes, 0],
+            execs=grown[closes, 1],
+            ended=ended[closes],
+            lost=lost_here[:, 0],
+            lost_keys=lost_here[:, 1],
+        )
+
+    def _give_back(self, slots: IntArray, serials: NDArray[np.uint32]) -> None:
+        self._given_back[slots] = serials
+        self._returned += len(slots)
+        for slot in slots.tolist():  # one short system call each; the kernel has no batch for it
+            self._maps.free(slot)
+
+
+def _events(counts: Counters) -> IntArray:
+    """Calls, 32-bit calls and io_uring submissions of each row."""
+    total: IntArray = sum(
+        counts[:, COUNT_COLUMNS[name]].sum(axis=1, dtype=np.int64)
+        for name in ("syscalls", "compat", "uring")
+    )
+    return total
