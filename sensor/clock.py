@@ -130,11 +130,14 @@ class Clock:
 
     def _until(self, deadline: float, between: Callable[[], None] | None, every_s: float) -> bool:
         """Wait for the deadline; False when stopped before it."""
-        while not self.stopped and (left := deadline - self._now()) > 0:
+        while (left := self._left(deadline)) > 0:
             self._wait(left if between is None else min(left, every_s))
-            if between is not None and not self.stopped and self._now() < deadline:
+            if between is not None and self._left(deadline) > 0:
                 between()
-        return not self.stopped
+        return not self._stopped
+
+    def _left(self, deadline: float) -> float:
+        return 0.0 if self._stopped else deadline - self._now()
 
     def _poll(self, seconds: float) -> None:
         # Built for each wait: a poll object remembers nothing worth keeping for a second.
