@@ -1,0 +1,214 @@
+"""Baselines: what is kept of a program to judge it by, and to explain a verdict with.
+
+A **profile** is one baseline that detectors know by its number. Most profiles belong to one
+program; a program with too little history shares the pool of the programs most like it
+(level ``"similar"``); the last profile is the whole host's (level ``"host"``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
+from oddcall.models.window import Program
+
+#: What a baseline is good for. ``collecting``: too few windows. ``learning``: windows enough,
+#: but still meeting new behaviour too often. ``ready``: may raise alerts.
+Readiness = Literal["collecting", "learning", "ready"]
+#: Quantiles kept of every feature a baseline has ever seen.
+QUANTILES = (0.05, 0.5, 0.95)
+#: Windows kept whole per profile, to show what is nearest to an odd one.
+EXEMPLARS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramState:
+    """One program in a model: how much was seen of it and which profile judges it.
+
+    Attributes
+    ----------
+    program : Program
+    windows : int
+        Clean windows seen in training, kept or not.
+    first_ns, last_ns : int
+        Span of those windows, UTC.
+    readiness : {"collecting", "learning", "ready"}
+    new_rate : float
+        Share of its later windows that held behaviour its earlier ones did not.
+    level : str
+        ``"program"``, ``"similar"`` or ``"host"``: whose baseline judges it.
+    profile : int
+        That baseline's number.
+    windows_per_day : float
+        Expected, from training.
+    expected_alerts_per_day : float
+        Its share of the budget, in episodes; 0 when it cannot alert.
+    """
+
+    program: Program
+    windows: int
+    first_ns: int
+    last_ns: int
+    readiness: Readiness
+    new_rate: float
+    level: str
+    profile: int
+    windows_per_day: float
+    expected_alerts_per_day: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exemplars:
+    """Typical windows of one profile, whole, with where they were seen.
+
+    Attributes
+    ----------
+    vectors : float32 CSR (m, D), m at most EXEMPLARS
+    t_start_ns, t_end_ns, pid, n_events : int64 (m,)
+    """
+
+    vectors: csr_matrix
+    t_start_ns: IntArray
+    t_end_ns: IntArray
+    pid: IntArray
+    n_events: IntArray
+
+    def nearest(self, vector: csr_matrix, k: int = 3) -> tuple[IntArray, FloatArray]:
+        """The k windows nearest to one (1, D) vector: their rows, and Euclidean distances.
+
+        Each count block adds at most sqrt(2) to a distance, reached where nothing is shared.
+        """
+        cross = (self.vectors @ vector.T).toarray()[:, 0].astype(np.float64)
+        norms = np.asarray(self.vectors.multiply(self.vectors).sum(axis=1), np.float64).ravel()
+        squared = norms - 2 * cross + float(vector.multiply(vector).sum())
+        distance = np.sqrt(np.maximum(squared, 0))
+        order = np.argsort(distance, kind="stable")[:k].astype(np.int64)
+        return order, distance[order]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """A view of one profile for people and for explanations.
+
+    Attributes
+    ----------
+    name : str
+        Program's short name, or ``"similar programs"``, ``"this host"``.
+    windows : int
+        Windows the profile was learned from and calibrated on.
+    first_ns, last_ns : int
+        Their span, UTC.
+    features : int64 (m,)
+        Columns of every feature ever seen, increasing. What is not here is novel.
+    quantiles : float32 (m, 3)
+        q05, q50, q95 of each, in the units of the vectors (square them for shares). A feature
+        that is not listed was 0 in every window.
+    exemplars : Exemplars
+    """
+
+    name: str
+    windows: int
+    first_ns: int
+    last_ns: int
+    features: IntArray
+    quantiles: NDArray[np.float32]
+    exemplars: Exemplars
+
+    def typical(self, features: IntArray) -> NDArray[np.float32]:
+        """Quantiles of any columns, (k, 3); zeros for what was never seen."""
+        found = np.zeros((len(features), len(QUANTILES)), np.float32)
+        if not len(self.features):
+            return found
+        place = np.minimum(np.searchsorted(self.features, features), len(self.features) - 1)
+        known = self.features[place] == features
+        found[known] = self.quantiles[place[known]]
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """Which features drove one verdict, largest first.
+
+    Attributes
+    ----------
+    features : int64 (k,)
+        Columns (``FeatureSpec.address`` says what they are).
+    observed : float32 (k,)
+        The window's value, in the units of the vectors.
+    typical : float32 (k, 3)
+        q05, q50, q95 of the baseline.
+    novel : bool (k,)
+        Never seen in that baseline.
+    mixture : float64 (k,)
+        Part of the squared distance from the baseline.
+    novelty : float64 (k,)
+        Part of the novelty score; 0 where not novel.
+    contribution : float64 (k,)
+        Share of the verdict, summing to 1 over all features: each detector's parts, weighed
+        by how much of the evidence that detector brought.
+    """
+
+    features: IntArray
+    observed: NDArray[np.float32]
+    typical: NDArray[np.float32]
+    novel: NDArray[np.bool_]
+    mixture: FloatArray
+    novelty: FloatArray
+    contribution: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles:
+    """Every profile's view, packed: profile i owns features ``edges[i]:edges[i + 1]``.
+
+    Attributes
+    ----------
+    names : tuple of str, one a profile
+    windows, first_ns, last_ns : int64 (P,)
+    edges : int64 (P + 1,)
+    features : int64 (R,)
+    quantiles : float32 (R, 3)
+    exemplars : Exemplars
+        Of all profiles, stacked; profile i owns rows ``exemplar_edges[i]:exemplar_edges[i + 1]``.
+    exemplar_edges : int64 (P + 1,)
+    """
+
+    names: tuple[str, ...]
+    windows: IntArray
+    first_ns: IntArray
+    last_ns: IntArray
+    edges: IntArray
+    features: IntArray
+    quantiles: NDArray[np.float32]
+    exemplars: Exemplars
+    exemplar_edges: IntArray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, profile: int) -> Baseline:
+        """View of one profile."""
+        here = slice(self.edges[profile], self.edges[profile + 1])
+        rows = slice(self.exemplar_edges[profile], self.exemplar_edges[profile + 1])
+        kept = self.exemplars
+        return Baseline(
+            self.names[profile],
+            int(self.windows[profile]),
+            int(self.first_ns[profile]),
+            int(self.last_ns[profile]),
+            self.features[here],
+            self.quantiles[here],
+            Exemplars(
+                kept.vectors[rows],
+                kept.t_start_ns[rows],
+                kept.t_end_ns[rows],
+                kept.pid[rows],
+                kept.n_events[rows],
+            ),
+        )

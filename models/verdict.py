@@ -1,0 +1,58 @@
+"""What a model says of a batch, in columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
+
+#: Which baseline a window was held against, best first.
+LEVELS = ("program", "predecessor", "similar", "host", "unknown")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdicts:
+    """Verdicts on the n windows of a batch, in its order. Higher scores are more unusual.
+
+    Attributes
+    ----------
+    score : float64 (n,)
+        Evidence against normality in nats: what the detectors say together. Finite;
+        0 where ``ready`` is False.
+    p_value : float64 (n,)
+        Chance that a clean window of this baseline scores as high, in (0, 1]; 1 where
+        ``ready`` is False.
+    threshold : float
+        A window alerts at a p-value at or below it.
+    alert : bool (n,)
+        Always False where ``ready`` is False.
+    extrapolated : bool (n,)
+        The p-value lies beyond every clean window that was kept aside: it rests on a
+        model of the tail, not on a count.
+    level : str array (n,)
+        One of ``LEVELS``.
+    ready : bool (n,)
+        Whether the baseline can judge. False for an unknown program and for one whose
+        baseline is not settled yet.
+    profile : int64 (n,)
+        Baseline used: index into ``Model.profiles``; -1 for ``"unknown"``.
+    detectors : dict of str to float64 (n,)
+        p-value each detector gives by itself; 1 where ``ready`` is False.
+    """
+
+    score: FloatArray
+    p_value: FloatArray
+    threshold: float
+    alert: NDArray[np.bool_]
+    extrapolated: NDArray[np.bool_]
+    level: NDArray[np.str_]
+    ready: NDArray[np.bool_]
+    profile: IntArray
+    detectors: dict[str, FloatArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.p_value)
