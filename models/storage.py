@@ -15,7 +15,7 @@ _WHY = {
     errno.EFBIG: "the file would pass the limit on file sizes",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
+    errno.ENOENT: "the folder does not exist",
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -36,8 +36,10 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
     StorageError
         When the disk is full or the place cannot be written; ``path`` is as it was before.
     """
+    path = path.resolve()  # a link keeps pointing where it points
     temporary = hidden(path)
     try:
+        _keep_what_is_no_file(path)
         _write(temporary, memoryview(content))
         temporary.replace(path)
         _flush_folder(path.parent)
@@ -57,6 +59,12 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         if full
         else "Name a place that this user may write to.",
     )
+
+
+def _keep_what_is_no_file(path: Path) -> None:
+    """Refuse to rename over a device or a folder: root could replace /dev/null by a file."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EPERM, "something that is not a file is there")
 
 
 def _write(path: Path, content: memoryview) -> None:

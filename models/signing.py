@@ -1,0 +1,104 @@
+"""Ed25519 signatures (RFC 8032) over a bundle's manifest. Needs the extra ``signing``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from oddcall.models.errors import SettingError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+_KEY_BYTES, _SIGNATURE_BYTES = 32, 64
+
+
+def sign(message: bytes, private_key: bytes) -> bytes:
+    """Sign ``message``; the answer is the public key (32 bytes) and the signature (64).
+
+    Raises
+    ------
+    SettingError
+        When ``private_key`` is no Ed25519 key in PEM, or signing is not installed.
+    """
+    key = _private(private_key)
+    return key.public_key().public_bytes_raw() + key.sign(message)
+
+
+def signer(message: bytes, signature: bytes, trusted_keys: Sequence[bytes]) -> bytes:
+    """Raw public key of the trusted signer of ``message``, or empty when none of them signed it.
+
+    Raises
+    ------
+    SettingError
+        When a trusted key is no Ed25519 public key in PEM, or signing is not installed.
+    """
+    trusted = {key.public_bytes_raw(): key for key in map(_public, trusted_keys)}
+    if len(signature) != _KEY_BYTES + _SIGNATURE_BYTES:
+        return b""
+    named = signature[:_KEY_BYTES]
+    if named not in trusted or not _holds(trusted[named], signature[_KEY_BYTES:], message):
+        return b""
+    return named
+
+
+def _holds(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        key.verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _private(pem: bytes) -> Ed25519PrivateKey:
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ImportError as error:
+        raise _not_installed() from error
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _no_key("private", "openssl genpkey -algorithm ed25519 -out key.pem") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _no_key("private", "openssl genpkey -algorithm ed25519 -out key.pem")
+    return key
+
+
+def _public(pem: bytes) -> Ed25519PublicKey:
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    except ImportError as error:
+        raise _not_installed() from error
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _no_key("public", "openssl pkey -in key.pem -pubout -out public.pem") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise _no_key("public", "openssl pkey -in key.pem -pubout -out public.pem")
+    return key
+
+
+def _not_installed() -> SettingError:
+    return SettingError(
+        "signatures are not installed",
+        expected="the extra `signing`",
+        fix="Install it: pip install 'oddcall[signing]'",
+    )
+
+
+def _no_key(kind: str, make: str) -> SettingError:
+    return SettingError(
+        "the key cannot be used",
+        expected=f"an Ed25519 {kind} key in PEM without a password",
+        got="something else",
+        fix=f"Make one: {make}",
+    )
