@@ -132,9 +132,7 @@ class Btf:
         info = _Type.from_address(at).info
         is_bitfield_form = info >> 31
         for i in range(info & 0xFFFF):
-            m = _Member.from_address(
-                at + ctypes.sizeof(_Type) + i * ctypes.sizeof(_Member)
-            )
+            m = _Member.from_address(at + ctypes.sizeof(_Type) + i * ctypes.sizeof(_Member))
             bits = m.offset & 0xFFFFFF if is_bitfield_form else m.offset
             name = self._lib.btf__name_by_offset(self._btf, m.name) or b""
             if name.decode() == wanted:

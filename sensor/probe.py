@@ -133,7 +133,7 @@ class Probe:
             raise KernelError(
                 "the program cannot be loaded into the kernel",
                 expected="a kernel of 5.8 or later with eBPF and raw tracepoints",
-                got=f"{type(error).__name__}: {error}",
+                got=str(error)[:200],
                 fix="Type: oddcall doctor",
             ) from error
         return self
@@ -167,7 +167,8 @@ class Probe:
         # BCC looks for kernel headers here; the stubs are all that the program needs.
         os.environ["BCC_KERNEL_SOURCE"] = str(source.joinpath("stubs"))
         text = source.joinpath("oddcall.bcc.c").read_text()
-        return bcc.BPF(text=text, cflags=flags)
+        # Bytes, here and below, but for the flags: BCC warns of anything else.
+        return bcc.BPF(text=text.encode(), cflags=flags)
 
     def _attach(self) -> None:
         hooks = dict(HOOKS)
@@ -175,10 +176,12 @@ class Probe:
             hooks[self.uring_tracepoint] = "on_uring"
         # Life first: a process that is counted must not be able to end unseen.
         for tracepoint in sorted(hooks, key=lambda name: name == "sys_exit"):
-            self._bpf.attach_raw_tracepoint(tp=tracepoint, fn_name=hooks[tracepoint])
+            self._bpf.attach_raw_tracepoint(
+                tp=tracepoint.encode(), fn_name=hooks[tracepoint].encode()
+            )
 
     def _fd(self, name: str) -> int:
-        return int(self._bpf[name].map_fd)
+        return int(self._bpf[name.encode()].map_fd)
 
     def _fill_free_slots(self, bcc: ModuleType) -> None:
         fd, lib = self._fd("free_slots"), bcc.libbcc.lib

@@ -119,9 +119,7 @@ class Sensor:
             ProbeSettings(slots=self.settings.max_processes, loader=self.settings.loader)
         )
         self._clock = Clock(self.settings.interval_s)
-        self._identities = Identities(
-            self.settings.max_processes, proc, self.settings.max_programs
-        )
+        self._identities = Identities(self.settings.max_processes, proc, self.settings.max_programs)
         self._sweep: Sweep
         self._early: list[Snapshot] = []
 
@@ -201,7 +199,7 @@ class Sensor:
             lost_keys=snapshot.lost_keys,
             identity_complete=identities.complete[snapshot.slots],
         )
-        identities.forget(heads[snapshot.ended])
+        identities.forget(snapshot.gone)
         return batch.take(batch.pid != os.getpid())
 
 

@@ -55,7 +55,9 @@ class Snapshot:
         The window's counts, n rows each.
     forks, execs : int64 arrays (n,)
     ended : bool array (n,)
-        The occupant is gone for good; its slot has been given back.
+        The window is its occupant's last; the slot has been given back.
+    gone : HEAD array (k,)
+        Occupants whose process ended, whether or not they had a window to close.
     lost, lost_keys : int64 arrays (n,)
         Events, and processes, that had no slot while the window was open.
     """
@@ -70,6 +72,7 @@ class Snapshot:
     forks: IntArray
     execs: IntArray
     ended: NDArray[np.bool_]
+    gone: NDArray[Any]
     lost: IntArray
     lost_keys: IntArray
 
@@ -226,6 +229,8 @@ class Sweep:
             forks=grown[closes, 0],
             execs=grown[closes, 1],
             ended=ended[closes],
+            # A slot that ended by an exec leaves a process that goes on in another slot.
+            gone=heads[ended & (heads["execs"] == 0)],
             lost=lost_here[:, 0],
             lost_keys=lost_here[:, 1],
         )
@@ -238,7 +243,7 @@ class Sweep:
 
 
 def _events(counts: Counters) -> IntArray:
-    """Calls, 32-bit calls and io_uring submissions of each row."""
+    """Count calls, 32-bit calls and io_uring submissions of each row."""
     total: IntArray = sum(
         counts[:, COUNT_COLUMNS[name]].sum(axis=1, dtype=np.int64)
         for name in ("syscalls", "compat", "uring")

@@ -1,0 +1,63 @@
+"""Submit exactly N no-ops (opcode 0) and M reads (opcode 22) through an io_uring.
+
+Usage: uring.py N M [sqpoll]: with it, a kernel thread takes them from the queue.
+"""
+
+import ctypes
+import mmap
+import os
+import struct
+import sys
+import time
+
+NOP, READ = 0, 22
+SETUP, ENTER = 425, 426
+ENTRIES = 64
+SQPOLL = 2
+WAKEUP, GETEVENTS = 2, 1
+libc = ctypes.CDLL(None, use_errno=True)
+sqpoll = len(sys.argv) > 3
+
+params = bytearray(120)  # struct io_uring_params
+struct.pack_into("<III", params, 8, SQPOLL if sqpoll else 0, 0, 5000)
+ring = libc.syscall(SETUP, ENTRIES, (ctypes.c_char * 120).from_buffer(params))
+assert ring >= 0, os.strerror(ctypes.get_errno())
+sq = struct.unpack_from("<IIIIIII", params, 40)  # head, tail, mask, entries, flags, dropped, array
+cq = struct.unpack_from("<IIIIII", params, 80)  # head, tail, mask, entries, overflow, cqes
+size = max(sq[6] + ENTRIES * 4, cq[5] + ENTRIES * 2 * 16)
+rings = mmap.mmap(ring, size, flags=mmap.MAP_SHARED, offset=0)
+entries = mmap.mmap(ring, ENTRIES * 64, flags=mmap.MAP_SHARED, offset=0x10000000)
+zero = os.open("/dev/zero", os.O_RDONLY)
+buffer = ctypes.create_string_buffer(8)
+
+
+def word(at: int) -> int:
+    return int(struct.unpack_from("<I", rings, at)[0])
+
+
+def submit(opcode: int) -> None:
+    tail = word(sq[1])
+    place = tail & word(sq[2])
+    entry = bytearray(64)
+    struct.pack_into("<BBHi", entry, 0, opcode, 0, 0, zero if opcode == READ else -1)
+    if opcode == READ:
+        struct.pack_into("<QI", entry, 16, ctypes.addressof(buffer), 8)
+    entries[place * 64 : place * 64 + 64] = bytes(entry)
+    struct.pack_into("<I", rings, sq[6] + 4 * place, place)
+    done = word(cq[1])
+    struct.pack_into("<I", rings, sq[1], tail + 1)
+    if sqpoll:
+        while word(cq[1]) == done:
+            if word(sq[4]) & 1:  # IORING_SQ_NEED_WAKEUP
+                libc.syscall(ENTER, ring, 0, 0, WAKEUP, None, 0)
+            time.sleep(0)
+    else:
+        assert libc.syscall(ENTER, ring, 1, 1, GETEVENTS, None, 0) == 1
+    struct.pack_into("<I", rings, cq[0], word(cq[1]))
+
+
+for _ in range(int(sys.argv[1])):
+    submit(NOP)
+for _ in range(int(sys.argv[2])):
+    submit(READ)
+print(os.getpid())
