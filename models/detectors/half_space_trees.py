@@ -1,0 +1,299 @@
+"""Half-space trees on a program's own projection: learned by river, scored here in columns.
+
+Tan, Ting and Liu 2011. Trees cut the unit cube at random, once; learning only counts how many
+windows pass each node. river does the learning, one window at a time, and may go on for as
+long as the host lives; its counts are kept as arrays, so a batch is scored without a Python
+object a window, to the same numbers as river's ``score_one``.
+
+Three things river leaves to its caller are seen to here: coordinates are scaled to [0, 1]
+(unscaled data scores 0), every vector carries every feature (a feature missing from the first
+is ignored for ever), and a profile is fitted on whole windows (river scores 0 until the first
+one is full). Scores are bounded: the trees say *where* clean windows are few, not how far away
+one lies. That is the residual's part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from oddcall.models.detector import Evidence, State, profiles_of, require_ready
+from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.projection import Subspaces
+from oddcall.models.sparse import IntArray
+
+if TYPE_CHECKING:
+    from river.anomaly import HalfSpaceTrees as RiverTrees
+
+#: Room beyond the clean windows' range on either side, as a share of the range.
+_MARGIN = 0.15
+#: Most windows that make up one of river's windows.
+_WINDOW = 256
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Trees, and what each profile's windows counted in them. Nodes are in heap order.
+
+    Attributes
+    ----------
+    feature : int64 (T, 2 ** h - 1)
+        Coordinate each inner node cuts.
+    threshold : float64 (T, 2 ** h - 1)
+    reference : int64 (P, T, 2 ** (h + 1) - 1)
+        Windows that passed each node during the last full window.
+    latest : int64, the same shape
+        Those counted since.
+    window : int64 (P,)
+        Windows that make a full one.
+    counter : int64 (P,)
+        Those counted since the last full one.
+    """
+
+    feature: IntArray
+    threshold: FloatArray
+    reference: IntArray
+    latest: IntArray
+    window: IntArray
+    counter: IntArray
+
+    @property
+    def height(self) -> int:
+        """Cuts from root to leaf, h."""
+        return int(np.log2(self.feature.shape[1] + 1))
+
+    @cached_property
+    def leaves(self) -> FloatArray:
+        """Mass that a window reaching each leaf collects on its way, (P, T, 2 ** h)."""
+        limit = 0.1 * self.window[:, None, None]
+        leaf = np.arange(1 << self.height)
+        total = np.zeros((*self.reference.shape[:2], len(leaf)))
+        going = np.ones_like(total, np.bool_)
+        for depth in range(self.height + 1):
+            node = (1 << depth) - 1 + (leaf >> (self.height - depth))
+            mass = self.reference[:, :, node]
+            total += np.where(going, mass * float(1 << depth), 0.0)
+            going &= mass >= limit
+        return total
+
+    def score(self, coordinates: FloatArray, profile: IntArray) -> FloatArray:
+        """Score rows of [0, 1] coordinates as river's ``score_one`` does, (n,)."""
+        n, trees = len(coordinates), len(self.feature)
+        inner = self.feature.shape[1]
+        feature, threshold = self.feature.ravel(), self.threshold.ravel()
+        flat = coordinates.ravel()
+        base = np.arange(n)[:, None] * coordinates.shape[1]
+        first = np.arange(trees)[None, :] * inner
+        node = np.zeros((n, trees), np.int64)
+        for _ in range(self.height):
+            at = node + first
+            right = flat.take(base + feature.take(at)) >= threshold.take(at)
+            node = 2 * node + 1 + right
+        leaf = node - inner
+        mass = self.leaves[profile[:, None], np.arange(trees)[None, :], leaf].sum(axis=1)
+        most = trees * self.window * float((1 << (self.height + 1)) - 1)
+        return 1.0 - mass / most[profile]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HalfSpaceTrees:
+    """Sparsely visited regions of the projection.
+
+    Parameters
+    ----------
+    trees : int, default 25
+    height : int, default 6
+    dimensions : int, default 8
+        Leading directions of a profile's subspace that the trees cut.
+    seed : int, default 0
+        Of the cuts; the same for every profile.
+    """
+
+    name: ClassVar[str] = "half_space_trees"
+    evidence: ClassVar[Evidence] = "mixture"
+
+    trees: int = 25
+    height: int = 6
+    dimensions: int = 8
+    seed: int = 0
+    subspaces: Subspaces | None = None
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    forest: Forest | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it was fitted."""
+        return self.forest is not None
+
+    def fit(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
+        """Fit the projection, then count one full window of rows a profile, spread over time."""
+        rows = profiles_of(vectors.shape[0], profile)
+        spaces = Subspaces.fit(vectors, rows, self.dimensions)
+        raw = _steadied(spaces, vectors, rows)
+        count = len(spaces)
+        low = np.full((count, self.dimensions), np.inf)
+        high = -low
+        np.minimum.at(low, rows, raw)
+        np.maximum.at(high, rows, raw)
+        span = np.maximum(high - low, 1e-6)
+        fitted = replace(
+            self, subspaces=spaces, low=low - _MARGIN * span, high=high + _MARGIN * span
+        )
+        scaled = fitted._scale(raw, rows)
+        order = np.argsort(rows, kind="stable")
+        bounds = np.searchsorted(rows[order], np.arange(count + 1))
+        learned = []
+        # One forest a program: river learns one window at a time.
+        for i in range(count):
+            mine = order[bounds[i] : bounds[i + 1]]
+            window = min(_WINDOW, len(mine))
+            spread = mine[np.linspace(0, len(mine) - 1, window).round().astype(np.int64)]
+            river = self._river(window)
+            _learn(river, scaled[spread])
+            learned.append(river)
+        return replace(fitted, forest=_extract(learned))
+
+    def learn(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
+        """Go on learning, in the order of the rows; the projection stays as it was fitted."""
+        rows = profiles_of(vectors.shape[0], profile)
+        forest = self._fitted(rows)
+        assert self.subspaces is not None  # noqa: S101
+        scaled = self._scale(_steadied(self.subspaces, vectors, rows), rows)
+        reference, latest = forest.reference.copy(), forest.latest.copy()
+        counter = forest.counter.copy()
+        for i in np.unique(rows):
+            river = self._restored(forest, int(i))
+            _learn(river, scaled[rows == i])
+            one = _extract([river])
+            reference[i], latest[i], counter[i] = one.reference[0], one.latest[0], one.counter[0]
+        grown = replace(forest, reference=reference, latest=latest, counter=counter)
+        return replace(self, forest=grown)
+
+    def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
+        """Score each row, in [0, 1)."""
+        rows = profiles_of(vectors.shape[0], profile)
+        forest = self._fitted(rows)
+        return forest.score(self.coordinates(vectors, rows), rows)
+
+    def coordinates(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
+        """Where the trees see each row, (n, dimensions); clean windows lie within [0, 1]."""
+        rows = profiles_of(vectors.shape[0], profile)
+        self._fitted(rows)
+        assert self.subspaces is not None  # noqa: S101
+        return self._scale(_steadied(self.subspaces, vectors, rows), rows)
+
+    def _scale(self, raw: FloatArray, profile: IntArray) -> FloatArray:
+        assert self.low is not None and self.high is not None  # noqa: S101, PT018
+        low, high = self.low[profile], self.high[profile]
+        scaled: FloatArray = (raw - low) / (high - low)
+        return scaled
+
+    def _fitted(self, profile: IntArray) -> Forest:
+        require_ready(self.name, 0 if self.forest is None else len(self.forest.window), profile)
+        assert self.forest is not None  # noqa: S101  # require_ready has raised otherwise
+        return self.forest
+
+    def _river(self, window: int) -> RiverTrees:
+        from river.anomaly import HalfSpaceTrees as RiverTrees
+
+        return RiverTrees(
+            n_trees=self.trees, height=self.height, window_size=window, seed=self.seed
+        )
+
+    def _restored(self, forest: Forest, profile: int) -> RiverTrees:
+        """river's own object, as it was when its arrays were taken."""
+        river = self._river(int(forest.window[profile]))
+        _learn(river, np.zeros((1, self.dimensions)))  # river plants its trees at the first row
+        for t, tree in enumerate(river.trees):
+            for i, node in enumerate(_heap(tree)):
+                node.r_mass = int(forest.reference[profile, t, i])
+                node.l_mass = int(forest.latest[profile, t, i])
+                if i < forest.feature.shape[1]:
+                    node.feature = int(forest.feature[t, i])
+                    node.threshold = float(forest.threshold[t, i])
+        river.counter = int(forest.counter[profile])
+        river._first_window = False  # noqa: SLF001  # a fitted profile has had a full window
+        return river
+
+    def state(self) -> State:
+        """Everything learned, as plain arrays."""
+        state: State = {
+            "parameters": np.array([self.trees, self.height, self.dimensions, self.seed])
+        }
+        if self.forest is None or self.subspaces is None:
+            return state
+        assert self.low is not None and self.high is not None  # noqa: S101, PT018
+        state |= {f"subspaces.{name}": part for name, part in self.subspaces.state().items()}
+        state |= {f"forest.{name}": getattr(self.forest, name) for name in _FOREST}
+        return state | {"low": self.low, "high": self.high}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Build the detector that ``state`` was taken from."""
+        made = cls(*(int(value) for value in state["parameters"]))
+        if "low" not in state:
+            return made
+        spaces = {
+            name.removeprefix("subspaces."): part
+            for name, part in state.items()
+            if name.startswith("subspaces.")
+        }
+        return replace(
+            made,
+            subspaces=Subspaces.from_state(spaces),
+            low=state["low"].astype(np.float64),
+            high=state["high"].astype(np.float64),
+            forest=Forest(*(state[f"forest.{name}"] for name in _FOREST)),  # type: ignore[arg-type]
+        )
+
+
+_FOREST = ("feature", "threshold", "reference", "latest", "window", "counter")
+
+
+def _steadied(spaces: Subspaces, vectors: csr_matrix, profile: IntArray) -> FloatArray:
+    """Coordinates, drawn towards the mean as far as sampling noise scatters short windows."""
+    _, coordinates = spaces.project(vectors, profile)
+    spread = spaces.spread[profile]
+    noise = spaces.noise_at(FeatureSpec().events(vectors), profile)
+    steadied: FloatArray = coordinates * np.sqrt(spread / (spread + noise))[:, None]
+    return steadied
+
+
+def _learn(river: RiverTrees, coordinates: FloatArray) -> None:
+    for row in coordinates.tolist():
+        river.learn_one(dict(enumerate(row)))
+
+
+def _heap(tree: object) -> list[object]:
+    """Nodes of a full binary tree, level by level."""
+    level, nodes = [tree], []
+    while level:
+        nodes += level
+        level = [child for node in level for child in getattr(node, "children", ())]
+    return nodes
+
+
+def _extract(rivers: list[RiverTrees]) -> Forest:
+    """Arrays of forests that share their cuts."""
+    heaps = [[_heap(tree) for tree in river.trees] for river in rivers]
+    inner = len(heaps[0][0]) // 2
+
+    def each(name: str) -> NDArray[np.int64]:
+        return np.array(
+            [[[getattr(n, name) for n in tree] for tree in trees] for trees in heaps], np.int64
+        )
+
+    return Forest(
+        np.array([[n.feature for n in tree[:inner]] for tree in heaps[0]], np.int64),
+        np.array([[n.threshold for n in tree[:inner]] for tree in heaps[0]], np.float64),
+        each("r_mass"),
+        each("l_mass"),
+        np.array([river.window_size for river in rivers], np.int64),
+        np.array([river.counter for river in rivers], np.int64),
+    )

@@ -1,0 +1,142 @@
+"""Behaviour never seen in a program's baseline, one bit a symbol.
+
+A symbol is a call, a failing call, a transition, an io_uring opcode, a 32-bit call, a fork or
+an exec. STIDE's idea (Forrest et al. 1996) with sets instead of sequences: poor as a ranking
+of everything, the best evidence at the lowest false-alarm rates, and there from the first
+window. A score grows with how many different unseen symbols a window holds and with the share
+of the window they make up: one rare path of a program is few symbols once, an attack is many
+symbols, or few that fill the window.
+
+Blind to an attack that uses only what the program does anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from oddcall.models.detector import Evidence, State, profiles_of, require_ready
+from oddcall.models.features import SCALARS, FeatureSpec, FloatArray
+from oddcall.models.sparse import IntArray
+
+_SPEC = FeatureSpec()
+#: What one unseen symbol of a block counts. A new call brings about two new transitions along.
+WEIGHTS = {"syscalls": 1.0, "errors": 0.5, "transitions": 0.5, "uring": 1.0, "compat": 2.0}
+#: The first fork or exec ever of a program.
+LIFE_WEIGHT = 1.0
+#: How much more a symbol counts when unseen symbols fill the window.
+FILLED = 2.0
+
+
+def _symbol_weights() -> NDArray[np.float32]:
+    weights = np.zeros(_SPEC.width, np.float32)
+    for block, weight in WEIGHTS.items():
+        start = _SPEC.starts[block]
+        following = min(edge for edge in _SPEC.starts.values() if edge > start)
+        weights[start:following] = weight
+    for scalar in ("forks", "execs"):
+        weights[_SPEC.column("scalars", SCALARS.index(scalar))] = LIFE_WEIGHT
+    return weights
+
+
+_WEIGHT = _symbol_weights()
+#: Transitions show the same events a second time: their share is not added to the calls'.
+_IS_SHARE = np.zeros(_SPEC.width, np.float32)
+_IS_SHARE[_SPEC.starts["transitions"] : _SPEC.starts["uring"]] = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Novelty:
+    """Weighed number of unseen symbols, times one plus twice the root of their share.
+
+    Attributes
+    ----------
+    seen : uint8 (P, D / 8)
+        Packed bitmaps of the symbols each profile has seen.
+    """
+
+    name: ClassVar[str] = "novelty"
+    evidence: ClassVar[Evidence] = "novelty"
+
+    seen: NDArray[np.uint8] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it was fitted."""
+        return self.seen is not None
+
+    def fit(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
+        """Remember every symbol of these windows and of no others."""
+        rows = profiles_of(vectors.shape[0], profile)
+        return type(self)(_bitmaps(vectors, rows, int(rows.max()) + 1))
+
+    def learn(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
+        """Remember the symbols of these windows as well."""
+        rows = profiles_of(vectors.shape[0], profile)
+        seen = self._fitted(rows)
+        return type(self)(seen | _bitmaps(vectors, rows, len(seen)))
+
+    def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
+        """Score each row: 0 where everything was seen before, unbounded above."""
+        rows = profiles_of(vectors.shape[0], profile)
+        new, row = self._new_entries(vectors, rows)
+        at, column = row[new], vectors.indices[new]
+        n = vectors.shape[0]
+        symbols = np.bincount(at, weights=_WEIGHT[column], minlength=n)
+        shares = np.bincount(at, weights=_shares(vectors.data[new], column), minlength=n)
+        return symbols * (1 + FILLED * np.sqrt(np.minimum(shares, 1.0)))
+
+    def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
+        """Each feature's part of the score of one row, (D,)."""
+        new, _ = self._new_entries(vector, np.array([profile], np.int64))
+        parts = np.zeros(_SPEC.width)
+        column = vector.indices[new]
+        parts[column] = _WEIGHT[column]
+        filled = np.sqrt(min(float(_shares(vector.data[new], column).sum()), 1.0))
+        return parts * (1 + FILLED * filled)
+
+    def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
+        """Columns of one row's unseen symbols."""
+        new, _ = self._new_entries(vector, np.array([profile], np.int64))
+        return vector.indices[new].astype(np.int64)
+
+    def _new_entries(
+        self, vectors: csr_matrix, profile: IntArray
+    ) -> tuple[NDArray[np.bool_], IntArray]:
+        seen = self._fitted(profile)
+        row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+        column = vectors.indices
+        byte = seen.ravel()[profile[row] * seen.shape[1] + (column >> 3)]
+        known = (byte >> (7 - (column & 7)).astype(np.uint8)) & 1
+        return (known == 0) & (_WEIGHT[column] > 0), row
+
+    def _fitted(self, profile: IntArray) -> NDArray[np.uint8]:
+        require_ready(self.name, 0 if self.seen is None else len(self.seen), profile)
+        assert self.seen is not None  # noqa: S101  # require_ready has raised otherwise
+        return self.seen
+
+    def state(self) -> State:
+        """Everything learned, as plain arrays."""
+        return {} if self.seen is None else {"seen": self.seen}
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Build the detector that ``state`` was taken from."""
+        seen = state.get("seen")
+        return cls(None if seen is None else seen.astype(np.uint8))
+
+
+def _shares(values: NDArray[np.float32], column: NDArray[np.int32]) -> NDArray[np.float32]:
+    shares: NDArray[np.float32] = _IS_SHARE[column] * values * values
+    return shares
+
+
+def _bitmaps(vectors: csr_matrix, profile: IntArray, count: int) -> NDArray[np.uint8]:
+    row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+    held = np.zeros((count, _SPEC.width), np.bool_)
+    held[profile[row], vectors.indices] = True
+    return np.packbits(held, axis=1)

@@ -1,0 +1,184 @@
+"""From scores to p-values: counted inside a clean sample, modelled beyond it.
+
+Inside the sample the p-value is the split-conformal ``(1 + #{clean >= s}) / (n + 1)``, valid at
+any size, with ties counted against us. Beyond the largest clean score there is nothing to count,
+yet a budget of one alert a day asks for one window in a million: the tail goes on from
+``1 / (n + 1)`` as a generalised Pareto (peaks over threshold, as in SPOT, Siffer et al. 2017).
+
+With ten minutes of evidence a fit by maximum likelihood is worthless, so the tail is held by
+priors: the scale is the mean excess drawn towards a prior scale worth so many observations, and
+the shape is fixed per kind of score, or heavier where the sample shows it (probability-weighted
+moments). Scores that are nearly always 0 need no special case: their threshold is 0, their
+excesses are the few positive scores, and with none at all the chance of any is at most
+``1 / (n + 1)`` and its size falls off at the prior's scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.detector import State
+from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
+
+#: The tail begins at this quantile of the clean scores.
+_TAIL_AT = 0.9
+#: Excesses needed before the sample may say that the tail is heavier than the prior.
+_EXCESSES_FOR_SHAPE = 40
+_HEAVIEST = 0.8
+#: No p-value is smaller: a verdict must stay a positive number.
+SMALLEST = 1e-300
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is believed of a tail before any clean score was seen.
+
+    Parameters
+    ----------
+    scale : float
+        Mean excess, in the units of the score.
+    weight : float
+        Observed excesses the prior counts as much as.
+    shape : float
+        Of the generalised Pareto: 0 is exponential, larger is heavier. Never lighter than this.
+    """
+
+    scale: float
+    weight: float
+    shape: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tails:
+    """Clean scores and tails of P profiles.
+
+    Attributes
+    ----------
+    edges : int64 (P + 1,)
+        Profile i owns ``scores[edges[i]:edges[i + 1]]``.
+    scores : float64 (N,)
+        Clean scores, increasing within a profile.
+    effective : float64 (P,)
+        Independent observations those count as.
+    largest : float64 (P,)
+        Where extrapolation begins: the largest clean score, or 0 without any.
+    scale, shape : float64 (P,)
+        Of the generalised Pareto beyond ``largest``.
+    """
+
+    edges: IntArray
+    scores: FloatArray
+    effective: FloatArray
+    largest: FloatArray
+    scale: FloatArray
+    shape: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.effective)
+
+    @classmethod
+    def fit(
+        cls,
+        scores: FloatArray,
+        profile: IntArray,
+        count: int,
+        prior: Prior,
+        effective: FloatArray | None = None,
+    ) -> Tails:
+        """Calibrate ``count`` profiles on clean scores.
+
+        Parameters
+        ----------
+        scores : float64 (n,)
+            Of windows the detector did not learn from; not negative.
+        profile : int64 (n,)
+        count : int
+            Profiles; one without scores keeps its prior and promises nothing.
+        prior : Prior
+        effective : float64 (count,), optional
+            Independent observations behind each profile's scores. Default: each score is one.
+        """
+        order = np.lexsort((scores, profile))
+        ranked = scores[order]
+        edges = np.searchsorted(profile[order], np.arange(count + 1)).astype(np.int64)
+        own = np.diff(edges).astype(np.float64)
+        fits = np.array(
+            [_tail(ranked[edges[i] : edges[i + 1]], prior) for i in range(count)]
+        ).reshape(count, 3)
+        return cls(edges, ranked, own if effective is None else effective, *fits.T)
+
+    def p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
+        """p-value of each score under its profile, (n,), in (0, 1], falling as scores rise."""
+        above = self._at_least(scores, profile)
+        own = np.maximum(np.diff(self.edges)[profile], 1)
+        effective = self.effective[profile]
+        counted = (1 + above * effective / own) / (effective + 1)
+        beyond = np.maximum(scores - self.largest[profile], 0.0)
+        shape, scale = self.shape[profile], self.scale[profile]
+        # As the shape goes to 0 the Pareto becomes exponential; expm1-like care is not needed
+        # because shapes are fixed at 0 or well above it.
+        pareto = -np.log1p(shape * beyond / scale) / np.maximum(shape, 1e-12)
+        log_tail = np.where(shape > 1e-6, pareto, -beyond / scale)
+        return np.maximum(counted * np.exp(np.maximum(log_tail, -690.0)), SMALLEST)
+
+    def own_p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
+        """p-values of the calibration scores themselves, each left out of its own count."""
+        above = self._at_least(scores, profile)
+        own = np.maximum(np.diff(self.edges)[profile], 1)
+        return np.clip(above / own, 1 / own, 1.0)
+
+    def extrapolated(self, scores: FloatArray, profile: IntArray) -> NDArray[np.bool_]:
+        """Whether a score lies beyond every clean one of its profile, (n,)."""
+        return scores > self.largest[profile]
+
+    def _at_least(self, scores: FloatArray, profile: IntArray) -> FloatArray:
+        """Clean scores of the profile at or above each score."""
+        owner = np.repeat(np.arange(len(self)), np.diff(self.edges))
+        place = np.searchsorted(_key(self.scores, owner), _key(scores, profile), side="left")
+        above: FloatArray = (self.edges[profile + 1] - place).astype(np.float64)
+        return above
+
+    def state(self) -> State:
+        """Everything learned, as plain arrays."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_state(cls, state: State) -> Tails:
+        """Build what ``state`` was taken from."""
+        return cls(*(state[name] for name in cls.__slots__))  # type: ignore[arg-type]
+
+
+def _key(scores: FloatArray, profile: IntArray) -> FloatArray:
+    """One number that orders by profile, then by score: many profiles, one binary search.
+
+    Scores that differ by less than one part in 10^10 may tie; a tie counts against us.
+    """
+    key: FloatArray = profile + 0.999 * scores / (1.0 + scores)
+    return key
+
+
+def _tail(ranked: FloatArray, prior: Prior) -> tuple[float, float, float]:
+    """Largest score, and scale and shape of what lies beyond it."""
+    if not len(ranked):
+        return 0.0, prior.scale, prior.shape
+    start = float(ranked[int(_TAIL_AT * (len(ranked) - 1))])
+    excess = ranked[np.searchsorted(ranked, start, side="right") :] - start
+    scale = (prior.weight * prior.scale + float(excess.sum())) / (prior.weight + len(excess))
+    shape = max(prior.shape, _shape(excess)) if prior.shape > 0 else 0.0
+    largest = float(ranked[-1])
+    # Scale of what lies beyond the largest: for a Pareto it grows with the distance from start.
+    return largest, scale * (1 - shape) + shape * (largest - start), shape
+
+
+def _shape(excess: FloatArray) -> float:
+    """Shape by probability-weighted moments (Hosking and Wallis 1987); 0 when too few."""
+    n = len(excess)
+    if n < _EXCESSES_FOR_SHAPE:
+        return 0.0
+    survive = (n - np.arange(1, n + 1)) / (n - 1)
+    first, second = float(excess.mean()), float((survive * excess).mean())
+    return min(max(2 - first / max(first - 2 * second, 1e-12), 0.0), _HEAVIEST)
