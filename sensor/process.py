@@ -6,9 +6,12 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from oddcall.models.window import Program
 from oddcall.sensor import cgroup
+
+if TYPE_CHECKING:
+    from oddcall.models.window import Program
 
 #: /proc counts in these, whatever the kernel's own tick is (``USER_HZ``, part of the ABI).
 TICKS_PER_S = 100
@@ -69,6 +72,9 @@ class Process:
     @property
     def program(self) -> Program:
         """What the process's baseline belongs to."""
+        # Here, so that reading an identity does not load numpy.
+        from oddcall.models.window import Program
+
         return Program(self.exe, self.dev, self.ino, self.group.unit, self.group.container)
 
 

@@ -1,1 +1,22 @@
-"""Harmless but real behaviours to try the alerts on."""
+"""Harmless but real behaviours to try the alerts on.
+
+`behaviours` lists them and `run` runs one; `serve` becomes a web server whose own process can
+be made to misbehave, and `load` gives that server something ordinary to do first.
+"""
+
+from oddcall.service.simulate.behaviour import Behaviour
+from oddcall.service.simulate.catalogue import behaviours
+from oddcall.service.simulate.load import load
+from oddcall.service.simulate.outcome import Outcome
+from oddcall.service.simulate.run import default_workdir, run, serve, serve_command
+
+__all__ = [
+    "Behaviour",
+    "Outcome",
+    "behaviours",
+    "default_workdir",
+    "load",
+    "run",
+    "serve",
+    "serve_command",
+]

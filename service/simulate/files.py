@@ -1,0 +1,99 @@
+"""What is done to files: rewritten in bulk, removed in bulk, looked for in vain."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
+
+_FILES = 200
+_BYTES = 8192
+_NAMES = 5000
+#: Every byte's complement: undone by doing it again.
+_INVERT = bytes(255 - b for b in range(256))
+
+
+def make(folder: Path, count: int = _FILES) -> list[Path]:
+    """Make files to be worked on, each with a line of text of its own."""
+    paths = [folder / f"report-{n:03}.txt" for n in range(count)]
+    for path in paths:
+        path.write_bytes((path.name.encode() + b"\n").ljust(_BYTES, b"."))
+    return paths
+
+
+def rewrite(paths: list[Path], bounds: Bounds) -> list[Path]:
+    """Read, invert in place, flush, and rename each file; returns the new names."""
+    return [_rewrite(paths[turn]) for turn in bounds.times(len(paths))]
+
+
+def _rewrite(path: Path) -> Path:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        content = os.read(descriptor, _BYTES)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, content.translate(_INVERT))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return path.rename(path.with_suffix(".locked"))
+
+
+def _bulk_rewrite(bounds: Bounds) -> Facts:
+    with _folder(bounds) as folder:
+        paths = make(Path(folder))
+        renamed = rewrite(paths, bounds)
+    return {"files": len(paths), "rewritten": len(renamed)}
+
+
+def _bulk_delete(bounds: Bounds) -> Facts:
+    with _folder(bounds) as folder:
+        paths = make(Path(folder))
+        for turn in bounds.times(len(paths)):
+            paths[turn].unlink()
+        left = len(list(Path(folder).iterdir()))
+    return {"files": len(paths), "removed": len(paths) - left}
+
+
+def _failing_opens(bounds: Bounds) -> Facts:
+    failed = 0
+    with _folder(bounds) as folder:
+        for turn in bounds.times(_NAMES):
+            try:
+                os.close(os.open(f"{folder}/id_rsa.{turn}", os.O_RDONLY))
+            except FileNotFoundError:
+                failed += 1
+    return {"tried": turn + 1, "failed": failed}
+
+
+def _folder(bounds: Bounds) -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="oddcall-simulate-", dir=bounds.folder)
+
+
+BULK_REWRITE = Behaviour(
+    name="bulk-rewrite",
+    technique="T1486",
+    summary="Makes 200 files, then rewrites each in place, flushes it and gives it a new suffix.",
+    expects=("openat", "read", "lseek", "write", "fsync", "rename"),
+    harmless_because="it touches only files it made in a temporary folder, which it removes",
+    act=_bulk_rewrite,
+)
+
+BULK_DELETE = Behaviour(
+    name="bulk-delete",
+    technique="T1485",
+    summary="Makes 200 files and removes them one after the other.",
+    expects=("openat", "write", "unlink"),
+    harmless_because="it touches only files it made in a temporary folder, which it removes",
+    act=_bulk_delete,
+)
+
+FAILING_OPENS = Behaviour(
+    name="failing-opens",
+    technique="T1083",
+    summary="Tries to open 5,000 names that do not exist.",
+    expects=("openat",),
+    harmless_because="every name is in a new, empty temporary folder, so nothing is ever opened",
+    act=_failing_opens,
+)

@@ -1,0 +1,71 @@
+"""Run a behaviour here and now, and say what came of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from oddcall.models.errors import SettingError
+from oddcall.service.simulate.behaviour import Bounds, Facts
+from oddcall.service.simulate.catalogue import named
+
+#: No behaviour may be asked to last longer.
+LONGEST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was run, by whom, when.
+
+    Attributes
+    ----------
+    name : str
+        The behaviour.
+    pid : int
+        The process it was run in; children that it forked are named in ``detail``.
+    program : str
+        Executable of that process: the program an alert should name.
+    start, end : float
+        Seconds since the epoch, UTC.
+    detail : dict
+        What the behaviour observed of its own effect.
+    """
+
+    name: str
+    pid: int
+    program: str
+    start: float
+    end: float
+    detail: Facts
+
+    def as_dict(self) -> dict[str, object]:
+        """Everything, fit for JSON."""
+        return asdict(self)
+
+
+def perform(name: str, seconds: float, folder: Path) -> Outcome:
+    """Run a behaviour in this very process.
+
+    Raises
+    ------
+    SettingError
+        If there is no such behaviour, or the time is out of range.
+    """
+    behaviour = named(name)
+    check_seconds(seconds)
+    start = time.time()
+    detail = behaviour.act(Bounds.lasting(seconds, folder))
+    program = str(Path("/proc/self/exe").readlink())
+    return Outcome(name, os.getpid(), program, start, time.time(), detail)
+
+
+def check_seconds(seconds: float) -> None:
+    """Refuse a duration that is no number, not above 0 or past `LONGEST_S`."""
+    if not 0 < seconds <= LONGEST_S:
+        raise SettingError(
+            "the duration of a simulation is out of range",
+            expected=f"more than 0 and at most {LONGEST_S:.0f} seconds",
+            got=repr(seconds),
+        )

@@ -1,0 +1,170 @@
+"""Run a behaviour in a process whose program may have a baseline, and serve such a process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlencode, urlsplit
+
+from oddcall.models.errors import OddcallError, SettingError
+from oddcall.models.storage import storage_error
+from oddcall.service.simulate import interpreter, registry
+from oddcall.service.simulate.catalogue import named
+from oddcall.service.simulate.outcome import Outcome, check_seconds
+from oddcall.service.state import default_state_dir
+
+#: What ``via`` may be beside a pid and an address: a new process of the Python interpreter.
+PYTHON = "python"
+_MODULE = "oddcall.service.simulate"
+_HEADER = {"X-Oddcall-Simulate": "yes"}
+#: A behaviour's own bound on its children, and then some.
+_GRACE_S = 30.0
+
+
+def default_workdir() -> Path:
+    """Where simulations keep the demo server and make their files."""
+    return default_state_dir() / "simulate"
+
+
+def run(
+    name: str, *, via: str | None = None, seconds: float = 2.0, workdir: Path | None = None
+) -> Outcome:
+    """Run a behaviour, and say which process did it and when.
+
+    Parameters
+    ----------
+    name : str
+        One of `behaviours`.
+    via : str, optional
+        In which process. ``http://127.0.0.1:PORT`` or the pid of a demo server: in that
+        server's own process. ``"python"``: in a new process of this Python interpreter
+        (the program ``python3.x``, which has a baseline only where Python programs ran while
+        learning). By default the demo server of ``workdir`` if it runs, else ``"python"``.
+    seconds : float, default 2
+        When to stop at the latest; most end sooner by their count.
+    workdir : Path, optional
+        Folder for temporary files and to find the demo server by; `default_workdir` if absent.
+
+    Raises
+    ------
+    SettingError
+        If there is no such behaviour, process or duration.
+    OddcallError
+        If the server does not answer, or the behaviour failed.
+    """
+    named(name)
+    check_seconds(seconds)
+    folder = _made(workdir or default_workdir())
+    server = registry.running(folder)
+    if via == PYTHON or (via is None and server is None):
+        return _in_new_process(name, seconds, folder)
+    if via is None or via.isdecimal():
+        if server is None or (via is not None and int(via) != server.pid):
+            raise SettingError(
+                "nothing can be run inside that process",
+                expected="the pid of a demo server (oddcall never enters other programs)",
+                got=f"process {via}",
+                fix="Start one: oddcall simulate serve",
+            )
+        via = server.url
+    return _in_server(name, seconds, via)
+
+
+def serve(port: int = 0, workdir: Path | None = None) -> NoReturn:
+    """Become the demo server: this process goes on as a private copy of the interpreter.
+
+    It prints its address, and ends with exit code 0 on SIGINT or SIGTERM.
+
+    Raises
+    ------
+    StorageError
+        If the copy cannot be written.
+    OddcallError
+        If the copy does not run.
+    """
+    words = serve_command(port, workdir)
+    os.execve(words[0], words, interpreter.environment())  # noqa: S606  our own copy
+
+
+def serve_command(port: int = 0, workdir: Path | None = None) -> list[str]:
+    """Make what the demo server needs and give the command that starts it."""
+    folder = _made(workdir or default_workdir())
+    copy = interpreter.private_copy(folder / "interpreter")
+    return interpreter.command(copy, _MODULE, "serve", str(port), str(folder))
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    return folder.resolve()
+
+
+def _in_new_process(name: str, seconds: float, folder: Path) -> Outcome:
+    words = [sys.executable, "-P", "-m", _MODULE, "act", name, str(seconds), str(folder)]
+    try:
+        ended = subprocess.run(  # noqa: S603  this interpreter, words of our own
+            words, capture_output=True, text=True, check=False, timeout=seconds + _GRACE_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OddcallError(
+            f"the process that runs {name} did not end well", got=str(error)
+        ) from error
+    if ended.returncode:
+        last = ended.stderr.strip().splitlines()[-1:] or [f"exit code {ended.returncode}"]
+        raise OddcallError(f"{name} did not end well", got=last[0])
+    return _outcome(ended.stdout)
+
+
+def _in_server(name: str, seconds: float, url: str) -> Outcome:
+    where = urlsplit(url)
+    if where.scheme != "http" or where.hostname not in ("127.0.0.1", "localhost"):
+        raise SettingError(
+            "a behaviour cannot be run there",
+            expected="http://127.0.0.1:PORT of a demo server",
+            got=url,
+            fix="Start one: oddcall simulate serve",
+        )
+    connection = http.client.HTTPConnection(
+        where.hostname, where.port or 80, timeout=seconds + _GRACE_S
+    )
+    try:
+        connection.request(
+            "POST", f"/simulate/{name}?{urlencode({'seconds': seconds})}", b"", _HEADER
+        )
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise OddcallError(
+            "the demo server does not answer",
+            expected=f"an answer from {url}",
+            got=str(error),
+            fix="Start one: oddcall simulate serve",
+        ) from error
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise OddcallError(f"the server at {url} did not run {name}", got=_why(text, answer.status))
+    return _outcome(text)
+
+
+def _why(text: str, status: int) -> str:
+    try:
+        return str(json.loads(text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {status} from something that is not a demo server"
+
+
+def _outcome(text: str) -> Outcome:
+    try:
+        return Outcome(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise OddcallError(
+            "the answer is not one of a demo server", expected="an outcome", got=text[:80]
+        ) from error

@@ -1,0 +1,187 @@
+"""A small web server to learn from, whose own process can then be made to misbehave.
+
+It listens on loopback only, and ``POST /simulate/NAME`` runs a behaviour in the server's own
+process. A web page cannot send that request: it needs a header of ours, and a name of loopback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socketserver
+import sys
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from oddcall.models.errors import OddcallError, SettingError
+from oddcall.service.simulate import registry
+from oddcall.service.simulate.outcome import perform
+from oddcall.service.simulate.site import Site
+
+#: The header without which nothing is simulated.
+HEADER = "X-Oddcall-Simulate"
+_LOOPBACK = "127.0.0.1"
+_LOCAL_NAMES = {_LOOPBACK, "localhost"}
+_BODY_BYTES = 2_000_000
+
+
+class Server(ThreadingHTTPServer):
+    """Serves a site on loopback, a thread a connection."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.folder = folder
+        self.site = Site(folder)
+        self.busy = threading.Lock()
+        super().__init__((_LOOPBACK, port), _Pages)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{_LOOPBACK}:{self.server_address[1]}"
+
+    def server_bind(self) -> None:
+        """Bind, without asking the resolver for this host's name as the parent class does."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = _LOOPBACK, int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  socketserver's signature
+        """Say in one line what went wrong with a connection; a client that left is no error."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, ConnectionError | TimeoutError):
+            sys.stderr.write(f"demo server: {type(error).__name__}: {error}\n")
+
+
+class _Pages(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    server_version = "oddcall-demo"
+    #: Seconds a connection may be idle.
+    timeout = 15
+
+    def do_GET(self) -> None:
+        """Answer a page, a document, or 404."""
+        where = urlsplit(self.path)
+        page = self.server.site.page(where.path.removeprefix("/static/") or "index.html")
+        if where.path == "/":
+            page = self.server.site.page("index.html")
+        if where.path == "/api/items":
+            self._send(self.server.site.items(int(_number(where.query, "n", 20))))
+        elif where.path == "/api/files":
+            self._send(self.server.site.listing())
+        elif page and (where.path == "/" or where.path.startswith("/static/")):
+            self._send_file(page)
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "no such page")
+
+    def do_HEAD(self) -> None:
+        """Answer as to GET, without the content."""
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        """Take an upload, echo, or run a behaviour."""
+        content = self._content()
+        where = urlsplit(self.path)
+        if content is None:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a length of at most 2 MB is needed")
+        elif where.path == "/api/echo":
+            self._send(content, "application/octet-stream")
+        elif where.path == "/upload":
+            self._send(self.server.site.upload(content))
+        elif where.path.startswith("/simulate/"):
+            self._simulate(where.path.removeprefix("/simulate/"), where.query)
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "no such page")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the parent's name
+        """Write to the access log instead of the terminal."""
+        self.server.site.log(f"{self.log_date_time_string()} {format % args}")
+
+    def _simulate(self, name: str, query: str) -> None:
+        host = self.headers.get("Host", "").partition(":")[0]
+        if HEADER not in self.headers or host not in _LOCAL_NAMES:
+            self._refuse(HTTPStatus.FORBIDDEN, f"the header {HEADER} is needed, on loopback")
+            return
+        if not self.server.busy.acquire(blocking=False):
+            self._refuse(HTTPStatus.CONFLICT, "a simulation is under way")
+            return
+        try:
+            outcome = perform(name, _number(query, "seconds", 2.0), self.server.folder)
+            self._send(json.dumps(outcome.as_dict()).encode())
+        except SettingError as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+        except OSError as error:
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"{name} did not end well: {error}")
+        finally:
+            self.server.busy.release()
+
+    def _content(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > _BODY_BYTES:
+            self.close_connection = True
+            return None
+        return self.rfile.read(int(length))
+
+    def _refuse(self, status: HTTPStatus, why: str) -> None:
+        self._send(json.dumps({"error": why}).encode(), status=status)
+
+    def _send(
+        self, content: bytes, kind: str = "application/json", status: HTTPStatus = HTTPStatus.OK
+    ) -> None:
+        self._head(status, kind, len(content))
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _send_file(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._head(HTTPStatus.OK, "application/octet-stream", os.fstat(file.fileno()).st_size)
+            if self.command != "HEAD":
+                self.connection.sendfile(file)
+
+    def _head(self, status: HTTPStatus, kind: str, length: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(length))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+
+def _number(query: str, name: str, default: float) -> float:
+    try:
+        return float(parse_qs(query)[name][0])
+    except (KeyError, ValueError):
+        return default
+
+
+def main(port: int, folder: Path) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Server(port, folder) as server, registry.entered(folder, server.url):
+            program = Path("/proc/self/exe").readlink()
+            sys.stdout.write(f"{server.url}  (process {os.getpid()}, program {program})\n")
+            sys.stdout.flush()
+            with contextlib.suppress(KeyboardInterrupt):
+                server.serve_forever()
+            server.site.close()
+    except OverflowError as error:
+        raise SettingError(
+            "the port is out of range", expected="0 to 65535", got=str(port)
+        ) from error
+    except OSError as error:
+        raise OddcallError(
+            f"the demo server cannot listen on port {port}",
+            got=error.strerror or str(error),
+            fix="Use --port 0 to let the kernel choose one.",
+        ) from error
+    return 0
