@@ -6,9 +6,9 @@ be made to misbehave, and `load` gives that server something ordinary to do firs
 
 from oddcall.service.simulate.behaviour import Behaviour
 from oddcall.service.simulate.catalogue import behaviours
-from oddcall.service.simulate.load import load
+from oddcall.service.simulate.launch import default_workdir, run, serve, serve_command
 from oddcall.service.simulate.outcome import Outcome
-from oddcall.service.simulate.run import default_workdir, run, serve, serve_command
+from oddcall.service.simulate.traffic import load
 
 __all__ = [
     "Behaviour",

@@ -48,6 +48,8 @@ def main(words: list[str]) -> int:
     """Run one verb; an error of ours is one sentence on standard error."""
     try:
         return _VERBS[words[0]](*words[1:])
+    except KeyboardInterrupt:
+        return 0
     except OddcallError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

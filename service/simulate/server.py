@@ -6,7 +6,6 @@ process. A web page cannot send that request: it needs a header of ours, and a n
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -18,9 +17,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from oddcall.models.errors import OddcallError, SettingError
+from oddcall.models.errors import SettingError
 from oddcall.service.simulate import registry
-from oddcall.service.simulate.outcome import perform
+from oddcall.service.simulate.outcome import Outcome, perform
 from oddcall.service.simulate.site import Site
 
 #: The header without which nothing is simulated.
@@ -39,7 +38,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, folder: Path) -> None:
         self.folder = folder
         self.site = Site(folder)
-        self.busy = threading.Lock()
+        self._busy = threading.Lock()
         super().__init__((_LOOPBACK, port), _Pages)
 
     @property
@@ -47,10 +46,24 @@ class Server(ThreadingHTTPServer):
         """Where it answers."""
         return f"http://{_LOOPBACK}:{self.server_address[1]}"
 
+    def simulate(self, name: str, seconds: float) -> Outcome | None:
+        """Run a behaviour in this process; None while another one runs."""
+        if not self._busy.acquire(blocking=False):
+            return None
+        try:
+            return perform(name, seconds, self.folder)
+        finally:
+            self._busy.release()
+
     def server_bind(self) -> None:
         """Bind, without asking the resolver for this host's name as the parent class does."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = _LOOPBACK, int(self.server_address[1])
+
+    def server_close(self) -> None:
+        """Stop listening and close the log."""
+        super().server_close()
+        self.site.close()
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  socketserver's signature
         """Say in one line what went wrong with a connection; a client that left is no error."""
@@ -71,14 +84,13 @@ class _Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a page, a document, or 404."""
         where = urlsplit(self.path)
-        page = self.server.site.page(where.path.removeprefix("/static/") or "index.html")
-        if where.path == "/":
-            page = self.server.site.page("index.html")
-        if where.path == "/api/items":
+        path = "/static/index.html" if where.path == "/" else where.path
+        page = self.server.site.page(path.removeprefix("/static/"))
+        if path == "/api/items":
             self._send(self.server.site.items(int(_number(where.query, "n", 20))))
-        elif where.path == "/api/files":
+        elif path == "/api/files":
             self._send(self.server.site.listing())
-        elif page and (where.path == "/" or where.path.startswith("/static/")):
+        elif page and path.startswith("/static/"):
             self._send_file(page)
         else:
             self._refuse(HTTPStatus.NOT_FOUND, "no such page")
@@ -111,18 +123,18 @@ class _Pages(BaseHTTPRequestHandler):
         if HEADER not in self.headers or host not in _LOCAL_NAMES:
             self._refuse(HTTPStatus.FORBIDDEN, f"the header {HEADER} is needed, on loopback")
             return
-        if not self.server.busy.acquire(blocking=False):
-            self._refuse(HTTPStatus.CONFLICT, "a simulation is under way")
-            return
         try:
-            outcome = perform(name, _number(query, "seconds", 2.0), self.server.folder)
-            self._send(json.dumps(outcome.as_dict()).encode())
+            # Answered after the next may begin: a client that asks at once is not turned away.
+            outcome = self.server.simulate(name, _number(query, "seconds", 2.0))
         except SettingError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         except OSError as error:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"{name} did not end well: {error}")
-        finally:
-            self.server.busy.release()
+        else:
+            if outcome is None:
+                self._refuse(HTTPStatus.CONFLICT, "a simulation is under way")
+            else:
+                self._send(json.dumps(outcome.as_dict()).encode())
 
     def _content(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
@@ -164,24 +176,23 @@ def _number(query: str, name: str, default: float) -> float:
 
 
 def main(port: int, folder: Path) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code."""
+    """Serve until interrupted (SIGTERM interrupts as SIGINT does)."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _listening(port, folder) as server, registry.entered(folder, server.url):
+        program = Path("/proc/self/exe").readlink()
+        sys.stdout.write(f"{server.url}  (process {os.getpid()}, program {program})\n")
+        sys.stdout.flush()
+        server.serve_forever()
+    return 0
+
+
+def _listening(port: int, folder: Path) -> Server:
     try:
-        with Server(port, folder) as server, registry.entered(folder, server.url):
-            program = Path("/proc/self/exe").readlink()
-            sys.stdout.write(f"{server.url}  (process {os.getpid()}, program {program})\n")
-            sys.stdout.flush()
-            with contextlib.suppress(KeyboardInterrupt):
-                server.serve_forever()
-            server.site.close()
-    except OverflowError as error:
+        return Server(port, folder)
+    except (OSError, OverflowError) as error:
         raise SettingError(
-            "the port is out of range", expected="0 to 65535", got=str(port)
-        ) from error
-    except OSError as error:
-        raise OddcallError(
             f"the demo server cannot listen on port {port}",
-            got=error.strerror or str(error),
+            expected="a free port from 0 to 65535",
+            got=str(error),
             fix="Use --port 0 to let the kernel choose one.",
         ) from error
-    return 0
