@@ -1,0 +1,93 @@
+"""Training in a process of its own: its memory is given back, and sensing goes on meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from oddcall.models import errors
+from oddcall.models.errors import OddcallError
+
+#: Below every process that works for a person.
+_NICE = 10
+_BY_CODE = {
+    kind.exit_code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, OddcallError)
+}
+
+
+class TrainingChild:
+    """``oddcall train`` as a child.
+
+    Parameters
+    ----------
+    recordings : directories to train on.
+    output : where the bundle is put.
+    budget : as typed, such as ``"1/day"``.
+    """
+
+    def __init__(self, recordings: Sequence[Path], output: Path, budget: str) -> None:
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by stop()
+        command = [sys.executable, "-m", "oddcall.service.cli", "train", *map(str, recordings)]
+        command += ["--output", str(output), "--budget", budget, "--json"]
+        # A session of its own: Ctrl-C is for us to handle, and we end it.
+        self._process = subprocess.Popen(  # noqa: S603  our own command line
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
+        self.ended_ns = 0
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it still trains."""
+        if self._process.poll() is None:
+            return True
+        self.ended_ns = self.ended_ns or time.time_ns()
+        return False
+
+    @property
+    def line(self) -> str:
+        """Last line it said."""
+        size = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, size - 4096))
+        lines = self._said.read().decode("utf-8", "replace").splitlines()
+        return lines[-1] if lines else ""
+
+    def finish(self) -> None:
+        """Take its outcome; raises the OddcallError that it ended with."""
+        code = self._process.wait()
+        if code == 0:
+            return
+        said = self.line.removeprefix("oddcall: ")
+        kind = _BY_CODE.get(code, OddcallError)
+        raise kind(
+            f"training failed: {said}" if said else "training failed",
+            got="" if code > 0 else f"a child ended by signal {-code}",
+        )
+
+    def stop(self) -> None:
+        """End it; the recording it read is untouched."""
+        if self.running:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._said.close()

@@ -1,0 +1,110 @@
+"""``oddcall``: one verb a module under ``commands``, and one place where errors end."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from oddcall.models.errors import OddcallError
+from oddcall.service.failure import report_mistake, storage_failure
+from oddcall.service.signals import interrupt_on_sigterm
+
+#: Verb -> what it does. Its module is imported only when it is called.
+VERBS: dict[str, str] = {
+    "doctor": "Say what will run on this host, what will be missed, what to type.",
+    "record": "Write down what every process of this host calls.",
+    "train": "Learn a baseline from recordings of clean time.",
+    "watch": "Judge this host as it runs, and alert.",
+    "replay": "Judge a recording as watch would have.",
+    "simulate": "Run a harmless behaviour that should be noticed.",
+    "config": "Check and show the settings.",
+}
+
+_EXAMPLES = """\b
+Examples:
+  oddcall doctor
+  oddcall watch                     learns this host first, then watches it
+  oddcall record -o clean/ --duration 10m
+  oddcall train clean/ -o host.oddcall --budget 1/day
+  oddcall watch --model host.oddcall --alerts alerts.jsonl
+  oddcall replay suspect/ --model host.oddcall --alerts found.jsonl
+
+\b
+Exit codes:
+  0 done (also when stopped by Ctrl-C or SIGTERM)   1 a mistake of oddcall's own
+  2 a wrong setting or flag    3 not enough privilege    4 kernel or loader
+  5 recording    6 model bundle    7 disk    8 too little evidence
+"""
+
+
+class _Verbs(click.Group):
+    """A group that imports a verb's module only when the verb is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """Every verb, in the order a newcomer meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        """Import the verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"oddcall.service.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        """List the verbs without importing any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=_Verbs,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+@click.version_option(package_name="oddcall", message="oddcall %(version)s")
+def cli() -> None:
+    """Learn how each program of this host calls the kernel, and tell what is odd."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns its exit code and lets no traceback out."""
+    try:
+        return _exit_code(cli.main(arguments, prog_name="oddcall", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except OddcallError as error:
+        return _fail(error)
+    except (KeyboardInterrupt, click.Abort):
+        return 0
+    except BrokenPipeError:
+        # The reader (`| head`) has left; nothing more may be written, at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _fail(storage_failure(error) or report_mistake(error))
+
+
+def _exit_code(returned: object) -> int:
+    return returned if isinstance(returned, int) else 0
+
+
+def _fail(error: OddcallError) -> int:
+    click.echo(f"oddcall: {error}", err=True)
+    return error.exit_code
+
+
+def main() -> None:
+    """Entry point of the ``oddcall`` script."""
+    interrupt_on_sigterm()
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

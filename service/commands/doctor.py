@@ -1,0 +1,47 @@
+"""``oddcall doctor``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from oddcall.service.commands.options import as_json
+
+_EXAMPLES = """\b
+Examples:
+  sudo oddcall doctor
+  oddcall doctor --json
+  oddcall doctor --model host.oddcall
+"""
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("doctor", epilog=_EXAMPLES)
+@click.option(
+    "--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings to check."
+)
+@click.option("--model", metavar="FILE", type=click.Path(path_type=Path), help="Bundle to check.")
+@as_json('Print {"ok", "checks": [{"name", "ok", "detail", "fix"}]}.')
+def command(config: Path | None, model: Path | None, json_: bool) -> int:
+    """Say what will run on this host, what will be missed, what to type.
+
+    Really loads the program into the kernel and takes it out again. The exit
+    code is 0 when every check passes, else 4.
+    """
+    from oddcall.models.errors import KernelError
+    from oddcall.sensor.checks import checks
+    from oddcall.service.doctor import examine, render
+
+    found = examine(checks, config, model)
+    ok = all(check.ok for check in found)
+    if json_:
+        click.echo(json.dumps({"ok": ok, "checks": [asdict(check) for check in found]}, indent=2))
+    else:
+        click.echo("\n".join(render(found, colour=sys.stdout.isatty())))
+        click.echo("\neverything will run" if ok else "\nsome of it will not run, or be missed")
+    return 0 if ok else KernelError.exit_code

@@ -1,0 +1,58 @@
+"""Flags that verbs share, and what becomes of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from oddcall.service.config import FLAGS, load
+
+_HELP = {
+    "state_dir": ("DIR", "Where baselines and recordings are kept."),
+    "budget": ("N/day", "Alerts a person is willing to read, such as 1/day or 5/week."),
+    "sensor.interval": ("TIME", "Time between two ticks.  [default: 1s]"),
+    "sensor.loader": ("NAME", "What loads the program into the kernel: auto or bcc."),
+    "learning.duration": ("TIME", "How long to learn at least, without a model.  [default: 10m]"),
+}
+
+
+def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a verb ``--config`` and the flags of these settings; it is called with ``settings``."""
+
+    def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(verb)
+        def called(config: Path | None, **given: Any) -> object:  # noqa: ANN401  click's values
+            flags = {name: given.pop(_parameter(name)) for name in names}
+            return verb(settings=load(flags, file=config).settings, **given)
+
+        for name in reversed(names):
+            metavar, text = _HELP[name]
+            option = click.option(FLAGS[name], _parameter(name), metavar=metavar, help=text)
+            called = option(called)
+        return click.option(
+            "--config",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Settings to use instead of /etc/oddcall/oddcall.toml.",
+        )(called)
+
+    return decorate
+
+
+def as_json(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a verb ``--json``."""
+    return click.option("--json", "json_", is_flag=True, help=text)
+
+
+def people(json_: bool) -> TextIO:
+    """Choose the stream for people: standard output, unless a machine reads that."""
+    return sys.stderr if json_ else sys.stdout
+
+
+def _parameter(name: str) -> str:
+    return name.replace(".", "_")

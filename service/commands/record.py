@@ -1,0 +1,70 @@
+"""``oddcall record``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from oddcall.models.errors import SettingError
+from oddcall.service.commands.options import as_json, people, with_settings
+from oddcall.service.quantities import format_duration, parse_duration
+from oddcall.service.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  oddcall record -o clean/ --duration 10m
+  oddcall record -o night/                     until Ctrl-C
+  oddcall record -o r/ --duration 60s --json   the summary for a machine
+"""
+
+
+@click.command("record", epilog=_EXAMPLES)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the recording; one of this host is gone on with.",
+)
+@click.option("--duration", metavar="TIME", help="How long; without it, until stopped.")
+@with_settings("sensor.interval", "sensor.loader")
+@as_json("Print the summary as JSON.")
+def command(settings: Settings, output: Path, duration: str | None, json_: bool) -> None:
+    """Write down what every process of this host calls.
+
+    Ctrl-C and SIGTERM end it cleanly, with the last windows written.
+    """
+    from oddcall.service.live import open_sensor, recording_metadata
+    from oddcall.service.record import record, until
+    from oddcall.service.screen import open_screen
+    from oddcall.service.signals import stopping
+    from oddcall.training.recording import RecordingWriter
+
+    duration_s = None if duration is None else _seconds(duration)
+    sensor = open_sensor(settings.sensor)
+    with stopping(sensor.stop), sensor:
+        metadata = recording_metadata(sensor)
+        writer = RecordingWriter(output, metadata)
+        screen = open_screen(people(json_))
+        try:
+            tally = record(until(sensor, duration_s), writer, screen, duration_s)
+        finally:
+            screen.close()
+    if json_:
+        click.echo(json.dumps({"recording": str(output), **tally.as_dict()}))
+    else:
+        span = format_duration(max((tally.now_ns - tally.began_ns) / 1e9, 0.001))
+        click.echo(f"recorded {span} into {output}: {tally}")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise SettingError("--duration", expected="a duration such as 60s or 10m", got=repr(text))
+    return seconds

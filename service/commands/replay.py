@@ -1,0 +1,67 @@
+"""``oddcall replay``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from oddcall.service.commands.options import as_json, people, with_settings
+from oddcall.service.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  oddcall replay suspect/ --model host.oddcall
+  oddcall replay suspect/ --model host.oddcall --alerts found.jsonl
+  oddcall replay kept/ --model host.oddcall --json
+"""
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("replay", epilog=_EXAMPLES)
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--model", metavar="FILE", required=True, type=_FILE, help="Bundle to judge with.")
+@click.option(
+    "--alerts",
+    metavar="FILE",
+    type=_FILE,
+    help="Append alerts as JSON lines; those the file already holds are left out.",
+)
+@with_settings()
+@as_json("Print the summary as JSON, and no alerts.")
+def command(
+    settings: Settings, recording: Path, model: Path, alerts: Path | None, json_: bool
+) -> None:
+    """Judge a recording as watch would have.
+
+    The same windows give the same alerts, with the same ids.
+    """
+    from oddcall.models.bundle import load_bundle
+    from oddcall.service.context import recorded
+    from oddcall.service.origin import host_of
+    from oddcall.service.replay import replay
+    from oddcall.service.screen import open_screen
+    from oddcall.service.session import open_episodes
+    from oddcall.service.sinks.base import Delivery, Sink
+    from oddcall.service.sinks.jsonl import JsonLines
+    from oddcall.service.sinks.terminal import Terminal
+    from oddcall.training.recording import read_batches, read_metadata
+
+    judge = load_bundle(model)
+    host = host_of(read_metadata(recording))
+    screen = open_screen(people(json_), every_s=2)
+    try:
+        file = JsonLines(alerts, once=True) if alerts else None
+        sinks: list[Sink] = [] if json_ else [Terminal(screen)]
+        delivery = Delivery([*sinks, file] if file else sinks, screen.say)
+        episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
+        account = replay(read_batches(recording), judge, episodes, delivery, screen)
+    finally:
+        screen.close()
+    already = file.already if file else 0
+    if json_:
+        click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))
+        return
+    click.echo(f"{account}" + (f"; {already} lines were in the file already" if already else ""))

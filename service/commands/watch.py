@@ -1,0 +1,75 @@
+"""``oddcall watch``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from oddcall.models.errors import SettingError
+from oddcall.service.commands.options import as_json, people, with_settings
+from oddcall.service.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  oddcall watch                                 learns this host first
+  oddcall watch --learn 1h --budget 5/week
+  oddcall watch --model host.oddcall --alerts alerts.jsonl
+  oddcall watch --model host.oddcall --record kept/
+"""
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("watch", epilog=_EXAMPLES)
+@click.option("--model", metavar="FILE", type=_FILE, help="Bundle to watch with.")
+@click.option("--alerts", metavar="FILE", type=_FILE, help="Append alerts as JSON lines.")
+@click.option(
+    "--record",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep what is judged, so that `oddcall replay` can judge it again.",
+)
+@click.option("--relearn", is_flag=True, help="Forget what was learned, and learn anew.")
+@with_settings("learning.duration", "budget", "sensor.interval", "sensor.loader", "state_dir")
+@as_json("Print alerts as JSON lines instead of text.")
+def command(
+    settings: Settings,
+    model: Path | None,
+    alerts: Path | None,
+    record: Path | None,
+    relearn: bool,
+    json_: bool,
+) -> None:
+    """Judge this host as it runs, and alert.
+
+    Without --model it learns first, and shows what it has learned; the baseline
+    is kept in the state directory, and the next start watches at once. Stopped
+    while learning, it goes on where it stopped.
+    """
+    from oddcall.service import live, session
+    from oddcall.service.origin import host_of
+    from oddcall.service.screen import open_screen
+    from oddcall.service.signals import stopping
+    from oddcall.service.state import StateDir
+
+    if model and relearn:
+        raise SettingError("--model and --relearn exclude each other", fix="Give one of them.")
+    state = StateDir(settings.state_dir)
+    with ExitStack() as held:
+        if model is None:
+            held.enter_context(state.held())
+            if relearn:
+                state.forget()
+        known = session.known_model(state, model)
+        sensor = live.open_sensor(settings.sensor)
+        held.enter_context(stopping(sensor.stop))
+        screen = open_screen(people(json_))
+        held.callback(screen.close)
+        held.enter_context(sensor)
+        metadata = live.recording_metadata(sensor)
+        here = session.Here(sensor, metadata, host_of(metadata), live.ask_proc)
+        request = session.Request(settings, alerts, record, sys.stdout if json_ else None)
+        session.run(request, known, here, screen)

@@ -1,0 +1,217 @@
+"""Alerting windows become episodes: one behaviour is one alert for a person.
+
+::
+
+    first alerting window ──> open ──> update ... update ──> close
+                                       │ graver, or of another kind: at once
+                                       │ the same: every update_s
+                                       └ in between: folded, and counted
+
+An episode belongs to a program (in one container). Windows of its other
+processes join it, and so do those of what they fork or become. It closes
+after ``quiet_s`` without an alerting window. Time is the windows' own, so a
+recording gives the episodes that its host gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.explanation import Explanation
+from oddcall.models.verdict import Verdicts
+from oddcall.models.window import Program, WindowBatch
+from oddcall.service.alert import Alert, Sighting, Standing, alert_id, build
+from oddcall.service.context import Describe, unknown
+from oddcall.service.severity import LEVELS, severity
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+
+#: Processes an episode remembers: a fork bomb must not grow it.
+_PROCESSES = 1024
+#: Everybody's parents: init and the kernel's own. Their children are no family.
+_FIRST_PIDS = 2
+#: The strongest features of a window say what kind of behaviour it is.
+_KIND_FEATURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSettings:
+    """When a line is written.
+
+    Attributes
+    ----------
+    quiet_s : float, default 15.0
+        Seconds without an alerting window that close an episode.
+    update_s : float, default 60.0
+        Seconds between two updates of an episode that does not change.
+    max_open : int, default 1024
+        Episodes open at once; past it the longest quiet one closes.
+    """
+
+    quiet_s: float = 15.0
+    update_s: float = 60.0
+    max_open: int = 1024
+
+
+@dataclass(slots=True)
+class _Episode:
+    id: str
+    onset_ns: int
+    latest: Sighting
+    worst: Sighting
+    written_ns: int
+    windows: int = 0
+    suppressed: int = 0
+    grade: int = 0
+    kinds: set[str] = field(default_factory=set)
+    programs: set[Program] = field(default_factory=set)
+    pids: dict[int, None] = field(default_factory=dict)
+
+    def standing(self, state: str) -> Standing:
+        return Standing(
+            state=state,
+            episode_id=self.id,
+            time_ns=self.latest.end_ns,
+            onset_ns=self.onset_ns,
+            windows=self.windows,
+            worst=self.worst,
+            suppressed=self.suppressed,
+        )
+
+
+class Episodes:
+    """Turns verdicts into lines of alerts, tick by tick.
+
+    Parameters
+    ----------
+    model : Model
+        Whose verdicts these are.
+    explain : callable
+        ``explain(batch, row, verdicts)`` says what is odd about one window.
+    host : dict of str
+        ``name``, ``id``, ``boot_id``, ``kernel``, ``arch``.
+    describe : Describe, default knows nothing
+        What is known of a process beyond its window.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        explain: Callable[[WindowBatch, int, Verdicts], Explanation],
+        host: Mapping[str, str],
+        settings: EpisodeSettings | None = None,
+        describe: Describe = unknown,
+    ) -> None:
+        self._model, self._explain = model, explain
+        self._host, self._describe = dict(host), describe
+        self._settings = settings or EpisodeSettings()
+        self._open: dict[tuple[Program, str], _Episode] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def step(self, batch: WindowBatch, verdicts: Verdicts) -> list[Alert]:
+        """Take one tick's windows; returns the lines it gives, in order."""
+        if not len(batch):
+            return []
+        lines = self._close_quiet(int(batch.t_end_ns.max()))
+        # One turn an alerting program, not a process: few even in a storm.
+        for key, rows in self._groups(batch, np.flatnonzero(verdicts.alert)).items():
+            worst = min(rows, key=lambda row: (verdicts.p_value[row], row))
+            seen = self._sighting(batch, worst, verdicts)
+            lines += self._see(key, seen, batch.take(np.array(rows)))
+        return lines
+
+    def end(self) -> list[Alert]:
+        """Close every episode: nothing more will be seen."""
+        return [self._close(key) for key in list(self._open)]
+
+    def _sighting(self, batch: WindowBatch, row: int, verdicts: Verdicts) -> Sighting:
+        profile = int(verdicts.profile[row])
+        baseline = self._model.profiles[profile] if profile >= 0 else None
+        explanation = self._explain(batch, row, verdicts)
+        return Sighting.of(batch, row, verdicts, baseline, explanation)
+
+    def _groups(
+        self, batch: WindowBatch, rows: NDArray[np.int64]
+    ) -> dict[tuple[Program, str], list[int]]:
+        """Give the rows of each episode that is, or will be, open."""
+        member = {pid: key for key, episode in self._open.items() for pid in episode.pids}
+        groups: dict[tuple[Program, str], list[int]] = {}
+        # Parents began before their children: whoever is met first opens for the family.
+        for row in rows[np.argsort(batch.start_time_ns[rows], kind="stable")].tolist():
+            pid, ppid = int(batch.pid[row]), int(batch.ppid[row])
+            own = (batch.programs[batch.program[row]], str(batch.container[row]))
+            taken = own in self._open or own in groups
+            key = own if taken else member.get(pid, member.get(ppid, own))
+            if pid > _FIRST_PIDS:
+                member.setdefault(pid, key)
+            groups.setdefault(key, []).append(row)
+        return groups
+
+    def _see(self, key: tuple[Program, str], seen: Sighting, rows: WindowBatch) -> list[Alert]:
+        lines: list[Alert] = []
+        episode = self._open.get(key)
+        if episode is None:
+            lines += self._make_room()
+            id_ = alert_id(self._host, self._model.id, seen, "open")
+            episode = _Episode(id_, int(rows.t_start_ns.min()), seen, seen, seen.end_ns)
+            self._open[key] = episode
+        changed = self._add(episode, seen, rows)
+        if episode.windows == len(rows):
+            return [*lines, self._write(episode, "open")]
+        due = seen.end_ns - episode.written_ns >= self._settings.update_s * 1e9
+        if changed or due:
+            return [*lines, self._write(episode, "update")]
+        episode.suppressed += len(rows)
+        return lines
+
+    def _add(self, episode: _Episode, seen: Sighting, rows: WindowBatch) -> bool:
+        """Add windows to an episode; returns whether they make it graver or another kind."""
+        episode.latest = seen
+        episode.windows += len(rows)
+        if seen.p_value < episode.worst.p_value:
+            episode.worst = seen
+        for pid in rows.pid[rows.pid > _FIRST_PIDS].tolist():
+            if len(episode.pids) < _PROCESSES:
+                episode.pids[pid] = None
+        kinds = {feature.feature for feature in seen.explanation.top[:_KIND_FEATURES]}
+        other = not kinds & episode.kinds or seen.program not in episode.programs
+        grade = LEVELS.index(
+            severity(episode.worst.p_value, seen.threshold, episode.windows, episode.worst.level)
+        )
+        graver = grade > episode.grade
+        episode.grade = max(grade, episode.grade)
+        episode.kinds |= kinds
+        if len(episode.programs) < _PROCESSES:
+            episode.programs.add(seen.program)
+        return graver or other
+
+    def _close_quiet(self, now_ns: int) -> list[Alert]:
+        quiet_ns = self._settings.quiet_s * 1e9
+        # The absolute gap: a clock set back must not keep an episode open for hours.
+        due = [k for k, e in self._open.items() if abs(now_ns - e.latest.end_ns) >= quiet_ns]
+        return [self._close(key) for key in due]
+
+    def _make_room(self) -> list[Alert]:
+        if len(self._open) < self._settings.max_open:
+            return []
+        oldest = min(self._open, key=lambda key: self._open[key].latest.end_ns)
+        return [self._close(oldest)]
+
+    def _close(self, key: tuple[Program, str]) -> Alert:
+        episode = self._open.pop(key)
+        return self._write(episode, "close")
+
+    def _write(self, episode: _Episode, state: str) -> Alert:
+        seen = episode.worst if state == "close" else episode.latest
+        context = self._describe(seen.pid, seen.start_time_ns, seen.ppid)
+        line = build(seen, episode.standing(state), self._host, self._model, context)
+        episode.suppressed, episode.written_ns = 0, episode.latest.end_ns
+        return line

@@ -1,0 +1,176 @@
+"""``watch`` without a model: record, train in a child, come back with a baseline.
+
+::
+
+    collect ──enough──> train (a child; sensing goes on) ──> baseline.oddcall
+       ^                  │ too little evidence
+       └──────────────────┘
+
+What is collected lies in the state directory, so that a restart goes on where
+the last one stopped.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from oddcall.models.errors import EvidenceError, RecordingError
+from oddcall.models.window import WindowBatch
+from oddcall.service.child import TrainingChild
+from oddcall.service.evidence import Evidence
+from oddcall.service.quantities import format_duration
+from oddcall.service.screen import Screen, Status
+from oddcall.service.state import StateDir
+from oddcall.training.recording import RecordingWriter, read_batches
+
+if TYPE_CHECKING:
+    from oddcall.sensor.sensor import Tick
+
+
+class Learning:
+    """Brings a baseline about.
+
+    Parameters
+    ----------
+    state : StateDir
+        Where recordings and the baseline are kept.
+    evidence : Evidence
+        Says when enough was seen.
+    budget : str
+        As typed, for training.
+    metadata : dict of str
+        For the recordings.
+    screen : Screen
+    """
+
+    def __init__(
+        self,
+        state: StateDir,
+        evidence: Evidence,
+        budget: str,
+        metadata: dict[str, str],
+        screen: Screen,
+    ) -> None:
+        self._state, self._evidence, self._budget = state, evidence, budget
+        self._metadata, self._screen = metadata, screen
+        self._child: TrainingChild | None = None
+
+    def run(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
+        """Learn from ticks until the baseline lies in the state directory.
+
+        Returns
+        -------
+        The batches that came while it was being trained, still to be judged; or None when the
+        ticks ended first, and the next run goes on from what was recorded.
+
+        Raises
+        ------
+        StorageError
+            When the recording or the baseline cannot be written; what was recorded stays.
+        """
+        self._resume()
+        while True:
+            if not self._evidence.enough and not self._collect(ticks):
+                return None
+            try:
+                return self._train(ticks)
+            except EvidenceError as error:
+                self._screen.say(f"{error} Learning goes on.")
+                self._evidence.wait_longer()
+
+    def clean(self, batch: WindowBatch) -> WindowBatch:
+        """Leave our own training out of a batch: it is no behaviour of the host's."""
+        child = self._child
+        if child is None:
+            return batch
+        ours = (batch.pid == child.pid) | (batch.ppid == child.pid)
+        if child.ended_ns:
+            ours &= batch.t_start_ns <= child.ended_ns
+        return batch.take(~ours) if ours.any() else batch
+
+    def _resume(self) -> None:
+        if not self._state.learning.is_dir():
+            return
+        try:
+            for batch in read_batches(self._state.learning):
+                self._evidence.add(batch)
+        except RecordingError as error:
+            aside = self._state.path / "learning-unreadable"
+            shutil.rmtree(aside, ignore_errors=True)
+            self._state.learning.rename(aside)
+            self._screen.say(f"{error} It was moved to {aside}; learning begins anew.")
+            self._evidence.reset()
+        else:
+            self._screen.say(
+                f"going on with {format_duration(self._evidence.elapsed_s)} "
+                f"already learned: {self._evidence.windows:,} windows"
+            )
+
+    def _collect(self, ticks: Iterator[Tick]) -> bool:
+        """Record until there is enough; False when the ticks ended first."""
+        with RecordingWriter(self._state.learning, self._metadata) as writer:
+            for batch in self._caught_up():
+                writer.append(batch)
+                self._evidence.add(batch)
+            for tick in ticks:
+                batch = self.clean(tick.windows)
+                writer.append(batch)
+                self._evidence.add(batch, tick.time_ns)
+                self._screen.show(progress(self._evidence))
+                if self._evidence.enough:
+                    return True
+        return False
+
+    def _train(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
+        shutil.rmtree(self._state.catch_up, ignore_errors=True)
+        child = self._child = TrainingChild(
+            [self._state.learning], self._state.baseline, self._budget
+        )
+        try:
+            with RecordingWriter(self._state.catch_up, self._metadata) as writer:
+                for tick in ticks:
+                    writer.append(self.clean(tick.windows))
+                    self._screen.show(Status(f"training: {child.line or 'begins'}"))
+                    if not child.running:
+                        break
+                else:
+                    return None
+            child.finish()
+        finally:
+            child.stop()
+        return self._caught_up()
+
+    def _caught_up(self) -> Iterator[WindowBatch]:
+        """Give what came meanwhile, once."""
+        if any(self._state.catch_up.glob("part-*")):
+            yield from read_batches(self._state.catch_up)
+        shutil.rmtree(self._state.catch_up, ignore_errors=True)
+
+
+def progress(evidence: Evidence) -> Status:
+    """Say what has been learned, of which programs, and how long still."""
+    seen = evidence.programs()
+    ready = sum(program.windows >= evidence.min_windows for program in seen)
+    line = (
+        f"learning {format_duration(evidence.elapsed_s)}, "
+        f"{format_duration(evidence.remaining_s)} still: "
+        f"{len(seen)} programs, {ready} with enough windows, {evidence.windows:,} windows"
+    )
+    if evidence.elapsed_s >= evidence.duration_s:
+        line += " (waiting for programs that show little)"
+    rows = [
+        (
+            p.program.name,
+            p.program.unit or p.program.container,
+            f"{p.windows:,}",
+            str(p.calls),
+            format_duration(p.quiet_s),
+            p.state,
+        )
+        for p in seen
+    ]
+    columns = ("program", "unit", "windows", "calls", "nothing new for", "state")
+    total = evidence.elapsed_s + evidence.remaining_s
+    return Status(line, evidence.elapsed_s / max(total, 1e-9), columns, rows)

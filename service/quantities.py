@@ -1,0 +1,71 @@
+"""Durations and budgets as people write them: ``10m``, ``1h30m``, ``1/day``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(hour|day|week)")
+_PER_DAY = {"hour": 24.0, "day": 1.0, "week": 1 / 7}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration such as ``"500ms"``, ``"60s"`` or ``"1h30m"``.
+
+    Raises
+    ------
+    ValueError
+        For anything else, a number without a unit among it.
+    """
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"not a duration: {text!r}")
+    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration with at most two units, so that it parses back to about the same."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    whole, said = round(seconds), []
+    if seconds < 60 and seconds != whole:
+        return f"{seconds:.1f}s".replace(".0s", "s")
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, whole = divmod(whole, size)
+        if count:
+            said.append(f"{count}{unit}")
+    return "".join(said[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many false alerts a person is willing to read.
+
+    Attributes
+    ----------
+    count : float
+        Alerts, above zero.
+    per : str
+        ``"hour"``, ``"day"`` or ``"week"``.
+    """
+
+    count: float
+    per: str
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read ``"5/week"``; raises ValueError for anything else, and for none at all."""
+        found = _BUDGET.fullmatch(text.strip())
+        if not found or float(found[1]) <= 0:
+            raise ValueError(f"not a budget: {text!r}")
+        return cls(float(found[1]), found[2])
+
+    @property
+    def per_day(self) -> float:
+        """Alerts per host per day."""
+        return self.count * _PER_DAY[self.per]
+
+    def __str__(self) -> str:
+        return f"{self.count:g}/{self.per}"

@@ -1,0 +1,117 @@
+"""The line cut after its windows: tick by tick into a recording."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oddcall.models.window import Program, WindowBatch
+from oddcall.service.quantities import format_duration
+from oddcall.service.screen import Screen, Status
+from oddcall.service.source import Source
+from oddcall.training.recording import RecordingWriter
+
+if TYPE_CHECKING:
+    from oddcall.sensor.sensor import Tick
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a recording holds, counted as it is made; memory goes with the processes alive."""
+
+    windows: int = 0
+    calls: int = 0
+    ended: int = 0
+    lost: dict[str, int] = field(default_factory=dict)
+    began_ns: int = 0
+    now_ns: int = 0
+    _alive: set[tuple[int, int]] = field(default_factory=set)
+    _programs: set[Program] = field(default_factory=set)
+
+    def add(self, tick: Tick) -> None:
+        """Count one tick."""
+        batch = tick.windows
+        self.began_ns = self.began_ns or tick.time_ns
+        self.now_ns = tick.time_ns
+        self.lost = tick.lost
+        self.windows += len(batch)
+        self.calls += int(batch.syscalls.counts.sum() + batch.compat.counts.sum())
+        self._programs.update(batch.programs[i] for i in set(batch.program.tolist()))
+        self._count_processes(batch)
+
+    @property
+    def processes(self) -> int:
+        """Processes seen so far."""
+        return self.ended + len(self._alive)
+
+    @property
+    def programs(self) -> int:
+        """Programs seen so far."""
+        return len(self._programs)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give the numbers for a machine."""
+        names = ("windows", "processes", "programs", "calls")
+        counts: dict[str, object] = {name: getattr(self, name) for name in names}
+        return {**counts, "lost": sum(self.lost.values()), "lost_by_kind": self.lost}
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.lost.items() if count)
+        return (
+            f"{self.windows:,} windows, {self.processes:,} processes, "
+            f"{self.programs:,} programs, {self.calls:,} calls, "
+            f"lost {sum(self.lost.values()):,}" + (f" ({kinds})" if kinds else "")
+        )
+
+    def _count_processes(self, batch: WindowBatch) -> None:
+        met = zip(batch.pid.tolist(), batch.start_time_ns.tolist(), strict=True)
+        self._alive.update(met)
+        over = batch.exits > 0
+        for process in zip(
+            batch.pid[over].tolist(), batch.start_time_ns[over].tolist(), strict=True
+        ):
+            self._alive.discard(process)
+            self.ended += 1
+
+
+def record(
+    ticks: Iterable[Tick], writer: RecordingWriter, screen: Screen, duration_s: float | None
+) -> Tally:
+    """Write every tick's windows until the ticks end.
+
+    Parameters
+    ----------
+    duration_s : what the person asked for, to show how far it is; None is until stopped.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or gone; the parts written before are whole.
+    """
+    tally = Tally()
+    with writer:
+        for tick in ticks:
+            writer.append(tick.windows)
+            tally.add(tick)
+            screen.show(_progress(tally, duration_s))
+    return tally
+
+
+def until(source: Source, duration_s: float | None) -> Iterator[Tick]:
+    """Pass a source's ticks on, and ask for the last one when the time is over."""
+    began_s = time.monotonic()
+    for tick in source.ticks():
+        yield tick
+        if duration_s is not None and time.monotonic() - began_s >= duration_s:
+            source.stop()
+
+
+def _progress(tally: Tally, duration_s: float | None) -> Status:
+    elapsed_s = (tally.now_ns - tally.began_ns) / 1e9
+    if duration_s is None:
+        return Status(f"recording {format_duration(max(elapsed_s, 1))}: {tally}")
+    done = min(elapsed_s / duration_s, 1.0)
+    left = format_duration(max(duration_s - elapsed_s, 0))
+    return Status(f"recording, {left} still: {tally}", done)

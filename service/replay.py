@@ -1,0 +1,104 @@
+"""``replay``: the line from a recording on, with the verdicts ``watch`` would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from oddcall.models.window import WindowBatch
+from oddcall.service.alert import Alert
+from oddcall.service.episode import Episodes
+from oddcall.service.judging import judge
+from oddcall.service.quantities import format_duration
+from oddcall.service.screen import Screen, Status
+from oddcall.service.sinks.base import Delivery
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+
+
+@dataclass(slots=True)
+class Account:
+    """What a replay went through."""
+
+    budget_per_day: float
+    windows: int = 0
+    start_ns: int = 0
+    end_ns: int = 0
+    alerts: int = 0
+    lines: int = 0
+
+    @property
+    def days(self) -> float:
+        """Span of the recording, days."""
+        return max(self.end_ns - self.start_ns, 0) / 86400e9
+
+    def see(self, batch: WindowBatch) -> None:
+        """Add one batch."""
+        self.windows += len(batch)
+        if len(batch):
+            first = int(batch.t_start_ns.min())
+            self.start_ns = min(self.start_ns or first, first)
+            self.end_ns = max(self.end_ns, int(batch.t_end_ns.max()))
+
+    def count(self, alert: Alert) -> None:
+        """Add one line of an alert."""
+        self.lines += 1
+        self.alerts += alert["state"] == "open"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the numbers for a machine."""
+        return {
+            "windows": self.windows,
+            "days": round(self.days, 6),
+            "alerts": self.alerts,
+            "lines": self.lines,
+            "alerts_per_day": round(self.alerts / self.days, 3) if self.days else None,
+            "budget_per_day": self.budget_per_day,
+        }
+
+    def __str__(self) -> str:
+        span = format_duration(max(self.days * 86400, 1))
+        return (
+            f"{self.windows:,} windows over {span}: {self.alerts:,} alerts "
+            f"(the budget is {self.budget_per_day:g} false ones a day)"
+        )
+
+
+def replay(
+    batches: Iterable[WindowBatch],
+    model: Model,
+    episodes: Episodes,
+    delivery: Delivery,
+    screen: Screen,
+) -> Account:
+    """Judge a recording's batches; returns what was gone through.
+
+    Raises
+    ------
+    StorageError
+        When alerts could not be written.
+    RecordingError
+        When a part cannot be read; alerts of the parts before it are delivered.
+    """
+    account = Account(model.budget_per_day)
+
+    def send(alert: Alert) -> None:
+        account.count(alert)
+        delivery.send(alert)
+
+    try:
+        judge(_seen(batches, account, screen), model, episodes, send)
+    finally:
+        delivery.close()
+    return account
+
+
+def _seen(
+    batches: Iterable[WindowBatch], account: Account, screen: Screen
+) -> Iterator[WindowBatch]:
+    for batch in batches:
+        account.see(batch)
+        yield batch
+        screen.show(Status(f"replaying: {account}"))

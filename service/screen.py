@@ -1,0 +1,134 @@
+"""What a person sees while a command runs: a live picture on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How things stand.
+
+    Attributes
+    ----------
+    line : str
+        In one line; all that a plain screen shows.
+    done : float or None
+        Part that is done, 0 to 1, where there is an end.
+    columns, rows
+        A table for a live screen; the first column is left-aligned, numbers right.
+    """
+
+    line: str
+    done: float | None = None
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+class Screen(Protocol):
+    """Shows lines that stay and a status that is replaced."""
+
+    colour: bool
+
+    def say(self, text: str) -> None:
+        """Show lines that stay."""
+
+    def show(self, status: Status) -> None:
+        """Replace the status."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class Plain:
+    """Lines only; of the statuses one every ``every_s`` seconds.
+
+    Parameters
+    ----------
+    stream : TextIO
+    every_s : float, default 10.0
+    now : callable, default time.monotonic
+    """
+
+    colour = False
+
+    def __init__(
+        self, stream: TextIO, every_s: float = 10.0, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream, self._every_s, self._now = stream, every_s, now
+        self._next_s = now()
+
+    def say(self, text: str) -> None:
+        """Write lines at once."""
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def show(self, status: Status) -> None:
+        """Write the status if the last one is old enough."""
+        if self._now() >= self._next_s:
+            self._next_s = self._now() + self._every_s
+            self.say(status.line)
+
+    def close(self) -> None:
+        """Do nothing: every line is written."""
+
+
+class Live:
+    """A picture at the foot of a terminal, redrawn in place; said lines scroll above it."""
+
+    colour = True
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self._console = Console(file=stream, highlight=False)
+        self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
+        self._live.start()
+
+    def say(self, text: str) -> None:
+        """Write lines above the picture."""
+        from rich.text import Text
+
+        self._console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def show(self, status: Status) -> None:
+        """Redraw the picture."""
+        self._live.update(_picture(status, self._console.height - 6), refresh=True)
+
+    def close(self) -> None:
+        """Remove the picture."""
+        self._live.stop()
+
+
+def open_screen(stream: TextIO, every_s: float = 10.0) -> Screen:
+    """Choose what the stream can show."""
+    return Live(stream) if stream.isatty() else Plain(stream, every_s)
+
+
+def _picture(status: Status, height: int) -> RenderableType:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    if status.rows:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for i, column in enumerate(status.columns):
+            table.add_column(column, justify="right" if i else "left", no_wrap=True)
+        for row in status.rows[: max(height, 1)]:
+            table.add_row(*row)
+        if len(status.rows) > height:
+            table.add_row(f"and {len(status.rows) - height} more", style="dim")
+        parts += [table, Text("")]
+    if status.done is not None:
+        parts.append(ProgressBar(completed=100 * status.done, width=40))
+    parts.append(Text(status.line, style="bold", overflow="ellipsis", no_wrap=True))
+    return Group(*parts)

@@ -1,0 +1,150 @@
+"""One ``oddcall watch`` from start to end: the model, or learning it; then the line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from oddcall.models.bundle import load_bundle
+from oddcall.models.explanation import explain
+from oddcall.models.window import WindowBatch
+from oddcall.service.context import Describe, Remembered
+from oddcall.service.episode import Episodes, EpisodeSettings
+from oddcall.service.evidence import Evidence
+from oddcall.service.learning import Learning
+from oddcall.service.quantities import format_duration
+from oddcall.service.screen import Screen
+from oddcall.service.settings import AlertSection, Settings
+from oddcall.service.sinks.base import Delivery, Sink
+from oddcall.service.sinks.jsonl import JsonLines, JsonStream
+from oddcall.service.sinks.terminal import Terminal
+from oddcall.service.source import Source
+from oddcall.service.state import StateDir
+from oddcall.service.summary import headline
+from oddcall.service.watch import Keeping, Pulse, watch
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What ``watch`` was asked for.
+
+    Attributes
+    ----------
+    settings : Settings
+    alerts : Path or None
+        File of JSON lines.
+    record : Path or None
+        Folder to keep what is judged in.
+    json : TextIO or None
+        Stream to write alerts to as JSON; None shows them as text.
+    """
+
+    settings: Settings
+    alerts: Path | None = None
+    record: Path | None = None
+    json: TextIO | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The host that is watched.
+
+    Attributes
+    ----------
+    source : Source
+    metadata : dict of str
+        For recordings of it.
+    host : dict of str
+        As alerts name it.
+    ask : Describe
+        Looks up a process that alerts.
+    """
+
+    source: Source
+    metadata: dict[str, str]
+    host: dict[str, str]
+    ask: Describe
+
+
+def known_model(state: StateDir, path: Path | None) -> Model | None:
+    """Load the bundle that was named, else the baseline that was learned, if there is one.
+
+    Raises
+    ------
+    BundleError
+        When it cannot be trusted.
+    """
+    if path is not None:
+        return load_bundle(path)
+    return load_bundle(state.baseline) if state.baseline.exists() else None
+
+
+def run(request: Request, model: Model | None, here: Here, screen: Screen) -> None:
+    """Watch until the source ends, learning first where there is no model.
+
+    Raises
+    ------
+    StorageError
+        When a recording, a baseline or an alert could not be written.
+    """
+    sinks = open_sinks(request.alerts, request.json, screen)
+    ticks = here.source.ticks()
+    backlog: Iterable[WindowBatch] = ()
+    clean: Callable[[WindowBatch], WindowBatch] = _as_it_is
+    if model is None:
+        state = StateDir(request.settings.state_dir)
+        learning = _learning(state, request.settings, here, screen)
+        learned = learning.run(ticks)
+        if learned is None:
+            screen.say("stopped while learning; the next start goes on from here")
+            return
+        backlog, clean = learned, learning.clean
+        model = load_bundle(state.baseline)
+    screen.say(f"watching with {headline(model)}")
+    if request.alerts:
+        screen.say(f"alerts go to {request.alerts}")
+    people = Remembered(here.ask)
+    pulse = Pulse(screen)
+    batches: Iterator[WindowBatch] = chain(backlog, map(clean, pulse.pass_on(ticks)))
+    keeping = Keeping(request.record, here.metadata, people, screen) if request.record else None
+    if keeping:
+        batches = keeping.pass_on(batches)
+    episodes = open_episodes(model, here.host, request.settings.alerts, people)
+    watch(batches, model, episodes, Delivery(sinks, screen.say), pulse)
+    if keeping and keeping.error:
+        raise keeping.error
+
+
+def open_sinks(alerts: Path | None, json: TextIO | None, screen: Screen) -> list[Sink]:
+    """Open every place alerts go to; raises StorageError or SettingError when one cannot be."""
+    sinks: list[Sink] = [JsonStream(json) if json else Terminal(screen)]
+    return [*sinks, JsonLines(alerts)] if alerts else sinks
+
+
+def open_episodes(
+    model: Model, host: dict[str, str], section: AlertSection, describe: Describe
+) -> Episodes:
+    """Build the episodes of one run, the same for a live host and a recording."""
+    settings = EpisodeSettings(quiet_s=section.quiet, update_s=section.update)
+    return Episodes(model, partial(explain, model), host, settings, describe)
+
+
+def _learning(state: StateDir, settings: Settings, here: Here, screen: Screen) -> Learning:
+    section = settings.learning
+    screen.say(
+        f"no model yet: learning this host for {format_duration(section.duration)}, "
+        f"or up to {section.patience} times that where programs show too little"
+    )
+    evidence = Evidence(section.duration, section.patience, section.min_windows)
+    return Learning(state, evidence, str(settings.budget), here.metadata, screen)
+
+
+def _as_it_is(batch: WindowBatch) -> WindowBatch:
+    return batch

@@ -1,0 +1,113 @@
+"""Alerts as JSON lines in a file: whole lines only, on the disk before the next one."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TextIO
+
+from oddcall.models.errors import SettingError
+from oddcall.models.storage import storage_error
+from oddcall.service.alert import Alert, to_json
+
+
+class JsonLines:
+    """Append alerts to a file.
+
+    Parameters
+    ----------
+    path : Path
+        Made when missing, with its folder. A line cut short by a crash is ended first, so it
+        spoils no other.
+    once : bool, default False
+        Skip alerts whose id the file already holds: what ``replay`` does.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be opened.
+    SettingError
+        When it holds something other than alerts.
+    """
+
+    def __init__(self, path: Path, *, once: bool = False) -> None:
+        self.name = str(path)
+        self._path = path
+        self._held: set[str] = set()
+        self.already = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            # A pipe or a device can be neither synced, cut nor read back.
+            self._regular = stat.S_ISREG(os.fstat(self._file).st_mode)
+            self._check()
+        except OSError as error:
+            raise storage_error(path, error) from error
+        self._once = once
+        if once and self._regular:
+            self._held = _ids(path)
+
+    def send(self, alert: Alert) -> None:
+        """Write one line and flush it to the disk; raises StorageError, the file as it was."""
+        if self._once and alert["id"] in self._held:
+            self.already += 1
+            return
+        size = os.fstat(self._file).st_size
+        line = memoryview((to_json(alert) + "\n").encode())
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+            if self._regular:
+                os.fsync(self._file)
+        except OSError as error:
+            if self._regular:
+                os.ftruncate(self._file, size)
+            raise storage_error(self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _check(self) -> None:
+        size = os.fstat(self._file).st_size
+        if not self._regular or not size:
+            return
+        if os.pread(self._file, 1, 0) != b"{":
+            os.close(self._file)
+            raise SettingError(
+                f"{self._path} holds something else",
+                expected="a new file, or one of alerts",
+                fix="Name another file with --alerts.",
+            )
+        if os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")
+
+
+class JsonStream:
+    """Write alerts as JSON lines to a stream such as standard output."""
+
+    name = "standard output"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def send(self, alert: Alert) -> None:
+        """Write one line at once."""
+        self._stream.write(to_json(alert) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the stream to whoever opened it."""
+
+
+def _ids(path: Path) -> set[str]:
+    held = set()
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                held.add(str(json.loads(line)["id"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+    return held

@@ -1,0 +1,90 @@
+"""The state directory: what outlives a restart, and where each thing lies in it.
+
+::
+
+    baseline.oddcall       what watch learned
+    learning/              recording of what the baseline is, or will be, learned from
+    catch-up/              recording of what was seen while the baseline was being trained
+    reports/               what oddcall writes about a mistake of its own
+    watch.lock             held while a watch uses the directory
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from oddcall.models.errors import StorageError
+from oddcall.models.storage import storage_error
+
+
+def default_state_dir() -> Path:
+    """Place for state: the host's for root, else the user's own (XDG)."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/oddcall")
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "oddcall"
+
+
+class StateDir:
+    """Names the places below one directory, and makes it on first use."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.baseline = path / "baseline.oddcall"
+        self.learning = path / "learning"
+        self.catch_up = path / "catch-up"
+        self.reports = path / "reports"
+
+    def make(self) -> None:
+        """Make the directory, readable by its owner only.
+
+        Raises
+        ------
+        StorageError
+            When it cannot be made or written to.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise StorageError(
+                f"the state directory {self.path} cannot be written",
+                fix="Run as its owner, or name another with --state-dir.",
+            )
+
+    def forget(self) -> None:
+        """Remove the baseline and the recording it was, or would be, learned from."""
+        self.baseline.unlink(missing_ok=True)
+        shutil.rmtree(self.learning, ignore_errors=True)
+        shutil.rmtree(self.catch_up, ignore_errors=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the directory: two watches in one would learn from each other's halves.
+
+        Raises
+        ------
+        StorageError
+            When another process holds it.
+        """
+        self.make()
+        with (self.path / "watch.lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise StorageError(
+                    f"the state directory {self.path} is in use",
+                    got=f"another `oddcall watch`, process {lock.read().strip() or 'unknown'}",
+                    fix="Stop that one, or name another directory with --state-dir.",
+                ) from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield

@@ -1,0 +1,87 @@
+"""What a model holds, for people and for machines: the table that ``train`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from oddcall.service.alert import iso
+from oddcall.service.quantities import format_duration
+from oddcall.service.text import clean
+
+if TYPE_CHECKING:
+    from oddcall.models.baseline import ProgramState
+    from oddcall.models.model import Model
+
+_ROWS = 40
+_JUDGED_BY = {"program": "itself", "similar": "programs like it", "host": "the whole host"}
+
+
+def headline(model: Model) -> str:
+    """Say what a model is in one line."""
+    ready = sum(program.readiness == "ready" for program in model.programs)
+    return (
+        f"model {model.id[:12]}: {len(model.programs)} programs, {ready} ready; "
+        f"budget {model.budget_per_day:g} alerts a day, expected {_rate(model)}"
+    )
+
+
+def table(model: Model) -> Iterator[str]:
+    """Lay out what is known of each program, the best known first."""
+    programs = sorted(model.programs, key=lambda p: (-p.windows, p.program.exe))
+    names = [clean(program.program.name)[:24] for program in programs]
+    width = max([7, *map(len, names)])
+    yield f"{'program':<{width}}  {'windows':>8}  {'state':<10}  {'judged by':<16}  alerts/day"
+    for name, program in list(zip(names, programs, strict=True))[:_ROWS]:
+        judged = _JUDGED_BY.get(program.level, program.level)
+        yield (
+            f"{name:<{width}}  {program.windows:>8,}  {program.readiness:<10}  {judged:<16}  "
+            f"{program.expected_alerts_per_day:>10.2f}"
+        )
+    if len(programs) > _ROWS:
+        yield f"and {len(programs) - _ROWS} more"
+
+
+def as_dict(model: Model) -> dict[str, Any]:
+    """Give the same for a machine."""
+    return {
+        "id": model.id,
+        "budget_per_day": model.budget_per_day,
+        "expected_alerts_per_day": model.expected_alerts_per_day,
+        "programs": [_program(program) for program in model.programs],
+        "warnings": list(model.warnings),
+    }
+
+
+def _program(known: ProgramState) -> dict[str, Any]:
+    return {
+        "exe": known.program.exe,
+        "unit": known.program.unit or None,
+        "container": known.program.container or None,
+        "windows": known.windows,
+        "trained_span": {"start": iso(known.first_ns), "end": iso(known.last_ns)},
+        "state": known.readiness,
+        "judged_by": known.level,
+        "expected_alerts_per_day": known.expected_alerts_per_day,
+    }
+
+
+def span_s(model: Model) -> float:
+    """Seconds from the first window of training to the last."""
+    first = min((p.first_ns for p in model.programs), default=0)
+    last = max((p.last_ns for p in model.programs), default=0)
+    return (last - first) / 1e9
+
+
+def trained_on(model: Model) -> str:
+    """Say what a model was trained on, in one line."""
+    windows = sum(program.windows for program in model.programs)
+    return (
+        f"{len(model.programs)} programs, {windows:,} windows over "
+        f"{format_duration(max(span_s(model), 1))}; expected {_rate(model)} "
+        f"(budget {model.budget_per_day:g})"
+    )
+
+
+def _rate(model: Model) -> str:
+    return f"{model.expected_alerts_per_day:.2g} false alerts a day"

@@ -1,0 +1,158 @@
+"""``watch``: the whole line on a live host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oddcall.models.errors import StorageError
+from oddcall.models.window import WindowBatch
+from oddcall.service import context
+from oddcall.service.alert import Alert
+from oddcall.service.context import Remembered
+from oddcall.service.episode import Episodes
+from oddcall.service.judging import judge
+from oddcall.service.quantities import format_duration
+from oddcall.service.screen import Screen, Status
+from oddcall.service.sinks.base import Delivery
+from oddcall.training.recording import RecordingWriter
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+    from oddcall.sensor.sensor import Tick
+
+
+class Keeping:
+    """Keeps what is judged as a recording, so that ``replay`` can judge it again.
+
+    A disk that fills up ends the recording, not the watch.
+
+    Parameters
+    ----------
+    folder : Path
+    metadata : dict of str
+        For the recording.
+    people : Remembered
+        What is known of processes that alerted, kept beside it.
+    screen : Screen
+        Told when the recording ends early.
+    """
+
+    def __init__(
+        self, folder: Path, metadata: dict[str, str], people: Remembered, screen: Screen
+    ) -> None:
+        self._folder, self._people, self._screen = folder, people, screen
+        self._writer: RecordingWriter | None = RecordingWriter(folder, metadata)
+        self._begun = False
+        self.error: StorageError | None = None
+
+    def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
+        """Yield every batch once it is kept."""
+        try:
+            for batch in batches:
+                self._try(self._append, batch)
+                yield batch
+        finally:
+            self._try(self._end)
+
+    def _append(self, batch: WindowBatch) -> None:
+        if self._writer:
+            self._writer.append(batch)
+            self._note()
+
+    def _end(self) -> None:
+        if self._writer:
+            self._writer.close()
+            self._note()
+
+    def _note(self) -> None:
+        # Beside whole parts only: a folder with nothing but this file is no recording.
+        self._begun = self._begun or any(self._folder.glob("part-*"))
+        if self._begun and (fresh := self._people.fresh()):
+            context.write(self._folder, fresh)
+
+    def _try(self, step: Callable[..., None], *arguments: object) -> None:
+        try:
+            step(*arguments)
+        except StorageError as error:
+            self.error, self._writer = error, None
+            self._screen.say(f"oddcall: {error} The recording ends here; watching goes on.")
+
+
+@dataclass(slots=True)
+class Pulse:
+    """How the watch itself is doing, for the status line."""
+
+    screen: Screen
+    windows: int = 0
+    alerts: int = 0
+    lost: dict[str, int] = field(default_factory=dict)
+    began_ns: int = 0
+    began_cpu_s: float = 0.0
+
+    def pass_on(self, ticks: Iterable[Tick]) -> Iterator[WindowBatch]:
+        """Yield every tick's windows, and show how things stand after each."""
+        for tick in ticks:
+            if not self.began_ns:
+                self.began_ns, self.began_cpu_s = tick.time_ns, tick.cost.cpu_s
+            self.windows += len(tick.windows)
+            self._tell_losses(tick)
+            yield tick.windows
+            self.screen.show(self._status(tick))
+
+    def count(self, alert: Alert) -> None:
+        """Count one alert."""
+        self.alerts += alert["state"] == "open"
+
+    def _tell_losses(self, tick: Tick) -> None:
+        grown = {
+            kind: count - self.lost.get(kind, 0)
+            for kind, count in tick.lost.items()
+            if count > self.lost.get(kind, 0)
+        }
+        self.lost = dict(tick.lost)
+        if grown:
+            said = ", ".join(f"{count:,} {kind}" for kind, count in grown.items())
+            self.screen.say(f"lost since the last tick: {said}")
+
+    def _status(self, tick: Tick) -> Status:
+        elapsed_s = (tick.time_ns - self.began_ns) / 1e9
+        share = (tick.cost.cpu_s - self.began_cpu_s) / elapsed_s if elapsed_s >= 1 else 0.0
+        return Status(
+            f"watching for {format_duration(max(elapsed_s, 1))}: {tick.tracked:,} processes, "
+            f"{self.windows:,} windows, {self.alerts:,} alerts, "
+            f"lost {sum(self.lost.values()):,}, own cost {share:.1%} of a core, "
+            f"{tick.cost.rss_bytes / 1e6:.0f} MB"
+        )
+
+
+def watch(
+    batches: Iterable[WindowBatch],
+    model: Model,
+    episodes: Episodes,
+    delivery: Delivery,
+    pulse: Pulse,
+) -> None:
+    """Judge batches until they end; every alert goes to every sink.
+
+    Raises
+    ------
+    StorageError
+        At the end, when alerts could not be delivered.
+    """
+
+    def send(alert: Alert) -> None:
+        pulse.count(alert)
+        delivery.send(alert)
+
+    def flushed() -> Iterator[WindowBatch]:
+        for batch in batches:
+            yield batch
+            delivery.flush()
+
+    try:
+        judge(flushed(), model, episodes, send)
+    finally:
+        delivery.close()

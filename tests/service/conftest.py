@@ -1,0 +1,201 @@
+"""A model whose odd call is known, and windows of it, so that the loop needs no kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oddcall.models.sparse import Sparse
+from oddcall.models.verdict import Verdicts
+from oddcall.models.window import BLOCKS, Program, WindowBatch
+from oddcall.sensor.sensor import Cost, Tick
+
+#: 2023-11-14T22:13:20Z.
+T0 = 1_700_000_000_000_000_000
+S = 1_000_000_000
+READ, PTRACE, CONNECT = 0, 101, 42
+NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")
+SHELL = Program("/bin/dash", 1, 11)
+HOST = {
+    "name": "web1",
+    "id": "5d" * 16,
+    "boot_id": "0b" * 16,
+    "kernel": "6.1.0",
+    "arch": "x86_64",
+}
+
+
+@dataclass
+class Row:
+    """One window, with what tests vary."""
+
+    pid: int = 100
+    calls: dict[int, int] = field(default_factory=lambda: {READ: 300})
+    at_s: float = 1.0
+    program: Program = NGINX
+    ppid: int = 50
+    exits: int = 0
+    container: str = ""
+    lost: int = 0
+
+
+def batch_of(*rows: Row) -> WindowBatch:
+    """Build a batch of windows that end ``at_s`` seconds after T0 and lasted one."""
+    programs = tuple(dict.fromkeys(row.program for row in rows))
+    ends = np.array([T0 + int(row.at_s * S) for row in rows], np.int64)
+    ids = [np.array(sorted(row.calls), np.int64) for row in rows]
+    counts = [np.array([row.calls[i] for i in sorted(row.calls)], np.int64) for row in rows]
+    calls = Sparse.from_rows(ids, counts, BLOCKS["syscalls"])
+    transitions = Sparse.from_rows(ids, counts, BLOCKS["transitions"])
+    return WindowBatch.of(
+        programs=programs,
+        pid=np.array([row.pid for row in rows], np.int64),
+        start_time_ns=np.array([row.pid * S for row in rows], np.int64),
+        ppid=np.array([row.ppid for row in rows], np.int64),
+        program=np.array([programs.index(row.program) for row in rows], np.int64),
+        comm=np.array([row.program.name for row in rows], np.str_),
+        container=np.array([row.container for row in rows], np.str_),
+        t_start_ns=ends - S,
+        t_end_ns=ends,
+        syscalls=calls,
+        transitions=transitions,
+        exits=np.array([row.exits for row in rows], np.int64),
+        observed_s=np.ones(len(rows)),
+        lost=np.array([row.lost for row in rows], np.int64),
+    )
+
+
+class OddCalls:
+    """A model for which ptrace and connect are odd: the more of them, the less likely."""
+
+    id = "m" * 32
+    budget_per_day = 1.0
+    expected_alerts_per_day = 0.5
+    warnings = ()
+    programs = ()
+    profiles = (SimpleNamespace(windows=1204, first_ns=T0 - 600 * S, last_ns=T0),)
+
+    def judge(self, batch: WindowBatch) -> Verdicts:
+        n = len(batch)
+        dense = batch.syscalls.to_dense()
+        odd = dense[:, PTRACE] + dense[:, CONNECT]
+        p = np.where(odd > 0, 10.0 ** -(4.0 + odd), 0.5)
+        return Verdicts(
+            score=-np.log(p),
+            p_value=p,
+            threshold=1e-4,
+            alert=odd > 0,
+            extrapolated=odd > 0,
+            level=np.full(n, "program"),
+            ready=np.ones(n, np.bool_),
+            profile=np.zeros(n, np.int64),
+            detectors={"novelty": p, "pca_residual": np.minimum(1.0, p * 10)},
+        )
+
+    def explain(self, batch: WindowBatch, row: int, _verdicts: Verdicts) -> Any:
+        ids, counts = batch.syscalls.row(row)
+        names = {PTRACE: "ptrace", CONNECT: "connect", READ: "read"}
+        top = [
+            SimpleNamespace(
+                feature=names[int(i)],
+                observed=float(c),
+                q05=0.0,
+                q50=0.0,
+                q95=1.0,
+                contribution=0.5,
+            )
+            for i, c in zip(ids, counts, strict=True)
+            if i != READ
+        ]
+        sentence = f"nginx made {'a call' if len(top) == 1 else 'calls'} it never made before."
+        hint = SimpleNamespace(technique="T1055.008", why="it made ptrace calls")
+        return SimpleNamespace(sentence=sentence, top=top, nearest_windows=[], hints=[hint])
+
+
+@pytest.fixture
+def odd_calls() -> OddCalls:
+    return OddCalls()
+
+
+@pytest.fixture
+def row() -> type[Row]:
+    return Row
+
+
+@pytest.fixture
+def batch() -> Any:
+    return batch_of
+
+
+@pytest.fixture
+def host() -> dict[str, str]:
+    return dict(HOST)
+
+
+def tick_of(windows: WindowBatch, at_s: float, lost: int = 0) -> Tick:
+    return Tick(
+        time_ns=T0 + int(at_s * S),
+        late_s=0.0,
+        windows=windows,
+        lost={"full map": lost},
+        tracked=3,
+        cost=Cost(0.01 * at_s, 50_000_000),
+    )
+
+
+class FakeSensor:
+    """Yields ticks that were written down, one a second; stops early when told to."""
+
+    def __init__(self, batches: Sequence[WindowBatch], *, endless: bool = False) -> None:
+        self.batches, self.endless, self.stopped = list(batches), endless, False
+
+    def ticks(self) -> Iterator[Tick]:
+        at_s = 0
+        for at_s, batch in enumerate(self.batches, 1):
+            yield tick_of(batch, at_s)
+            if self.stopped:
+                return
+        while self.endless and not self.stopped:
+            at_s += 1
+            yield tick_of(WindowBatch.empty(), at_s)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def fake_sensor() -> type[FakeSensor]:
+    return FakeSensor
+
+
+class Told:
+    """A screen that remembers."""
+
+    colour = False
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.statuses: list[Any] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def show(self, status: Any) -> None:
+        self.statuses.append(status)
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@pytest.fixture
+def screen() -> Told:
+    return Told()

@@ -1,0 +1,106 @@
+"""Promises about the settings."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from oddcall.models.errors import SettingError
+from oddcall.service.commands.config import command
+from oddcall.service.config import load, setting_names, variable
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "oddcall.toml"
+
+
+def test_the_later_source_wins(file: Path) -> None:
+    """Flags win over the environment, the environment over the file, the file over built-in."""
+    file.write_text('budget = "2/day"\n[sensor]\ninterval = "2s"\nmin_events = 99\n')
+    environ = {"ODDCALL_SENSOR_INTERVAL": "3s", "ODDCALL_BUDGET": "3/day"}
+    loaded = load({"budget": "4/day", "sensor.loader": None}, file=file, environ=environ)
+    assert str(loaded.settings.budget) == "4/day"
+    assert loaded.settings.sensor.interval == 3
+    assert loaded.settings.sensor.min_events == 99
+    assert loaded.settings.sensor.max_age == 5
+    assert loaded.origin == {
+        "budget": "--budget",
+        "sensor.interval": "ODDCALL_SENSOR_INTERVAL",
+        "sensor.min_events": str(file),
+    }
+
+
+def test_every_wrong_setting_is_told_at_once(file: Path) -> None:
+    """One error names each wrong setting, where it came from, what is allowed, what was got."""
+    file.write_text('budget = "lots"\n[sensor]\nmax_agee = "1s"\nloader = "magic"\n')
+    environ = {"ODDCALL_SENSOR_INTERVAL": "fast", "ODDCALL_SENSOR_MIN_EVENT": "20"}
+    with pytest.raises(SettingError) as caught:
+        load({"learning.duration": "10"}, file=file, environ=environ)
+    lines = [line.strip() for line in str(caught.value).splitlines()]
+    assert lines[0] == "6 settings cannot be used:"
+    assert lines[1:7] == [
+        "ODDCALL_SENSOR_MIN_EVENT: no such setting (did you mean ODDCALL_SENSOR_MIN_EVENTS?)",
+        f"budget ({file}): expected a number of alerts per hour, day or week, such as 1/day, "
+        "got 'lots'",
+        "learning.duration (--learn): expected a duration from 1s to 30d, such as 10s, got '10'",
+        "sensor.interval (ODDCALL_SENSOR_INTERVAL): expected a duration from 100ms to 1h, "
+        "such as 10s, got 'fast'",
+        f"sensor.loader ({file}): expected one of auto, bcc, got 'magic'",
+        f"sensor.max_agee ({file}): no such setting (did you mean sensor.max_age?)",
+    ]
+    assert caught.value.exit_code == 2
+
+
+def test_settings_that_do_not_go_together_are_told() -> None:
+    """A window cannot be older than allowed before the first tick."""
+    with pytest.raises(SettingError, match=r"max_age: expected no less than sensor.interval \(10s"):
+        load({"sensor.interval": "10s"}, environ={})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"budget = ", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"sensor = 5", "sensor .*expected a table of settings, got 5"),
+        (b"budget = 7", "got 7"),
+        (b"[sensor]\nmin_events = true", "expected a whole number from 16 to 1000000, got True"),
+        (b"state_dir = ''", "state_dir .*expected a path"),
+    ],
+)
+def test_a_wrong_file_is_told(file: Path, content: bytes, said: str) -> None:
+    """Whatever the file holds, the answer is one error that names the file."""
+    file.write_bytes(content)
+    with pytest.raises(SettingError, match=said) as caught:
+        load(file=file, environ={})
+    assert str(file) in str(caught.value)
+
+
+def test_a_missing_file_is_told(file: Path) -> None:
+    """A file that was asked for and is not there is an error, not ignored."""
+    with pytest.raises(SettingError, match="no such file"):
+        load(file=file, environ={})
+    with pytest.raises(SettingError, match="no such file"):
+        load(environ={"ODDCALL_CONFIG": str(file)})
+
+
+def test_what_show_prints_can_be_loaded(file: Path) -> None:
+    """`config show` is a whole, valid file that gives the same settings."""
+    shown = CliRunner().invoke(command, ["show"], env={"ODDCALL_BUDGET": "5/week"})
+    assert shown.exit_code == 0
+    file.write_text(shown.output)
+    again = load(file=file, environ={})
+    assert again.settings == load(environ={"ODDCALL_BUDGET": "5/week"}).settings
+    assert set(again.origin) == set(setting_names())
+    assert "ODDCALL_BUDGET)" in shown.output
+
+
+def test_every_setting_has_its_own_variable() -> None:
+    """No two settings share a variable, and each can be set by it."""
+    names = list(setting_names())
+    assert len({variable(name) for name in names}) == len(names)
+    assert tomllib.loads("") == load(environ={}).origin

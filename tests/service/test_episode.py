@@ -1,0 +1,234 @@
+"""Promises about episodes: one behaviour is one alert for a person."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oddcall.models.window import Program
+from oddcall.service.alert import to_json
+from oddcall.service.episode import Episodes, EpisodeSettings
+
+PTRACE, CONNECT, READ = 101, 42, 0
+SHELL = Program("/bin/dash", 1, 11)
+
+
+class Line:
+    """Episodes fed batch by batch; remembers every alert."""
+
+    def __init__(self, model: Any, host: dict[str, str], **settings: Any) -> None:
+        self.model = model
+        self.episodes = Episodes(model, model.explain, host, EpisodeSettings(**settings))
+        self.alerts: list[dict[str, Any]] = []
+
+    def see(self, batch: Any) -> list[dict[str, Any]]:
+        new = self.episodes.step(batch, self.model.judge(batch))
+        self.alerts += new
+        return new
+
+    def end(self) -> list[dict[str, Any]]:
+        new = self.episodes.end()
+        self.alerts += new
+        return new
+
+
+@pytest.fixture
+def line(odd_calls: Any, host: dict[str, str]) -> Line:
+    return Line(odd_calls, host)
+
+
+def states(alerts: list[dict[str, Any]]) -> list[str]:
+    return [alert["state"] for alert in alerts]
+
+
+def test_consecutive_windows_are_one_episode(line: Line, batch: Any, row: Any) -> None:
+    """Ten alerting windows in a row open one episode, which closes once."""
+    for at in range(1, 11):
+        line.see(batch(row(at_s=at, calls={PTRACE: 1})))
+    line.see(batch(row(at_s=40)))
+    assert states(line.alerts).count("open") == 1
+    assert states(line.alerts)[-1] == "close"
+    assert len({alert["episode_id"] for alert in line.alerts}) == 1
+    assert line.alerts[0]["id"] == line.alerts[0]["episode_id"]
+    assert len({alert["id"] for alert in line.alerts}) == len(line.alerts)
+
+
+def test_every_alerting_window_is_accounted_for(line: Line, batch: Any, row: Any) -> None:
+    """Each alerting window gave a line of its own or is counted in one that follows."""
+    for at in range(1, 31):
+        line.see(batch(row(at_s=at, calls={PTRACE: 1})))
+    line.end()
+    own = sum(alert["state"] != "close" for alert in line.alerts)
+    assert own + sum(alert["suppressed_since_last"] for alert in line.alerts) == 30
+
+
+def test_clean_windows_open_nothing(line: Line, batch: Any, row: Any) -> None:
+    """Without an alerting window there is no line."""
+    line.see(batch(row()))
+    line.see(batch())
+    assert line.end() == []
+
+
+def test_other_processes_of_the_program_join(line: Line, batch: Any, row: Any) -> None:
+    """A forked child and a sibling of one program are one episode for a person."""
+    line.see(batch(row(pid=100, calls={PTRACE: 1}), row(pid=101, ppid=100, calls={PTRACE: 1})))
+    line.see(batch(row(pid=102, at_s=3, calls={PTRACE: 1})))
+    assert states(line.alerts) == ["open", "update"]
+    assert line.alerts[1]["episode_id"] == line.alerts[0]["id"]
+
+
+def test_what_a_process_becomes_joins(line: Line, batch: Any, row: Any) -> None:
+    """A shell spawned by a program in an episode is said at once, in the same episode."""
+    line.see(batch(row(pid=100, calls={PTRACE: 1})))
+    line.see(batch(row(pid=101, ppid=100, at_s=2, program=SHELL, calls={CONNECT: 1})))
+    assert states(line.alerts) == ["open", "update"]
+    assert line.alerts[1]["program"]["exe"] == "/bin/dash"
+    assert line.alerts[1]["episode_id"] == line.alerts[0]["id"]
+
+
+def test_parent_and_child_of_one_tick_are_one_episode(line: Line, batch: Any, row: Any) -> None:
+    """Within one tick too the older process opens, whatever the order of the rows."""
+    child = row(pid=101, ppid=100, program=SHELL, calls={CONNECT: 3})
+    line.see(batch(child, row(pid=100, calls={PTRACE: 1})))
+    assert states(line.alerts) == ["open"]
+
+
+def test_children_of_init_are_no_family(line: Line, batch: Any, row: Any) -> None:
+    """Two programs that only share process 1 as their parent alert apart."""
+    line.see(batch(row(pid=1, ppid=0, calls={PTRACE: 1})))
+    line.see(batch(row(pid=100, ppid=1, program=SHELL, calls={PTRACE: 1})))
+    assert states(line.alerts) == ["open", "open"]
+
+
+def test_containers_of_one_program_are_apart(line: Line, batch: Any, row: Any) -> None:
+    """The same program in two containers is two episodes."""
+    a, b = row(pid=100, container="a" * 64), row(pid=200, container="b" * 64)
+    a.calls = b.calls = {PTRACE: 1}
+    line.see(batch(a, b))
+    assert states(line.alerts) == ["open", "open"]
+
+
+def test_an_episode_closes_after_quiet(line: Line, batch: Any, row: Any) -> None:
+    """It closes with its worst window once quiet_s passed, and the next one is another."""
+    line.see(batch(row(at_s=1, calls={PTRACE: 3})))
+    line.see(batch(row(at_s=2, calls={PTRACE: 1})))
+    assert line.see(batch(row(at_s=16.9))) == []
+    (closed,) = line.see(batch(row(at_s=17.1)))
+    assert closed["state"] == "close"
+    assert closed["score"]["p_value"] == pytest.approx(1e-7)
+    assert closed["time"] == "2023-11-14T22:13:22.000000Z"
+    line.see(batch(row(at_s=18, calls={PTRACE: 3})))
+    assert states(line.alerts) == ["open", "close", "open"]
+    assert line.alerts[2]["episode_id"] != line.alerts[0]["episode_id"]
+
+
+def test_an_episode_closes_when_the_clock_is_set_back(line: Line, batch: Any, row: Any) -> None:
+    """A clock set back by an hour does not keep it open for an hour."""
+    line.see(batch(row(at_s=4000, calls={PTRACE: 1})))
+    assert states(line.see(batch(row(at_s=400)))) == ["close"]
+
+
+def test_graver_is_said_at_once(line: Line, batch: Any, row: Any) -> None:
+    """An update comes at once when severity rises, and not while nothing changes."""
+    line.see(batch(row(at_s=1, calls={PTRACE: 1})))
+    assert line.see(batch(row(at_s=2, calls={PTRACE: 1}))) == []
+    (update,) = line.see(batch(row(at_s=3, calls={PTRACE: 4})))
+    assert update["state"] == "update"
+    assert (line.alerts[0]["severity"], update["severity"]) == ("medium", "critical")
+    assert update["suppressed_since_last"] == 1
+
+
+def test_another_kind_is_said_at_once(line: Line, batch: Any, row: Any) -> None:
+    """An update comes at once when what is unusual is something else."""
+    line.see(batch(row(at_s=1, calls={PTRACE: 3})))
+    (update,) = line.see(batch(row(at_s=2, calls={CONNECT: 1})))
+    assert [top["feature"] for top in update["explanation"]["top"]] == ["connect"]
+
+
+def test_a_lasting_episode_is_said_now_and_then(line: Line, batch: Any, row: Any) -> None:
+    """Unchanged, it is said once every update_s."""
+    for at in range(1, 190):
+        line.see(batch(row(at_s=at, calls={PTRACE: 3})))
+    times = [a["time"][14:19] for a in line.alerts if a["state"] == "update"]
+    assert times == ["14:21", "15:21", "16:21"]
+
+
+def test_open_episodes_are_bounded(odd_calls: Any, host: Any, batch: Any, row: Any) -> None:
+    """Past the cap the longest quiet one closes; nothing is forgotten silently."""
+    line = Line(odd_calls, host, max_open=3)
+    for i in range(10):
+        program = Program(f"/bin/p{i}", 1, i)
+        line.see(batch(row(pid=100 + i, at_s=1 + i / 10, program=program, calls={PTRACE: 1})))
+        assert len(line.episodes) <= 3
+    assert states(line.alerts).count("open") == 10
+    assert states(line.alerts).count("close") == 7
+
+
+def test_a_fork_bomb_does_not_grow_an_episode(line: Line, batch: Any, row: Any) -> None:
+    """An episode remembers a bounded number of processes."""
+    for at in range(5):
+        rows = [row(pid=1000 * (at + 1) + i, at_s=at + 1, calls={PTRACE: 1}) for i in range(999)]
+        line.see(batch(*rows))
+    (episode,) = line.episodes._open.values()
+    assert len(episode.pids) <= 1024
+
+
+def test_alerts_are_of_the_published_schema(line: Line, batch: Any, row: Any) -> None:
+    """Every line of an episode validates against the schema that is shipped."""
+    schema = json.loads(files("oddcall.service").joinpath("alert.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    line.see(batch(row(calls={PTRACE: 1, READ: 5}), row(pid=7, container="c" * 64, program=SHELL)))
+    line.see(batch(row(at_s=2, calls={CONNECT: 9}, lost=4)))
+    line.end()
+    assert states(line.alerts) == ["open", "update", "close"]
+    for alert in line.alerts:
+        validator.validate(json.loads(to_json(alert)))
+
+
+def test_the_schema_refuses_what_it_does_not_name(line: Line, batch: Any, row: Any) -> None:
+    """A further key, at any depth, is not of the schema."""
+    schema = json.loads(files("oddcall.service").joinpath("alert.schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    (alert,) = line.see(batch(row(calls={PTRACE: 1})))
+    for place in (alert, alert["host"], alert["score"], alert["explanation"]["top"][0]):
+        place["further"] = 1
+        assert not validator.is_valid(alert)
+        del place["further"]
+    assert validator.is_valid(alert)
+
+
+ROWS = st.lists(
+    st.lists(
+        st.tuples(st.integers(3, 8), st.sampled_from([READ, PTRACE, CONNECT]), st.integers(1, 4)),
+        max_size=4,
+    ),
+    max_size=20,
+)
+
+
+@given(ROWS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # none of them changes
+def test_the_same_windows_give_the_same_lines(
+    odd_calls: Any, host: Any, batch: Any, row: Any, ticks: list[list[tuple[int, int, int]]]
+) -> None:
+    """Judged twice, windows give the same bytes; opens and closes pair up; ids are unique."""
+
+    def judged() -> list[str]:
+        line = Line(odd_calls, host, quiet_s=3)
+        for at, rows in enumerate(ticks, 1):
+            line.see(batch(*(row(pid=p, at_s=at, calls={c: n}) for p, c, n in rows)))
+        line.end()
+        assert len({alert["id"] for alert in line.alerts}) == len(line.alerts)
+        opened = [a["episode_id"] for a in line.alerts if a["state"] == "open"]
+        closed = [a["episode_id"] for a in line.alerts if a["state"] == "close"]
+        assert sorted(opened) == sorted(closed)
+        return [to_json(alert) for alert in line.alerts]
+
+    assert judged() == judged()
