@@ -1,7 +1,6 @@
 """Where the running kernel keeps the fields our program reads, from its own BTF.
 
-libbpf does the reading (it comes with libbcc, which depends on it), so neither
-kernel headers nor a compiler are asked.
+libbpf does the reading, so neither kernel headers nor a compiler are asked.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import functools
 from dataclasses import dataclass
 
 from oddcall.models.errors import KernelError
+from oddcall.sensor.libbpf import libbpf
 
 _KIND_STRUCT, _KIND_UNION, _KIND_TYPEDEF = 4, 5, 8
-_LIBRARY = "libbpf.so.1"
 
 
 class _Type(ctypes.Structure):
@@ -25,45 +24,37 @@ class _Member(ctypes.Structure):
     _fields_ = (("name", ctypes.c_uint32), ("type", ctypes.c_uint32), ("offset", ctypes.c_uint32))
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One macro of the program: the first of ``paths`` that the kernel has gives its value."""
-
-    macro: str
-    paths: tuple[str, ...]
-
-
 #: ``struct.member.member``: members that are structs themselves add their own offset.
-FIELDS = (
-    Field("OFF_TASK_GROUP_LEADER", ("task_struct.group_leader",)),
-    Field("OFF_TASK_START", ("task_struct.start_boottime", "task_struct.real_start_time")),
-    Field("OFF_TASK_REAL_PARENT", ("task_struct.real_parent",)),
-    Field("OFF_TASK_TGID", ("task_struct.tgid",)),
-    Field("OFF_TASK_FLAGS", ("task_struct.flags",)),
-    Field("OFF_TASK_COMM", ("task_struct.comm",)),
-    Field("OFF_TASK_MM", ("task_struct.mm",)),
-    Field("OFF_TASK_SIGNAL", ("task_struct.signal",)),
-    Field("OFF_SIGNAL_LIVE", ("signal_struct.live",)),
-    Field("OFF_MM_EXE_FILE", ("mm_struct.exe_file",)),
-    Field("OFF_FILE_INODE", ("file.f_inode",)),
-    Field("OFF_INODE_INO", ("inode.i_ino",)),
-    Field("OFF_INODE_SB", ("inode.i_sb",)),
-    Field("OFF_SB_DEV", ("super_block.s_dev",)),
-    Field("OFF_BPRM_INTERP", ("linux_binprm.interp",)),
-    Field("OFF_BPRM_FDPATH", ("linux_binprm.fdpath",)),
-)
+FIELDS = {
+    "OFF_TASK_GROUP_LEADER": "task_struct.group_leader",
+    "OFF_TASK_START": "task_struct.start_boottime",
+    "OFF_TASK_REAL_PARENT": "task_struct.real_parent",
+    "OFF_TASK_TGID": "task_struct.tgid",
+    "OFF_TASK_FLAGS": "task_struct.flags",
+    "OFF_TASK_COMM": "task_struct.comm",
+    "OFF_TASK_MM": "task_struct.mm",
+    "OFF_TASK_SIGNAL": "task_struct.signal",
+    "OFF_SIGNAL_LIVE": "signal_struct.live",
+    "OFF_MM_EXE_FILE": "mm_struct.exe_file",
+    "OFF_FILE_INODE": "file.f_inode",
+    "OFF_INODE_INO": "inode.i_ino",
+    "OFF_INODE_SB": "inode.i_sb",
+    "OFF_SB_DEV": "super_block.s_dev",
+    "OFF_BPRM_INTERP": "linux_binprm.interp",
+    "OFF_BPRM_FDPATH": "linux_binprm.fdpath",
+}
 ARCH_FIELDS = {
-    "x86_64": (
-        Field("OFF_REGS_NR", ("pt_regs.orig_ax",)),
-        Field("OFF_TASK_COMPAT", ("task_struct.thread_info.status",)),
-    ),
-    "aarch64": (
-        Field("OFF_REGS_NR", ("pt_regs.syscallno",)),
-        Field("OFF_TASK_COMPAT", ("task_struct.thread_info.flags",)),
-    ),
+    "x86_64": {
+        "OFF_REGS_NR": "pt_regs.orig_ax",
+        "OFF_TASK_COMPAT": "task_struct.thread_info.status",
+    },
+    "aarch64": {
+        "OFF_REGS_NR": "pt_regs.syscallno",
+        "OFF_TASK_COMPAT": "task_struct.thread_info.flags",
+    },
 }
 #: Kernels without io_uring have no such field; the program then has no hook for it either.
-URING_FIELD = Field("OFF_URING_OPCODE", ("io_kiocb.opcode",))
+URING_FIELDS = {"OFF_URING_OPCODE": "io_kiocb.opcode"}
 
 
 class Btf:
@@ -76,22 +67,7 @@ class Btf:
     """
 
     def __init__(self) -> None:
-        try:
-            lib = ctypes.CDLL(_LIBRARY, use_errno=True)
-        except OSError as error:
-            raise KernelError(
-                "the kernel's types cannot be read",
-                expected=f"the library {_LIBRARY}",
-                got=str(error),
-                fix="Install it: apt-get install libbpf1",
-            ) from error
-        lib.btf__load_vmlinux_btf.restype = ctypes.c_void_p
-        lib.btf__type_by_id.restype = ctypes.c_void_p
-        lib.btf__type_by_id.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
-        lib.btf__name_by_offset.restype = ctypes.c_char_p
-        lib.btf__name_by_offset.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
-        lib.btf__find_by_name_kind.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32)
-        lib.btf__free.argtypes = (ctypes.c_void_p,)
+        lib = libbpf()
         self._lib = lib
         self._btf = lib.btf__load_vmlinux_btf()
         if not self._btf or self._btf > 2**64 - 4096:
@@ -179,26 +155,23 @@ def kernel_layout(arch: str) -> KernelLayout:
         )
     btf = Btf()
     try:
-        offsets = {f.macro: _first(btf, f) for f in (*FIELDS, *ARCH_FIELDS[arch])}
         uring = _uring_tracepoint(btf)
-        if uring:
-            offsets[URING_FIELD.macro] = _first(btf, URING_FIELD)
-        return KernelLayout(offsets, uring)
+        wanted = FIELDS | ARCH_FIELDS[arch] | (URING_FIELDS if uring else {})
+        return KernelLayout({macro: _place(btf, path) for macro, path in wanted.items()}, uring)
     finally:
         btf.close()
 
 
-def _first(btf: Btf, field: Field) -> int:
-    for path in field.paths:
-        offset = btf.offset(path)
-        if offset is not None:
-            return offset
-    raise KernelError(
-        "the kernel lacks a field that oddcall reads",
-        expected=" or ".join(field.paths),
-        got="neither in its BTF" if len(field.paths) > 1 else "no such field in its BTF",
-        fix="Please report the kernel version (uname -r).",
-    )
+def _place(btf: Btf, path: str) -> int:
+    offset = btf.offset(path)
+    if offset is None:
+        raise KernelError(
+            "the kernel lacks a field that oddcall reads",
+            expected=path,
+            got="no such field in its BTF",
+            fix="Please report the kernel's version (uname -r).",
+        )
+    return offset
 
 
 def _uring_tracepoint(btf: Btf) -> str:

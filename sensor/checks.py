@@ -11,7 +11,8 @@ from pathlib import Path
 
 from oddcall.models.errors import KernelError, OddcallError
 from oddcall.sensor.btf import ARCH_FIELDS, kernel_layout
-from oddcall.sensor.probe import Probe, ProbeSettings, import_bcc, require_privilege
+from oddcall.sensor.loader_bcc import import_bcc
+from oddcall.sensor.probe import Probe, ProbeSettings, require_privilege
 
 #: First kernel with everything used: mapped arrays are of 5.5, probe_read_kernel too,
 #: the boot clock in programs of 5.8.

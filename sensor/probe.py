@@ -1,39 +1,29 @@
-"""Load the program into the kernel, attach it, and hand out its maps. Only this room knows BCC."""
+"""The program in the kernel, from attach to detach, by whichever loader works."""
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import platform
 import re
-import sys
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any, Self
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
-from oddcall.models.errors import KernelError, PrivilegeError
-from oddcall.models.transitions import SEED
+from oddcall.models.errors import KernelError, PrivilegeError, SettingError
 from oddcall.sensor.btf import kernel_layout
 from oddcall.sensor.layout import COUNT_WIDTH, HEAD, HEADER
+from oddcall.sensor.libbpf import push
+from oddcall.sensor.loader import HOOKS, URING_HOOK, Loader
+from oddcall.sensor.loader_bcc import BccLoader
+from oddcall.sensor.loader_core import CoreLoader
 from oddcall.sensor.maps import Maps, view
 
-#: Where distributions put the bindings. PyPI's ``bcc`` is another project altogether.
-BINDINGS = Path("/usr/lib/python3/dist-packages")
-
-#: Function of the program for each raw tracepoint; io_uring's depends on the kernel.
-HOOKS = {
-    "sys_exit": "on_sys_exit",
-    "sched_process_fork": "on_fork",
-    "sched_process_exec": "on_exec",
-    "sched_process_exit": "on_exit",
-}
-#: Words of the table of threads: threads whose ids are equal modulo this displace each other.
-THREADS = 65536
+#: In the order in which ``auto`` tries them.
+LOADERS: dict[str, type[Loader]] = {"bcc": BccLoader, "core": CoreLoader}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,99 +34,76 @@ class ProbeSettings:
     ----------
     slots : int, default 8192
         Processes counted at once, and 10.5 KB of kernel memory each.
-    loader : {"auto", "bcc"}, default "auto"
+    loader : {"auto", "bcc", "core"}, default "auto"
+        ``auto`` takes the first that works, in that order.
     """
 
     slots: int = 8192
     loader: str = "auto"
 
-
-@functools.cache
-def import_bcc() -> ModuleType:
-    """Import the distribution's BCC bindings into whatever interpreter this is.
-
-    Raises
-    ------
-    KernelError
-        If they are not installed, or another package of that name is in the way.
-    """
-    # Last on the path: that folder holds old versions of packages the environment has too.
-    if BINDINGS.is_dir() and str(BINDINGS) not in sys.path:
-        sys.path.append(str(BINDINGS))
-    missing = KernelError(
-        "the BCC bindings cannot be imported",
-        expected="the distribution's python3-bpfcc",
-        got="no module named bcc",
-        fix="Type: apt-get install python3-bpfcc",
-    )
-    try:
-        import bcc
-    except ImportError as error:
-        missing.got = str(error)
-        raise missing from error
-    if not hasattr(bcc, "BPF"):
-        raise KernelError(
-            "another package named bcc is in the way",
-            expected=f"the distribution's python3-bpfcc in {BINDINGS}",
-            got=str(bcc.__file__),
-            fix="Type: pip uninstall bcc",
-        )
-    module: ModuleType = bcc
-    return module
+    def __post_init__(self) -> None:
+        if self.loader != "auto" and self.loader not in LOADERS:
+            raise SettingError(
+                "the loader is unknown",
+                expected=f"auto, {' or '.join(LOADERS)}",
+                got=repr(self.loader),
+            )
 
 
 class Probe:
-    """The program in the kernel, from attach to detach. A context manager.
+    """A context manager that counts while it is entered.
 
     Parameters
     ----------
-    settings : ProbeSettings
+    settings : ProbeSettings, optional
 
     Attributes
     ----------
     maps : Maps
     loader : str
         The loader that was taken.
+    why : str
+        Why that one, in words for people.
     uring_tracepoint : str
         Where io_uring submissions are seen; ``""`` means that they are missed.
 
     Raises
     ------
     PrivilegeError
-        If this process may not load programs.
+        On entering: if this process may not load programs.
     KernelError
-        If the kernel or BCC lacks something, in words that say what.
+        On entering: if the kernel or the loaders lack something, in words that say what.
     """
 
     def __init__(self, settings: ProbeSettings | None = None) -> None:
         self.settings = settings or ProbeSettings()
-        self.loader = "bcc"
-        self.uring_tracepoint = ""
+        self.loader = self.why = self.uring_tracepoint = ""
         self.maps: Maps
-        self._bpf: Any = None
+        self._loader: Loader | None = None
 
     def __enter__(self) -> Self:
         require_privilege()
-        bcc = import_bcc()
-        layout = kernel_layout(platform.machine())
-        self.uring_tracepoint = layout.uring_tracepoint
-        try:
-            self._bpf = self._compile(bcc, layout.offsets)
-            self._fill_free_slots(bcc)
-            self.maps = self._map_views(bcc)
-            self._attach()
-        except KernelError:
-            self.close()
-            raise
-        except Exception as error:
-            self.close()
-            raise KernelError(
-                "the program cannot be loaded into the kernel",
-                expected="a kernel of 5.8 or later with eBPF and raw tracepoints",
-                got=str(error)[:200],
-                fix="Type: oddcall doctor",
-            ) from error
-        return self
+        self.uring_tracepoint = kernel_layout(platform.machine()).uring_tracepoint
+        asked = self.settings.loader
+        refusals: list[str] = []
+        for name in LOADERS if asked == "auto" else [asked]:
+            try:
+                self._start(LOADERS[name]())
+            except KernelError as error:
+                self.close()
+                if asked != "auto":
+                    raise
+                refusals.append(f"{name}: {error.what}; got {error.got}")
+            else:
+                self.loader = name
+                self.why = "as asked" if asked != "auto" else "; ".join(refusals) or "the default"
+                return self
+        raise KernelError(
+            "no loader can put the program into the kernel",
+            expected=" or ".join(LOADERS),
+            got="; ".join(refusals),
+            fix="Type: oddcall doctor",
+        )
 
     def __exit__(
         self,
@@ -147,75 +114,36 @@ class Probe:
         self.close()
 
     def close(self) -> None:
-        """Detach and unload. Safe to call twice; the maps must not be read afterwards."""
-        if self._bpf is not None:
-            self._bpf.cleanup()
-            self._bpf = None
+        """Detach and unload. Safe to call twice; the maps hold their last values."""
+        if self._loader is not None:
+            self._loader.close()
+            self._loader = None
 
-    def _compile(self, bcc: ModuleType, offsets: dict[str, int]) -> Any:  # noqa: ANN401 - BCC has no types
-        source = resources.files("oddcall.bpf")
-        flags = [
-            f"-I{source}",
-            f"-DLINUX_VERSION_CODE={_version_code()}",
-            f"-DOC_SLOTS={self.settings.slots}",
-            f"-DOC_THREADS={THREADS}",
-            f"-DOC_SEED={SEED}",
-            "-Wno-macro-redefined",
-            *(f"-D{macro}={value}" for macro, value in offsets.items()),
-            *([] if self.uring_tracepoint else ["-DOC_NO_URING"]),
-        ]
-        # BCC looks for kernel headers here; the stubs are all that the program needs.
-        os.environ["BCC_KERNEL_SOURCE"] = str(source.joinpath("stubs"))
-        text = source.joinpath("oddcall.bcc.c").read_text()
-        # Bytes, here and below, but for the flags: BCC warns of anything else.
-        return bcc.BPF(text=text.encode(), cflags=flags)
-
-    def _attach(self) -> None:
-        hooks = dict(HOOKS)
-        if self.uring_tracepoint:
-            hooks[self.uring_tracepoint] = "on_uring"
-        # Life first: a process that is counted must not be able to end unseen.
-        for tracepoint in sorted(hooks, key=lambda name: name == "sys_exit"):
-            self._bpf.attach_raw_tracepoint(
-                tp=tracepoint.encode(), fn_name=hooks[tracepoint].encode()
-            )
-
-    def _fd(self, name: str) -> int:
-        return int(self._bpf[name.encode()].map_fd)
-
-    def _fill_free_slots(self, bcc: ModuleType) -> None:
-        fd, lib = self._fd("free_slots"), bcc.libbcc.lib
+    def _start(self, loader: Loader) -> None:
+        self._loader = loader
+        loader.load(self.settings.slots, self.uring_tracepoint)
+        self.maps = _map_views(loader, self.settings.slots)
         # Pushed from the top down, so that low slots are taken first and memory stays compact.
         for slot in range(self.settings.slots - 1, HEADER["OC_UNTRACKED"], -1):
-            _push(lib, fd, slot)
-
-    def _map_views(self, bcc: ModuleType) -> Maps:
-        slots, fd, lib = self.settings.slots, self._fd, bcc.libbcc.lib
-        free_fd = fd("free_slots")
-        row = np.dtype((np.uint32, (COUNT_WIDTH,)))
-        word = np.dtype(np.uint64)
-        maps = Maps(
-            heads=view(fd("heads"), slots, HEAD),
-            counts=view(fd("counts"), slots, row),
-            touched=view(fd("touched"), slots, word),
-            epoch=view(fd("epoch"), 1, word, writable=True),
-            tally=view(fd("tally"), HEADER["OC_TALLIES"], word),
-            free=functools.partial(_push, lib, free_fd),
-        )
-        # Two behind zero, so that a slot never touched looks old.
-        maps.epoch[0] = 2
-        return maps
+            self.maps.free(slot)
+        hooks = {self.uring_tracepoint: URING_HOOK} if self.uring_tracepoint else {}
+        for tracepoint, function in (hooks | HOOKS).items():
+            loader.attach(tracepoint, function)
 
 
-def _push(lib: Any, fd: int, slot: int) -> None:  # noqa: ANN401 - a ctypes library
-    value = ctypes.c_uint32(slot)
-    lib.bpf_update_elem(fd, None, ctypes.byref(value), 0)
-
-
-def _version_code() -> int:
-    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", platform.release())
-    major, minor, patch = (int(n or 0) for n in numbers.groups()) if numbers else (5, 8, 0)
-    return (major << 16) + (minor << 8) + min(patch, 255)
+def _map_views(loader: Loader, slots: int) -> Maps:
+    row, word = np.dtype((np.uint32, (COUNT_WIDTH,))), np.dtype(np.uint64)
+    maps = Maps(
+        heads=view(loader.map_fd("heads"), slots, HEAD),
+        counts=view(loader.map_fd("counts"), slots, row),
+        touched=view(loader.map_fd("touched"), slots, word),
+        epoch=view(loader.map_fd("epoch"), 1, word, writable=True),
+        tally=view(loader.map_fd("tally"), HEADER["OC_TALLIES"], word),
+        free=functools.partial(push, loader.map_fd("free_slots")),
+    )
+    # Two behind zero, so that a slot never touched looks old.
+    maps.epoch[0] = 2
+    return maps
 
 
 def require_privilege() -> None:

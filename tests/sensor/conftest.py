@@ -49,13 +49,19 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
+@pytest.fixture(params=["bcc", "core"])
+def loader(request: pytest.FixtureRequest) -> str:
+    """Both loaders must count the same."""
+    return str(request.param)
+
+
 @pytest.fixture
-def count() -> Callable[..., Counted]:
+def count(loader: str) -> Callable[..., Counted]:
     """Run a workload to its end under a sensor that ticks meanwhile."""
 
-    def run(name: str, *arguments: object, settings: SensorSettings | None = None) -> Counted:
+    def run(name: str, *arguments: object, **settings: float) -> Counted:
         ticks = []
-        with Sensor(settings or SensorSettings(interval_s=0.2)) as sensor:
+        with Sensor(SensorSettings(**{"interval_s": 0.2, **settings}, loader=loader)) as sensor:
             watching = threading.Thread(target=lambda: ticks.extend(sensor.ticks()))
             watching.start()
             try:

@@ -11,7 +11,6 @@ import pytest
 
 from oddcall.models import calls
 from oddcall.models.transitions import bucket
-from oddcall.sensor.sensor import SensorSettings
 
 pytestmark = pytest.mark.kernel
 
@@ -55,7 +54,7 @@ def test_short_processes_belong_to_the_program_they_ran(count):
 
 def test_a_burst_beyond_the_slots_loses_nothing(count):
     """Slots of processes that ended are given back between ticks, before they run out."""
-    counted = count("burst", 10_007, settings=SensorSettings(interval_s=5.0, max_processes=4096))
+    counted = count("burst", 10_007, interval_s=5.0, max_processes=4096)
     assert counted.calls("getuid") >= 10_007
     ended = counted.windows.take(counted.windows.exits == 1)
     forked = ended.take(ended.syscalls.to_dense()[:, calls.number("getuid")] == 1)
@@ -126,7 +125,7 @@ def test_threads_that_outlive_the_first_one_are_counted(count):
 
 def test_a_pid_used_again_within_a_tick_is_two_processes(count):
     """Identity is pid and start: two processes of one pid are never mixed."""
-    counted = count("pid_reuse", settings=SensorSettings(interval_s=5.0))
+    counted = count("pid_reuse", interval_s=5.0)
     rows = counted.of({int(counted.output)})
     getuid = rows.syscalls.to_dense()[:, calls.number("getuid")]
     assert sorted(getuid[getuid > 0].tolist()) == [101, 211]

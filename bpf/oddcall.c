@@ -6,11 +6,11 @@
  *
  *     tid (22 bits) | slot (20 bits) | unused (11 bits) | symbol of its last call (11 bits)
  */
-#include "oddcall.h"
+/* One text for two loaders. bcc.h or core.h, read before it, gives what they do differently:
+ * the maps and how each is reached, and OFF_*, the place of each kernel field that is read,
+ * from the running kernel's own BTF. */
 
-/* --- Knobs -------------------------------------------------------------------------
- * Given by the loader: OC_SLOTS, OC_THREADS (a power of two), OC_SEED, and the place of
- * each kernel field that is read, OFF_*, taken from the running kernel's own BTF. */
+/* --- Knobs -------------------------------------------------------------------------*/
 
 #if defined(__x86_64__)
 #define NR_RT_SIGRETURN 15
@@ -38,19 +38,6 @@
 #define RESTART_FIRST 512     /* ERESTARTSYS to ERESTART_RESTARTBLOCK never reach the program */
 #define RESTART_LAST 516
 
-/* --- Maps --------------------------------------------------------------------------*/
-
-BPF_F_TABLE("array", u32, struct oc_head, heads, OC_SLOTS, BPF_F_MMAPABLE);
-BPF_F_TABLE("array", u32, struct oc_counts, counts, OC_SLOTS, BPF_F_MMAPABLE);
-/* Epoch in which a slot last counted: reading costs what is active, not what exists. */
-BPF_F_TABLE("array", u32, u64, touched, OC_SLOTS, BPF_F_MMAPABLE);
-BPF_F_TABLE("array", u32, u64, epoch, 1, BPF_F_MMAPABLE);
-BPF_F_TABLE("array", u32, u64, tally, OC_TALLIES, BPF_F_MMAPABLE);
-BPF_F_TABLE("array", u32, u64, threads, OC_THREADS, 0);
-/* A plain hash never evicts: what does not fit is told and counted. */
-BPF_TABLE("hash", u32, u32, slot_of, OC_SLOTS * 2);
-BPF_STACK(free_slots, u32, OC_SLOTS);
-
 /* --- Helpers -----------------------------------------------------------------------*/
 
 static inline u64 field64(u64 at)
@@ -69,15 +56,14 @@ static inline u32 field32(u64 at)
 
 static inline void tell(u32 what)
 {
-	u64 *total = tally.lookup(&what);
+	u64 *total = tally_at(what);
 	if (total)
 		__sync_fetch_and_add(total, 1);
 }
 
 static inline void touch(u32 slot)
 {
-	u32 zero = 0;
-	u64 *now = epoch.lookup(&zero), *last = touched.lookup(&slot);
+	u64 *now = epoch_now(), *last = touched_at(slot);
 	if (now && last && *last != *now)
 		*last = *now;
 }
@@ -89,16 +75,14 @@ static inline u64 word_of(u32 tid, u32 slot, u32 symbol)
 
 static inline void set_word(u32 tid, u64 word)
 {
-	u32 place = tid & (OC_THREADS - 1);
-	u64 *kept = threads.lookup(&place);
+	u64 *kept = word_at(tid);
 	if (kept)
 		*kept = word;
 }
 
 static inline void clear_word(u32 tid)
 {
-	u32 place = tid & (OC_THREADS - 1);
-	u64 *kept = threads.lookup(&place);
+	u64 *kept = word_at(tid);
 	if (kept && (*kept >> 42) == tid)
 		*kept = 0;
 }
@@ -130,20 +114,20 @@ static inline void read_exe(struct oc_head *head, u64 task)
 static inline u32 take_slot(u64 task, u32 tgid, u64 exe)
 {
 	u32 slot = OC_UNTRACKED;
-	if (free_slots.pop(&slot) != 0) {
+	if (free_pop(&slot) != 0) {
 		tell(OC_LOST_PROCESS);
 		slot = OC_UNTRACKED;
 	}
-	if (slot_of.update(&tgid, &slot) != 0) {
+	if (slot_learn(tgid, slot) != 0) {
 		tell(OC_LOST_INDEX);
 		if (slot != OC_UNTRACKED)
-			free_slots.push(&slot, 0);
+			free_push(slot);
 		return OC_UNTRACKED;
 	}
 	if (slot == OC_UNTRACKED)
 		return slot;
 	tell(OC_SLOTS_TAKEN);
-	struct oc_head *head = heads.lookup(&slot);
+	struct oc_head *head = head_at(slot);
 	if (!head)
 		return OC_UNTRACKED;
 	u64 leader = field64(task + OFF_TASK_GROUP_LEADER);
@@ -170,13 +154,13 @@ static inline u32 take_slot(u64 task, u32 tgid, u64 exe)
 
 static inline u32 slot_of_current(u64 task, u32 tgid)
 {
-	u32 *known = slot_of.lookup(&tgid);
+	u32 *known = slot_known(tgid);
 	return known ? *known : take_slot(task, tgid, 0);
 }
 
 static inline void end_slot(u32 slot)
 {
-	struct oc_head *head = heads.lookup(&slot);
+	struct oc_head *head = head_at(slot);
 	if (!head || slot == OC_UNTRACKED)
 		return;
 	head->ended_ns = bpf_ktime_get_boot_ns();
@@ -187,7 +171,7 @@ static inline void end_slot(u32 slot)
 /* One call of the thread whose last call was `previous`. */
 static inline void count_call(u32 slot, u32 previous, u32 nr, bool compat, bool failed)
 {
-	struct oc_counts *c = counts.lookup(&slot);
+	struct oc_counts *c = counts_at(slot);
 	if (!c)
 		return;
 	u32 symbol = nr;
@@ -206,7 +190,7 @@ static inline void count_call(u32 slot, u32 previous, u32 nr, bool compat, bool 
 /* --- Programs ----------------------------------------------------------------------*/
 
 /* Raw tracepoint sys_exit(struct pt_regs *, long ret): number and result in one hook. */
-int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+HOOK(on_sys_exit)
 {
 	u64 both = bpf_get_current_pid_tgid();
 	u32 tid = both, tgid = both >> 32;
@@ -226,8 +210,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (ret == 0 && (compat ? IS_COMPAT_EXEC(nr) : IS_EXEC(nr)))
 		return 0;
 
-	u32 place = tid & (OC_THREADS - 1);
-	u64 *kept = threads.lookup(&place);
+	u64 *kept = word_at(tid);
 	if (!kept)
 		return 0;
 	u64 word = *kept;
@@ -252,7 +235,7 @@ int on_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /* Raw tracepoint sched_process_fork(struct task_struct *parent, struct task_struct *child). */
-int on_fork(struct bpf_raw_tracepoint_args *ctx)
+HOOK(on_fork)
 {
 	u64 parent = ctx->args[0], child = ctx->args[1];
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -262,7 +245,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct oc_head *from = 0;
 	if (!(field32(parent + OFF_TASK_FLAGS) & PF_KTHREAD)) {
 		u32 slot = slot_of_current(parent, tgid);
-		from = heads.lookup(&slot);
+		from = head_at(slot);
 		if (from) {
 			__sync_fetch_and_add(&from->forks, 1);
 			touch(slot);
@@ -274,19 +257,18 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 
 /* Raw tracepoint sched_process_exec(struct task_struct *, pid_t old_pid, struct linux_binprm *):
  * the process goes on as another program, so its old slot ends and a new one begins. */
-int on_exec(struct bpf_raw_tracepoint_args *ctx)
+HOOK(on_exec)
 {
 	u64 task = ctx->args[0], bprm = ctx->args[2];
 	u32 old_tid = ctx->args[1];
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u32 nr = field64(bprm + OFF_BPRM_FDPATH) ? NR_EXECVEAT : NR_EXECVE;
 
-	u32 *known = slot_of.lookup(&tgid);
+	u32 *known = slot_known(tgid);
 	u32 before = known ? *known : take_slot(task, tgid, 0);
-	u32 place = old_tid & (OC_THREADS - 1);
-	u64 *kept = threads.lookup(&place);
+	u64 *kept = word_at(old_tid);
 	u32 previous = kept && (*kept >> 42) == old_tid ? *kept & 0x7ff : OC_START;
-	struct oc_head *old = heads.lookup(&before);
+	struct oc_head *old = head_at(before);
 	if (old)
 		__sync_fetch_and_add(&old->execs, 1);
 	count_call(before, previous, nr, false, false);
@@ -301,18 +283,18 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 /* Raw tracepoint sched_process_exit(struct task_struct *, ...): a process ends with its
  * last thread. do_exit() has lowered signal->live before (kernel/exit.c); two last threads
  * at once may both see zero, and both may do this. */
-int on_exit(struct bpf_raw_tracepoint_args *ctx)
+HOOK(on_exit)
 {
 	u64 both = bpf_get_current_pid_tgid();
 	u32 tid = both, tgid = both >> 32;
 	clear_word(tid);
 	if (field32(field64(ctx->args[0] + OFF_TASK_SIGNAL) + OFF_SIGNAL_LIVE) != 0)
 		return 0;
-	u32 *known = slot_of.lookup(&tgid);
+	u32 *known = slot_known(tgid);
 	if (!known)
 		return 0;
 	u32 slot = *known;
-	slot_of.delete(&tgid);
+	slot_forget(tgid);
 	end_slot(slot);
 	return 0;
 }
@@ -320,13 +302,13 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 #ifndef OC_NO_URING
 /* Raw tracepoint io_uring_submit_req(struct io_kiocb *): work that makes no system call.
  * The thread that polls a ring's queue belongs to the process that made the ring. */
-int on_uring(struct bpf_raw_tracepoint_args *ctx)
+HOOK(on_uring)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u8 opcode = 0;
 	bpf_probe_read_kernel(&opcode, 1, (void *)(ctx->args[0] + OFF_URING_OPCODE));
 	u32 slot = slot_of_current(bpf_get_current_task(), tgid);
-	struct oc_counts *c = counts.lookup(&slot);
+	struct oc_counts *c = counts_at(slot);
 	if (!c)
 		return 0;
 	u32 op = opcode < OC_URING - 1 ? opcode : OC_URING - 1;
