@@ -1,0 +1,180 @@
+"""Hints at MITRE ATT&CK techniques: what an unusual window is *consistent with*, never proof.
+
+A table of rules over counted calls. Arguments are not seen, so some well-known pairs cannot be
+told and are left out: a packet socket (T1557.002) is a ``socket`` call like any other, and
+``memfd_create`` says nothing of what is written to the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oddcall.models.observation import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One technique that the window is consistent with.
+
+    Attributes
+    ----------
+    technique : str
+        ATT&CK identifier: ``"T1055.008"``.
+    why : str
+        The technique's name, the counts that support it, and how they do.
+    calls : tuple of str
+        Names of the calls that support it.
+    """
+
+    technique: str
+    why: str
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Calls that a rule wants to see.
+
+    Attributes
+    ----------
+    calls : tuple of str
+        Any of them; natively, as 32-bit calls or through io_uring.
+    at_least : int
+        Together so often in the window.
+    failing : bool
+        Only failures count, and only where they are unusual for the program.
+    odd : bool
+        Only calls count that the baseline never made, or far less of.
+    """
+
+    calls: tuple[str, ...]
+    at_least: int = 1
+    failing: bool = False
+    odd: bool = True
+
+    def met_by(self, made: Sequence[Call]) -> list[Call]:
+        """Give the calls that meet the need; none when it is not met."""
+        counted = [call for call in made if call.count and call.plain in self.calls]
+        if self.failing:
+            counted = [call for call in counted if call.failing]
+        elif self.odd:
+            counted = [call for call in counted if call.unusual]
+        count = sum(call.failed if self.failing else call.count for call in counted)
+        return counted if count >= self.at_least else []
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """All needs met in one window hint at one technique."""
+
+    technique: str
+    title: str
+    needs: tuple[Need, ...]
+    reason: str
+
+
+_EXEC = ("execve", "execveat")
+_DUP = ("dup2", "dup3")
+_RENAME = ("rename", "renameat", "renameat2")
+_UNLINK = ("unlink", "unlinkat", "rmdir")
+_WRITE = ("write", "writev", "pwrite64", "pwritev", "pwritev2")
+_SET_IDS = ("setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid")
+_LOOK = (
+    *("open", "openat", "openat2", "stat", "lstat", "newfstatat", "statx"),
+    *("access", "faccessat", "faccessat2", "readlink", "readlinkat"),
+)
+
+#: Identifiers and names as of ATT&CK for Enterprise, platform Linux or Containers.
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "T1055.008",
+        "process injection by ptrace",
+        (Need(("ptrace",)),),
+        "it is how one process reads and steers another",
+    ),
+    Rule(
+        "T1620",
+        "reflective code loading",
+        (Need(("memfd_create",)), Need(_EXEC, odd=False)),
+        "a file that is only in memory was made in the window that ends in a new program",
+    ),
+    Rule(
+        "T1611",
+        "escape to host",
+        (Need(("setns", "unshare")),),
+        "they move a process between namespaces, which containers are made of",
+    ),
+    Rule(
+        "T1547.006",
+        "loading kernel modules",
+        (Need(("init_module", "finit_module")),),
+        "they load code into the kernel",
+    ),
+    Rule(
+        "T1548.001",
+        "abuse of setuid and setgid",
+        (Need(_SET_IDS),),
+        "they change the user or group that the process acts as",
+    ),
+    Rule(
+        "T1485",
+        "data destruction",
+        (Need(_UNLINK, at_least=20),),
+        "so many files are removed in bulk",
+    ),
+    Rule(
+        "T1486",
+        "data encrypted for impact",
+        (Need(_RENAME, at_least=10), Need(_WRITE, at_least=10, odd=False)),
+        "files that are rewritten and renamed in bulk are what ransomware leaves",
+    ),
+    Rule(
+        "T1046",
+        "network service discovery",
+        (Need(("connect",), at_least=10, failing=True),),
+        "connections that fail one after another are what a port scan looks like",
+    ),
+    Rule(
+        "T1059.004",
+        "use of a Unix shell",
+        (Need((*_DUP, *_EXEC)), Need(_DUP, odd=False), Need(_EXEC, odd=False)),
+        "descriptors were moved and then another program begun, as a shell on a socket is",
+    ),
+    Rule(
+        "T1083",
+        "file and directory discovery",
+        (Need(_LOOK, at_least=50, failing=True),),
+        "looking for files that are not there is what searching a host looks like",
+    ),
+)
+
+
+def hints(made: Sequence[Call]) -> list[Hint]:
+    """Techniques that a window's calls are consistent with, in the order of ``RULES``.
+
+    Parameters
+    ----------
+    made : sequence of Call
+        The window's calls beside their baseline (``Observation.calls``).
+    """
+    found = []
+    for rule in RULES:
+        met = [need.met_by(made) for need in rule.needs]
+        if all(met):
+            support = list(dict.fromkeys(call for calls in met for call in calls))
+            found.append(_hint(rule, support))
+    return found
+
+
+def _hint(rule: Rule, support: list[Call]) -> Hint:
+    counts = ", ".join(map(_counted, support))
+    why = f"Consistent with {rule.title}: {counts}; {rule.reason}."
+    return Hint(rule.technique, why, tuple(call.name for call in support))
+
+
+def _counted(call: Call) -> str:
+    said = f"{call.count:,} {call.name}"
+    if call.failing:
+        said += f" ({call.failed:,} failing)"
+    return f"{said}, never made before" if call.novel else said

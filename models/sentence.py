@@ -1,0 +1,222 @@
+"""One plain sentence: which program, what it did, and what it does otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from oddcall.models import calls
+from oddcall.models.baseline import Baseline
+from oddcall.models.observation import Call, Observation, Scalar, Transition, Typical
+from oddcall.models.window import Program, WindowBatch
+
+#: Kinds of call named in one sentence; a reader takes in no more.
+_NAMED = 3
+#: Part of the verdict below which a finding is not worth words when others are.
+_WORTH = 0.1
+
+_BASELINE = {
+    "program": "of its baseline",
+    "predecessor": "of the version before it",
+    "similar": "of similar programs",
+    "host": "of this host's programs",
+}
+
+
+def who(program: Program, container: str = "") -> str:
+    """Name a program for people: ``"python3.11 (unit web.service)"``."""
+    places = [f"unit {program.unit}"] if program.unit else []
+    if program.container or container:
+        places.append(" ".join(filter(None, (program.container or "container", container[:12]))))
+    return f"{program.name} ({', '.join(places)})" if places else program.name
+
+
+def unjudged(name: str, batch: WindowBatch, row: int, arch: str) -> str:
+    """Say what a program did that there is no baseline to hold against."""
+    ids, counts = batch.syscalls.row(row)
+    most = [calls.name(number, arch) for number in ids[np.argsort(-counts)][:_NAMED].tolist()]
+    mostly = f", mostly {_listed(most)}" if most else ""
+    seconds = float(batch.t_end_ns[row] - batch.t_start_ns[row]) / 1e9
+    return (
+        f"{name} made {_number(int(batch.n_events[row]), 'call')} in {_seconds(seconds)}{mostly}; "
+        "it has no baseline yet, so they cannot be judged."
+    )
+
+
+def judged(
+    name: str, seen: Observation, baseline: Baseline, level: str, first: Collection[str]
+) -> str:
+    """Say what sets a window apart from its baseline.
+
+    Parameters
+    ----------
+    name : str
+        As ``who`` gives it.
+    level : str
+        Whose baseline it is (``verdict.LEVELS``).
+    first : collection of str
+        Names of calls to put before others that carry more of the verdict: those that a hint
+        rests on, as they mean most to the reader.
+    """
+    against = f"{_number(baseline.windows, 'window')} {_BASELINE.get(level, 'of its baseline')}"
+    own = level in ("program", "predecessor")
+    new = _picked([call for call in seen.calls if call.novel], first)
+    more = _picked([c for c in seen.calls if not c.novel and (c.excess or c.failing)], first)
+    time = _seconds(seen.seconds)
+    if new and _weight(new) >= _WORTH * _weight(more):
+        also = [c for c in more if c.contribution >= _WORTH or c.name in first][: _NAMED - 1]
+        return f"{name} made {_new(new, time, against, own)}{_also(also)}."
+    if more:
+        return f"{name} made {_more(more, time, against)}."
+    return f"{name} {_rest(seen, time, against, own)}."
+
+
+def _picked(made: Sequence[Call], first: Collection[str]) -> list[Call]:
+    """Order by meaning, then by weight, and leave out what is worth little beside the rest."""
+    ranked = sorted(made, key=lambda call: (call.name not in first, -call.contribution))
+    most = max((call.contribution for call in ranked), default=0.0)
+    return [c for c in ranked if c.name in first or c.contribution >= _WORTH * most]
+
+
+def _weight(made: Sequence[Call]) -> float:
+    return sum(call.contribution for call in made)
+
+
+def _new(made: Sequence[Call], time: str, against: str, own: bool) -> str:
+    if len(made) == 1:
+        failing = f", {_all_or(made[0])} of them failing" if _fails(made[0]) else ""
+        never = "it never made one" if own else "none made one"
+        return f"{_made(made[0])} in {time}{failing}; in {against} {never}"
+    # Naming the fourth takes no more words than saying that there is one.
+    shown = made if len(made) == _NAMED + 1 else made[:_NAMED]
+    named = [_made(call) + _aside(call) for call in shown]
+    if len(made) > len(shown):
+        named.append(f"{_number(len(made) - len(shown), 'other new kind')} of call")
+    never = "it never made any of them" if own else "none made any of them"
+    return f"{_listed(named)} in {time}; in {against} {never}"
+
+
+def _also(made: Sequence[Call]) -> str:
+    return f"; it also made {_listed([_compared(call) for call in made])}" if made else ""
+
+
+def _more(made: Sequence[Call], time: str, against: str) -> str:
+    lead, others = made[0], made[1:_NAMED]
+    also = f", and {_listed([_compared(call) for call in others])}" if others else ""
+    if lead.novel_failure:
+        said = f"{_made(lead)} in {time}, {_all_or(lead)} of them failing{also}"
+        return f"{said}; in {against} {lead.name} never failed"
+    if lead.failing:
+        usual = _typical(lead.failed_typical)
+        said = f"{_made(lead)} in {time}, {_all_or(lead)} of them failing"
+        return (
+            f"{said}; failing {lead.name} is {_share(lead.failed_share)} of its calls, "
+            f"against {usual} in {against}{also}"
+        )
+    share, usual = _share(lead.share), _typical(lead.typical)
+    return f"{_made(lead)} in {time}, {share} of its calls against {usual} in {against}{also}"
+
+
+def _rest(seen: Observation, time: str, against: str, own: bool) -> str:
+    """Where no call by itself stands out: an order of calls, a lack of some, or a number."""
+    parts: list[Transition | Scalar | Call] = [part for part in seen.transitions if part.unusual]
+    parts += [part for part in seen.scalars if part.unusual]
+    parts += [call for call in seen.calls if call.share < call.typical[0]]
+    lead = max(parts, key=lambda part: part.contribution, default=None)
+    if isinstance(lead, Transition):
+        return _order(lead, time, against, own)
+    if isinstance(lead, Scalar):
+        return f"{_measure(lead)} in {against}"
+    if lead:
+        made = _made(lead) if lead.count else f"no {lead.name} call"
+        share, usual = _share(lead.share), _typical(lead.typical)
+        return f"made {made} in {time}, {share} of its calls against {usual} in {against}"
+    named = [call.name for call in seen.calls[:_NAMED] if call.count]
+    mostly = f", most of all {_listed(named)}" if named else ""
+    made = _number(seen.events, "call")
+    return f"made {made} in {time}, in other proportions than in {against}{mostly}"
+
+
+def _order(part: Transition, time: str, against: str, own: bool) -> str:
+    times = _number(part.count, "time")
+    if part.pair is None:
+        did = f"followed one call by another {times} in {time}"
+    elif part.pair[0] == "start":
+        did = f"began a thread with {part.pair[1]} {times} in {time}"
+    else:
+        did = f"went from {part.pair[0]} to {part.pair[1]} {times} in {time}"
+    if part.novel:
+        return f"{did}; in {against} {'it never did' if own else 'none did'}"
+    share, usual = _share(part.share), _typical(part.typical)
+    return f"{did}, {share} of its steps against {usual} in {against}"
+
+
+def _measure(part: Scalar) -> str:
+    low, _, high = part.typical
+    said = {
+        "events": ("made {} calls in one window", "{:,.0f}"),
+        "rate": ("made {} calls a second", "{:,.0f}"),
+        "distinct": ("used {} kinds of call", "{:,.0f}"),
+        "entropy": ("spread its calls over {} bits", "{:.1f}"),
+        "error_share": ("had {} of its calls fail", "{:.1%}"),
+        "forks": ("began {} processes", "{:,.0f}"),
+        "execs": ("began {} programs", "{:,.0f}"),
+    }
+    words, form = said[part.name]
+    typical = f"{form.format(low)} to {form.format(high)}"
+    return f"{words.format(form.format(part.observed))} against typically {typical}"
+
+
+def _compared(call: Call) -> str:
+    if call.failing and not call.excess:
+        usual = _typical(call.failed_typical)
+        return f"{call.failed:,} failing {call.name} calls ({_share(call.failed_share)}; {usual})"
+    return f"{_made(call)} ({_share(call.share)} of its calls; {_typical(call.typical)})"
+
+
+def _made(call: Call) -> str:
+    return _number(call.count, f"{call.name} call")
+
+
+def _fails(call: Call) -> bool:
+    return call.failed * 10 >= call.count
+
+
+def _all_or(call: Call) -> str:
+    return "all" if call.failed == call.count and call.count > 1 else f"{call.failed:,}"
+
+
+def _aside(call: Call) -> str:
+    return f" ({_all_or(call)} failing)" if _fails(call) else ""
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _share(share: float) -> str:
+    if share <= 0:
+        return "none"
+    if share < 0.001:
+        return "under 0.1%"
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
+
+
+def _typical(typical: Typical) -> str:
+    low, high = _share(typical[0]), _share(typical[2])
+    if high == "none":
+        return "hardly ever any"
+    if low == high:
+        return f"typically {low}"
+    return f"typically at most {high}" if low == "none" else f"typically {low} to {high}"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{max(seconds * 1000, 0.1):.1f} ms"

@@ -1,0 +1,121 @@
+"""Hints: said when the counts support them, and not said of what a program always does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddcall.models import calls
+from oddcall.models.hints import RULES, hints
+from oddcall.models.observation import Call
+
+
+def call(
+    name: str,
+    count: int,
+    failed: int = 0,
+    *,
+    novel: bool = True,
+    usual: float = 0.0,
+    mark: str = "",
+) -> Call:
+    """A call in a window of a thousand, novel or with this usual share (and failing share)."""
+    usual = 0.0 if novel else usual
+    return Call(
+        name=mark + name,
+        plain=name,
+        count=count,
+        failed=failed,
+        share=count / 1000,
+        failed_share=failed / 1000,
+        typical=(0.0, usual / 2, usual),
+        failed_typical=(0.0, usual / 2, usual),
+        novel=novel,
+        novel_failure=novel and failed > 0,
+        contribution=0.1,
+    )
+
+
+def techniques(*made: Call) -> list[str]:
+    """Identifiers of the hints."""
+    return [hint.technique for hint in hints(made)]
+
+
+@pytest.mark.parametrize(
+    ("made", "technique"),
+    [
+        ([call("ptrace", 2)], "T1055.008"),
+        ([call("ptrace", 2, mark="32-bit ")], "T1055.008"),
+        ([call("memfd_create", 1), call("execve", 1, novel=False, usual=0.9)], "T1620"),
+        ([call("unshare", 1, 1)], "T1611"),
+        ([call("finit_module", 1)], "T1547.006"),
+        ([call("setresuid", 1)], "T1548.001"),
+        ([call("unlink", 15), call("unlinkat", 5)], "T1485"),
+        ([call("renameat2", 10), call("write", 50, novel=False, usual=0.5)], "T1486"),
+        ([call("connect", 30, 20)], "T1046"),
+        ([call("connect", 300, 290, novel=False, usual=0.01)], "T1046"),
+        ([call("dup2", 3), call("execve", 1)], "T1059.004"),
+        ([call("dup3", 3, novel=False, usual=0.1), call("execve", 1)], "T1059.004"),
+        ([call("openat", 500, 60, novel=False, usual=0.01)], "T1083"),
+    ],
+)
+def test_supported(made: list[Call], technique: str) -> None:
+    """Each technique is hinted at by the calls that others' rules name for it, with the counts."""
+    assert technique in techniques(*made)
+    hint = next(hint for hint in hints(made) if hint.technique == technique)
+    assert hint.why.startswith("Consistent with ")
+    assert set(hint.calls) <= {one.name for one in made}
+    assert all(f"{one.count:,} {one.name}" in hint.why for one in made)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        [call("ptrace", 900, novel=False, usual=0.9)],
+        [call("memfd_create", 1)],
+        [call("execve", 1), call("memfd_create", 5, novel=False, usual=0.005)],
+        [call("unlink", 19)],
+        [call("renameat2", 40)],
+        [call("connect", 40, 9)],
+        [call("connect", 40, 40, novel=False, usual=0.04)],
+        [call("dup2", 3)],
+        [call("dup2", 3, novel=False, usual=0.1), call("execve", 1, novel=False, usual=0.1)],
+        [call("openat", 49, 49)],
+        [call("setuid", 3, novel=False, usual=0.0)],
+        [call("socket", 400)],
+        [call("ptrace", 0)],
+    ],
+)
+def test_unsupported(made: list[Call]) -> None:
+    """Too few, only half of what is needed, or usual for the program: no hint."""
+    assert techniques(*made) == []
+
+
+def test_the_table() -> None:
+    """Every rule names a technique once, and only calls that the kernel has."""
+    assert len({rule.technique for rule in RULES}) == len(RULES)
+    known = {name for arch in ("x86_64", "aarch64") for name in calls.names(arch)}
+    for rule in RULES:
+        assert re.fullmatch(r"T\d{4}(\.\d{3})?", rule.technique)
+        assert {name for need in rule.needs for name in need.calls} <= known
+
+
+@given(
+    st.lists(
+        st.builds(
+            call,
+            st.sampled_from(sorted({n for r in RULES for need in r.needs for n in need.calls})),
+            st.integers(0, 10**6),
+            novel=st.booleans(),
+            usual=st.floats(0, 1),
+        ),
+        max_size=12,
+    )
+)
+def test_more_of_a_new_call_never_takes_a_hint_away(made: list[Call]) -> None:
+    """Adding an unseen ptrace only adds the hint at it."""
+    more = techniques(*made, call("ptrace", 3))
+    assert set(techniques(*made)) | {"T1055.008"} == set(more)
