@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from oddcall.models.detector import State
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program
@@ -62,6 +63,14 @@ class ProgramState:
     windows_per_day: float
     expected_alerts_per_day: float = 0.0
 
+    @property
+    def can_alert(self) -> bool:
+        """Whether its own baseline is settled, or another's stands in for it."""
+        return self.readiness == "ready" or (self.readiness, self.level) in {
+            ("collecting", "similar"),
+            ("collecting", "host"),
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exemplars:
@@ -80,7 +89,7 @@ class Exemplars:
     n_events: IntArray
 
     def nearest(self, vector: csr_matrix, k: int = 3) -> tuple[IntArray, FloatArray]:
-        """The k windows nearest to one (1, D) vector: their rows, and Euclidean distances.
+        """Find the k windows nearest to a (1, D) vector: their rows, and Euclidean distances.
 
         Each count block adds at most sqrt(2) to a distance, reached where nothing is shared.
         """
@@ -212,3 +221,30 @@ class Profiles:
                 kept.n_events[rows],
             ),
         )
+
+    def arrays(self) -> State:
+        """Everything but the names, as plain arrays."""
+        vectors = self.exemplars.vectors
+        packed = {name: getattr(self, name) for name in _PACKED}
+        seen = {f"exemplars.{name}": getattr(self.exemplars, name) for name in _SEEN}
+        matrix = {f"exemplars.{name}": getattr(vectors, name) for name in _CSR}
+        return {**packed, **seen, **matrix, "exemplars.shape": np.array(vectors.shape, np.int64)}
+
+    @classmethod
+    def from_arrays(cls, names: tuple[str, ...], arrays: State) -> Profiles:
+        """Build what ``arrays`` was taken from."""
+        found = {
+            name.removeprefix("exemplars."): part
+            for name, part in arrays.items()
+            if name.startswith("exemplars.")
+        }
+        shape = (int(found["shape"][0]), int(found["shape"][1]))
+        vectors = csr_matrix(tuple(found[name] for name in _CSR), shape=shape)
+        exemplars = Exemplars(vectors, *(found[name] for name in _SEEN))  # type: ignore[arg-type]
+        packed = {name: arrays[name] for name in _PACKED}
+        return cls(names=names, exemplars=exemplars, **packed)  # type: ignore[arg-type]
+
+
+_PACKED = ("windows", "first_ns", "last_ns", "edges", "features", "quantiles", "exemplar_edges")
+_SEEN = ("t_start_ns", "t_end_ns", "pid", "n_events")
+_CSR = ("data", "indices", "indptr")

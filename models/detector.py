@@ -7,6 +7,7 @@ out: everything then belongs to profile 0.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -18,8 +19,28 @@ from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 
 State = dict[str, NDArray[np.generic]]
-#: Detectors of one kind of evidence rise together on clean data; see ``model.combine``.
+#: Known behaviour in other proportions, or behaviour never seen. Detectors of one kind rise
+#: together on clean data: ``calibration`` joins them before it joins the kinds.
 Evidence = Literal["mixture", "novelty"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is believed of the tail of a detector's clean scores before any was seen.
+
+    Parameters
+    ----------
+    scale : float
+        Mean excess over a high quantile, in the units of the score.
+    weight : float
+        Observed excesses the prior counts as much as.
+    shape : float, default 0.0
+        Of the generalised Pareto: 0 is exponential, larger is heavier. Never lighter than this.
+    """
+
+    scale: float
+    weight: float
+    shape: float = 0.0
 
 
 @runtime_checkable
@@ -32,10 +53,12 @@ class Detector(Protocol):
         Key of the detector in verdicts, in alerts and in a bundle.
     evidence : {"mixture", "novelty"}
         Known behaviour in other proportions, or behaviour never seen.
+    prior : Prior
     """
 
     name: ClassVar[str]
     evidence: ClassVar[Evidence]
+    prior: ClassVar[Prior]
 
     @property
     def ready(self) -> bool:

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from oddcall.models.baseline import Baseline, Contributions, Profiles, ProgramState
+from oddcall.models.calibration import Calibration, Evidences
 from oddcall.models.detector import Detector
-from oddcall.models.features import FeatureSpec
+from oddcall.models.detectors import DETECTORS
+from oddcall.models.errors import BundleError
+from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.models.verdict import Verdicts
-from oddcall.models.window import WindowBatch
+from oddcall.models.verdict import LEVELS, Verdicts
+from oddcall.models.window import Program, WindowBatch
+
+#: Of what ``state`` returns.
+STATE_VERSION = 1
+#: A changed binary is held against its predecessor at half the evidence: what an upgrade does
+#: differently is not odd by itself, and nothing is known yet of the new one.
+PREDECESSOR_EVIDENCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a program's windows are judged: by which profile, at which level, and whether at all."""
+
+    profile: int
+    level: str
+    ready: bool
+
+
+_UNKNOWN = Standing(-1, "unknown", ready=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +53,11 @@ class Model:
     profiles : Profiles
         ``profiles[i]`` is the Baseline with that number.
     detectors : tuple of Detector
+    calibration : Calibration
     budget_per_day : float
         Alerts a day the user is willing to see from this host.
     expected_alerts_per_day : float
-        What training promises: at or below the budget, unless ``warnings`` says why not.
+        What training promises, in episodes: the budget or less.
     threshold : float
         p-value at or below which a window alerts.
     warnings : tuple of str
@@ -44,16 +70,23 @@ class Model:
     programs: tuple[ProgramState, ...]
     profiles: Profiles
     detectors: tuple[Detector, ...]
+    calibration: Calibration
     budget_per_day: float
     expected_alerts_per_day: float
     threshold: float
     warnings: tuple[str, ...]
     metadata: dict[str, str]
 
-    @property
+    @cached_property
     def id(self) -> str:
-        """Short name of exactly this model: a hash over all it learned."""
-        raise NotImplementedError
+        """Sixteen hexadecimal digits that name exactly this model."""
+        manifest, arrays = self.state()
+        digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
+        for name in sorted(arrays):
+            array = np.ascontiguousarray(arrays[name])
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -61,26 +94,206 @@ class Model:
         return self.state()[0]
 
     def judge(self, batch: WindowBatch) -> Verdicts:
-        """Judge every window of a batch."""
-        raise NotImplementedError
+        """Judge every window of a batch, in its order."""
+        profile, level, ready = self._standings(batch)
+        n = len(batch)
+        score, p_value = np.zeros(n), np.ones(n)
+        extrapolated = np.zeros(n, np.bool_)
+        by_detector = {detector.name: np.ones(n) for detector in self.detectors}
+        rows = np.flatnonzero(ready)
+        if len(rows):
+            judged = batch if len(rows) == n else batch.take(rows)
+            found = self._evidences(self.spec.vectors(judged), profile[rows])
+            tempered = np.where(level[rows] == "predecessor", PREDECESSOR_EVIDENCE, 1.0)
+            score[rows] = found.score * tempered
+            p_value[rows] = found.p_value**tempered
+            extrapolated[rows] = found.extrapolated
+            for name, p in found.detectors.items():
+                by_detector[name][rows] = p**tempered
+        alert = ready & (p_value <= self.threshold)
+        return Verdicts(
+            score, p_value, self.threshold, alert, extrapolated, level, ready, profile, by_detector
+        )
+
+    def standing(self, program: Program) -> Standing:
+        """How a program's windows are judged; ``"unknown"`` for one never met."""
+        exact = self._by_program.get(program)
+        return exact or self._by_place.get(program.place, _UNKNOWN)
 
     def profile_for(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.str_]]:
         """Profile that judges each window, (n,), -1 for none, and its level, (n,)."""
-        raise NotImplementedError
+        profile, level, _ = self._standings(batch)
+        return profile, level
 
     def baseline_for(self, batch: WindowBatch, row: int) -> Baseline | None:
         """Baseline that one window is held against; None for an unknown program."""
-        raise NotImplementedError
+        profile = self.standing(batch.programs[batch.program[row]]).profile
+        return None if profile < 0 else self.profiles[profile]
 
     def contributions(self, batch: WindowBatch, row: int) -> Contributions:
-        """Say which features drove the verdict on one window, all of them, largest first."""
-        raise NotImplementedError
+        """Say which features drove the verdict on one window: all that did, largest first.
+
+        For an unknown program there is no baseline to differ from, and nothing is listed.
+        """
+        one = batch.take(np.array([row]))
+        vector = self.spec.vectors(one)
+        profile = self.standing(one.programs[one.program[0]]).profile
+        mixture, novelty = np.zeros(self.spec.width), np.zeros(self.spec.width)
+        share = np.zeros(self.spec.width)
+        if profile >= 0:
+            mixture, novelty = self._parts(vector, profile)
+            share = self._shares(vector, profile, mixture, novelty)
+        features = np.argsort(-share, kind="stable")[: np.count_nonzero(share)].astype(np.int64)
+        observed = vector.toarray()[0][features]
+        typical = np.zeros((0, 3), np.float32)
+        if profile >= 0:
+            typical = self.profiles[profile].typical(features)
+        return Contributions(
+            features,
+            observed,
+            typical,
+            novelty[features] > 0,
+            mixture[features],
+            novelty[features],
+            share[features],
+        )
+
+    def _evidences(self, vectors: csr_matrix, profile: IntArray) -> Evidences:
+        scores = {detector.name: detector.score(vectors, profile) for detector in self.detectors}
+        return self.calibration.evidences(scores, profile)
+
+    def _parts(self, vector: csr_matrix, profile: int) -> tuple[FloatArray, FloatArray]:
+        """Each feature's part of the mixture's distance and of the novelty, (D,) both."""
+        parts = {"mixture": np.zeros(self.spec.width), "novelty": np.zeros(self.spec.width)}
+        for detector in self.detectors:
+            explain = getattr(detector, "contributions", None)
+            if explain is not None:
+                parts[detector.evidence] += np.maximum(explain(vector, profile), 0.0)
+        return parts["mixture"], parts["novelty"]
+
+    def _shares(
+        self, vector: csr_matrix, profile: int, mixture: FloatArray, novelty: FloatArray
+    ) -> FloatArray:
+        """Weigh each kind's parts by the nats that kind brought."""
+        found = self._evidences(vector, np.array([profile], np.int64))
+        mixed = float(-np.log(found.mixture[0]))
+        novel = max(float(found.score[0]) - mixed, 0.0)
+        share = mixed * mixture / max(mixture.sum(), 1e-12)
+        share += novel * novelty / max(novelty.sum(), 1e-12)
+        return share / max(share.sum(), 1e-12)
+
+    def _standings(
+        self, batch: WindowBatch
+    ) -> tuple[IntArray, NDArray[np.str_], NDArray[np.bool_]]:
+        # One look-up a program of the batch's table, not one a window.
+        used, place = np.unique(batch.program, return_inverse=True)
+        table = [self.standing(batch.programs[i]) for i in used]
+        profile = np.array([standing.profile for standing in table], np.int64)
+        level = np.array([standing.level for standing in table], "U11")
+        ready = np.array([standing.ready for standing in table], np.bool_)
+        return profile[place], level[place], ready[place]
+
+    @cached_property
+    def _by_program(self) -> dict[Program, Standing]:
+        return {
+            known.program: Standing(
+                known.profile,
+                known.level,
+                known.can_alert and self.calibration.ready(known.profile),
+            )
+            for known in self.programs
+        }
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, str, str], Standing]:
+        """Of binaries that were replaced: the one seen last stands for its successors."""
+        found: dict[tuple[str, str, str], Standing] = {}
+        for known in sorted(self.programs, key=lambda state: state.last_ns):
+            standing = self._by_program[known.program]
+            if known.level == "program" and known.program.exe:
+                found[known.program.place] = Standing(
+                    standing.profile, "predecessor", standing.ready
+                )
+        return found
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Everything, as a JSON manifest and plain arrays (no object arrays), for a bundle."""
-        raise NotImplementedError
+        arrays: dict[str, np.ndarray] = {}
+        for detector in self.detectors:
+            found = detector.state().items()
+            arrays |= {f"detector/{detector.name}/{key}": value for key, value in found}
+        arrays |= {f"calibration/{k}": v for k, v in self.calibration.state().items()}
+        arrays |= {f"profiles/{k}": v for k, v in self.profiles.arrays().items()}
+        manifest = {
+            "state_version": STATE_VERSION,
+            "features": {**self.spec.description, "hash": self.spec.hash},
+            "programs": [asdict(known) for known in self.programs],
+            "profiles": list(self.profiles.names),
+            "detectors": [detector.name for detector in self.detectors],
+            "budget_per_day": self.budget_per_day,
+            "expected_alerts_per_day": self.expected_alerts_per_day,
+            "threshold": self.threshold,
+            "warnings": list(self.warnings),
+            "metadata": dict(self.metadata),
+        }
+        return manifest, arrays
 
     @classmethod
     def from_state(cls, manifest: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
-        """Build the model that ``state`` was taken from; raises BundleError if it cannot."""
-        raise NotImplementedError
+        """Build the model that ``state`` was taken from.
+
+        Raises
+        ------
+        BundleError
+            When it is of another version, of other features, or lacks a part.
+        """
+        spec = FeatureSpec()
+        _require("the model's version", STATE_VERSION, manifest.get("state_version"))
+        _require("the model's features", spec.hash, manifest.get("features", {}).get("hash"))
+        try:
+            detectors = tuple(
+                DETECTORS[name].from_state(_under(arrays, f"detector/{name}/"))
+                for name in manifest["detectors"]
+            )
+            return cls(
+                spec,
+                tuple(_program_state(entry) for entry in manifest["programs"]),
+                Profiles.from_arrays(tuple(manifest["profiles"]), _under(arrays, "profiles/")),
+                detectors,
+                Calibration.from_state(
+                    _under(arrays, "calibration/"), {d.name: d.evidence for d in detectors}
+                ),
+                float(manifest["budget_per_day"]),
+                float(manifest["expected_alerts_per_day"]),
+                float(manifest["threshold"]),
+                tuple(manifest["warnings"]),
+                dict(manifest["metadata"]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise BundleError(
+                "the model lacks a part or holds one that does not fit",
+                expected=f"a model of version {STATE_VERSION}",
+                got=f"{type(error).__name__}: {error}",
+                fix="Train it again with `oddcall train`.",
+            ) from error
+
+
+def _under(arrays: dict[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
+    return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+
+
+def _program_state(entry: dict[str, Any]) -> ProgramState:
+    level = entry["level"]
+    if level not in LEVELS:
+        raise ValueError(f"level {level}")
+    return ProgramState(**{**entry, "program": Program(**entry["program"])})
+
+
+def _require(what: str, expected: object, got: object) -> None:
+    if expected != got:
+        raise BundleError(
+            f"{what} cannot be used here",
+            expected=str(expected),
+            got=str(got),
+            fix="Train a model with this version of oddcall.",
+        )

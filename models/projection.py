@@ -193,7 +193,7 @@ def _fit_one(
 
 
 def _sampling_noise(columns: IntArray, share: FloatArray) -> FloatArray:
-    """Expected squared distance of N draws from the mean's shares, for N = 1, 2, 4, ....
+    """Expect so much squared distance of N draws from the mean's shares, for N = 1, 2, 4, ....
 
     The square root of a Poisson count over N has variance near 1 / (4 N), and never more than
     the share itself.

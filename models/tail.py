@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oddcall.models.detector import State
+from oddcall.models.detector import Prior, State
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 
@@ -31,25 +31,6 @@ _EXCESSES_FOR_SHAPE = 40
 _HEAVIEST = 0.8
 #: No p-value is smaller: a verdict must stay a positive number.
 SMALLEST = 1e-300
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """What is believed of a tail before any clean score was seen.
-
-    Parameters
-    ----------
-    scale : float
-        Mean excess, in the units of the score.
-    weight : float
-        Observed excesses the prior counts as much as.
-    shape : float
-        Of the generalised Pareto: 0 is exponential, larger is heavier. Never lighter than this.
-    """
-
-    scale: float
-    weight: float
-    shape: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

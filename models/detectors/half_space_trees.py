@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from oddcall.models.detector import Evidence, State, profiles_of, require_ready
+from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
 from oddcall.models.features import FeatureSpec, FloatArray
-from oddcall.models.projection import Subspaces
+from oddcall.models.projection import SPREAD_FLOOR, Subspaces
 from oddcall.models.sparse import IntArray
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class HalfSpaceTrees:
 
     name: ClassVar[str] = "half_space_trees"
     evidence: ClassVar[Evidence] = "mixture"
+    prior: ClassVar[Prior] = Prior(scale=0.1, weight=20)
 
     trees: int = 25
     height: int = 6
@@ -141,11 +142,10 @@ class HalfSpaceTrees:
         high = -low
         np.minimum.at(low, rows, raw)
         np.maximum.at(high, rows, raw)
-        span = np.maximum(high - low, 1e-6)
-        fitted = replace(
-            self, subspaces=spaces, low=low - _MARGIN * span, high=high + _MARGIN * span
-        )
-        scaled = fitted._scale(raw, rows)
+        # A steady program's tiny differences must not fill the cube.
+        room = _MARGIN * (high - low) + np.sqrt(SPREAD_FLOOR)
+        low, high = low - room, high + room
+        scaled = (raw - low[rows]) / (high - low)[rows]
         order = np.argsort(rows, kind="stable")
         bounds = np.searchsorted(rows[order], np.arange(count + 1))
         learned = []
@@ -157,7 +157,7 @@ class HalfSpaceTrees:
             river = self._river(window)
             _learn(river, scaled[spread])
             learned.append(river)
-        return replace(fitted, forest=_extract(learned))
+        return replace(self, subspaces=spaces, low=low, high=high, forest=_extract(learned))
 
     def learn(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
         """Go on learning, in the order of the rows; the projection stays as it was fitted."""
@@ -207,7 +207,7 @@ class HalfSpaceTrees:
         )
 
     def _restored(self, forest: Forest, profile: int) -> RiverTrees:
-        """river's own object, as it was when its arrays were taken."""
+        """Build river's own object, as it was when its arrays were taken."""
         river = self._river(int(forest.window[profile]))
         _learn(river, np.zeros((1, self.dimensions)))  # river plants its trees at the first row
         for t, tree in enumerate(river.trees):

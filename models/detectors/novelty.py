@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from oddcall.models.detector import Evidence, State, profiles_of, require_ready
+from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
 from oddcall.models.features import SCALARS, FeatureSpec, FloatArray
 from oddcall.models.sparse import IntArray
 
@@ -61,6 +61,7 @@ class Novelty:
 
     name: ClassVar[str] = "novelty"
     evidence: ClassVar[Evidence] = "novelty"
+    prior: ClassVar[Prior] = Prior(scale=1.5, weight=20)
 
     seen: NDArray[np.uint8] | None = None
 
@@ -73,6 +74,11 @@ class Novelty:
         """Remember every symbol of these windows and of no others."""
         rows = profiles_of(vectors.shape[0], profile)
         return type(self)(_bitmaps(vectors, rows, int(rows.max()) + 1))
+
+    @classmethod
+    def of(cls, symbols: NDArray[np.bool_]) -> Self:
+        """Build from the symbols each profile has met, bool (P, D)."""
+        return cls(np.packbits(symbols, axis=1))
 
     def learn(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
         """Remember the symbols of these windows as well."""

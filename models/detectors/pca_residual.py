@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from oddcall.models.detector import Evidence, State, profiles_of, require_ready
+from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
 from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.projection import Subspaces
 from oddcall.models.sparse import IntArray
@@ -34,6 +34,7 @@ class PcaResidual:
 
     name: ClassVar[str] = "pca_residual"
     evidence: ClassVar[Evidence] = "mixture"
+    prior: ClassVar[Prior] = Prior(scale=0.5, weight=20, shape=0.25)
 
     components: int = 20
     subspaces: Subspaces | None = None

@@ -1,0 +1,83 @@
+"""From "at most so many alerts a day on this host" to the p-value at which a window alerts.
+
+One threshold holds for every program: a window alerts at a p-value at or below it, so a program
+costs the budget what its windows a day cost, and nobody's alerts are bought with another's.
+Alerts are counted in **episodes**: consecutive alerting windows of one process are one, which is
+why a program whose odd windows come in runs is charged for fewer of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
+
+#: No threshold is laxer, however few windows a quiet host sees a day.
+LAXEST = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A threshold and what it is expected to cost.
+
+    Attributes
+    ----------
+    threshold : float
+        p-value at or below which a window alerts.
+    expected_per_day : float
+        Episodes a day on clean data, over all programs.
+    by_program : float64 (P,)
+        The same for each.
+    """
+
+    threshold: float
+    expected_per_day: float
+    by_program: FloatArray
+
+
+def plan(
+    budget_per_day: float,
+    windows_per_day: FloatArray,
+    episodes_per_window: FloatArray,
+    can_alert: NDArray[np.bool_],
+) -> Plan:
+    """Spend a budget over programs.
+
+    Parameters
+    ----------
+    budget_per_day : float
+        Above zero.
+    windows_per_day : float64 (P,)
+        Windows to expect of each program.
+    episodes_per_window : float64 (P,)
+        Episodes begun per alerting window, in (0, 1]; see ``runs``.
+    can_alert : bool (P,)
+        False where the baseline is not ready: such a program costs nothing.
+    """
+    starts_per_day = np.where(can_alert, windows_per_day * episodes_per_window, 0.0)
+    total = float(starts_per_day.sum())
+    threshold = min(budget_per_day / max(total, 1e-9), LAXEST)
+    return Plan(threshold, threshold * total, threshold * starts_per_day)
+
+
+def runs(odd: NDArray[np.bool_], process: IntArray) -> float:
+    """Episodes begun per odd window: runs of odd windows of one process count once.
+
+    Parameters
+    ----------
+    odd : bool (n,)
+        Windows of one program in order of time within each process.
+    process : int64 (n,)
+        Process of each; rows of one process are consecutive.
+
+    Returns
+    -------
+    In (0, 1]; 1 when nothing is known. Drawn a little towards 1.
+    """
+    continued = odd[1:] & odd[:-1] & (process[1:] == process[:-1])
+    total = int(odd.sum())
+    return (total - int(continued.sum()) + 1) / (total + 1)

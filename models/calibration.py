@@ -1,0 +1,151 @@
+"""From scores of several detectors to one p-value that can be held to a budget.
+
+::
+
+    scores -> p-value of each detector     (conformal, tail extrapolated: tail.py)
+           -> Fisher's sum of the mixture detectors, calibrated again
+           -> Fisher's sum of that and of novelty, calibrated again
+
+Detectors of one kind of evidence rise together on clean data, so Fisher's nominal law does not
+hold for them; nor is novelty quite independent of the mixture. Each sum is therefore held
+against the same sum over clean windows that no detector learned from, later in time than all
+that was learned. Joining the kinds last keeps what is the strongest evidence at low rates,
+behaviour never seen, from being watered down by two detectors that agree with each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.detector import Evidence, Prior, State
+from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
+from oddcall.models.tail import Tails
+
+#: Of Fisher's sum over detectors that largely agree: between 1 (independent) and their number.
+MIXTURE_PRIOR = Prior(scale=1.5, weight=10)
+#: Of Fisher's sum over kinds of evidence that are nearly independent.
+TOTAL_PRIOR = Prior(scale=1.15, weight=20)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidences:
+    """What calibration makes of a batch's scores, all (n,)."""
+
+    detectors: dict[str, FloatArray]
+    mixture: FloatArray
+    score: FloatArray
+    p_value: FloatArray
+    extrapolated: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Tails of every detector, of the mixture, and of everything together.
+
+    Attributes
+    ----------
+    kinds : dict of str to {"mixture", "novelty"}
+        Kind of evidence of each detector.
+    detectors : dict of str to Tails
+    mixture, total : Tails
+        Of Fisher's sums, in nats.
+    group : int64 (P,)
+        Tail that calibrates each profile: its own, or one that many small programs share.
+    """
+
+    kinds: dict[str, Evidence]
+    detectors: dict[str, Tails]
+    mixture: Tails
+    total: Tails
+    group: IntArray
+
+    def ready(self, profile: int) -> bool:
+        """Whether clean windows stand behind a profile's p-values."""
+        return bool(self.total.effective[self.group[profile]] > 0)
+
+    @classmethod
+    def fit(
+        cls,
+        scores: Mapping[str, FloatArray],
+        kinds: Mapping[str, Evidence],
+        priors: Mapping[str, Prior],
+        tail: IntArray,
+        group: IntArray,
+        effective: FloatArray,
+    ) -> Calibration:
+        """Calibrate on the scores of clean windows later than those learned from.
+
+        Parameters
+        ----------
+        scores : dict of str to float64 (n,)
+        kinds, priors : dict by detector
+        tail : int64 (n,)
+            Tail each row belongs to.
+        group : int64 (P,)
+            Tail of each profile.
+        effective : float64 (tails,)
+            Independent observations behind each tail's rows; 0 for a tail without rows.
+        """
+        count = len(effective)
+        tails, nats = {}, {}
+        for name, score in scores.items():
+            tails[name] = Tails.fit(score, tail, count, priors[name], effective)
+            nats[name] = -np.log(tails[name].own_p_values(score, tail))
+        joined = _joined(nats, kinds, "mixture", len(tail))
+        mixture = Tails.fit(joined, tail, count, MIXTURE_PRIOR, effective)
+        everything = -np.log(mixture.own_p_values(joined, tail))
+        everything = everything + _joined(nats, kinds, "novelty", len(tail))
+        total = Tails.fit(everything, tail, count, TOTAL_PRIOR, effective)
+        return cls(dict(kinds), tails, mixture, total, group)
+
+    def evidences(self, scores: Mapping[str, FloatArray], profile: IntArray) -> Evidences:
+        """Turn scores of windows into p-values, each under its profile."""
+        at = self.group[profile]
+        p = {name: tail.p_values(scores[name], at) for name, tail in self.detectors.items()}
+        nats = {name: -np.log(value) for name, value in p.items()}
+        mixture = self.mixture.p_values(_joined(nats, self.kinds, "mixture", len(at)), at)
+        total = -np.log(mixture) + _joined(nats, self.kinds, "novelty", len(at))
+        return Evidences(
+            p, mixture, total, self.total.p_values(total, at), self.total.extrapolated(total, at)
+        )
+
+    def state(self) -> State:
+        """Everything learned, as plain arrays."""
+        tails = {f"detector.{name}": tail for name, tail in self.detectors.items()}
+        tails |= {"mixture": self.mixture, "total": self.total}
+        arrays = {
+            f"{name}/{key}": value
+            for name, tail in tails.items()
+            for key, value in tail.state().items()
+        }
+        return {**arrays, "group": self.group}
+
+    @classmethod
+    def from_state(cls, state: State, kinds: Mapping[str, Evidence]) -> Calibration:
+        """Build what ``state`` was taken from."""
+
+        def tails(name: str) -> Tails:
+            start = f"{name}/"
+            return Tails.from_state(
+                {key.removeprefix(start): v for key, v in state.items() if key.startswith(start)}
+            )
+
+        detectors = {name: tails(f"detector.{name}") for name in kinds}
+        group = state["group"].astype(np.int64)
+        return cls(dict(kinds), detectors, tails("mixture"), tails("total"), group)
+
+
+def _joined(
+    nats: Mapping[str, FloatArray], kinds: Mapping[str, Evidence], kind: Evidence, n: int
+) -> FloatArray:
+    """Fisher's sum over the detectors of one kind, (n,)."""
+    total = np.zeros(n)
+    for name, value in nats.items():
+        if kinds[name] == kind:
+            total += value
+    return total

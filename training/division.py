@@ -1,0 +1,91 @@
+"""How gathered windows are divided: which programs stand by themselves, what is early and late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from oddcall.models.detector import Detector
+from oddcall.models.detectors import HalfSpaceTrees, Novelty, PcaResidual
+from oddcall.models.features import FeatureSpec
+from oddcall.models.sparse import IntArray
+from oddcall.training.pools import MEMBER_WINDOWS, NEIGHBOURS, Pool, nearest_programs, pool, spread
+from oddcall.training.reservoir import Gathered
+
+
+@dataclass(frozen=True, eq=False)
+class Division:
+    """Programs with a baseline of their own and without, and each one's earlier windows.
+
+    Profiles are numbered so: programs of their own in the order of ``own``, then pools for
+    those in ``small``, then the whole host.
+
+    Attributes
+    ----------
+    gathered : Gathered
+    own, small : int64
+        Programs with enough windows, and the rest.
+    split : int64 (P,)
+        First ordinal of each program's later part.
+    near : int64 (P, len(own))
+        Programs of ``own`` by falling likeness to each program.
+    """
+
+    gathered: Gathered
+    own: IntArray
+    small: IntArray
+    split: IntArray
+    near: IntArray
+
+    @classmethod
+    def of(cls, gathered: Gathered, min_windows: int, later_share: float) -> Division:
+        """Divide; ``own`` is empty when no program has ``min_windows``."""
+        enough = gathered.count >= min_windows
+        own, small = np.flatnonzero(enough), np.flatnonzero(~enough)
+        split = np.ceil(gathered.count * (1 - later_share)).astype(np.int64)
+        near = nearest_programs(gathered, own, FeatureSpec())
+        return cls(gathered, own.astype(np.int64), small.astype(np.int64), split, near)
+
+    def pools(self) -> list[Pool]:
+        """Choose what each profile learns from, in the order of the profiles."""
+        symbols = self.gathered.symbols(before=self.split)
+        alone = [Pool(self.earlier(p), np.array([p]), symbols[p]) for p in self.own]
+        shared = [
+            pool(self.gathered, np.concatenate([[p], self.near[p, :NEIGHBOURS]]))
+            for p in self.small
+        ]
+        return [*alone, *shared, pool(self.gathered, np.arange(len(self.gathered.programs)))]
+
+    def earlier(self, program: int) -> IntArray:
+        """Rows of a program's earlier part."""
+        rows = self._rows(program)
+        return rows[self.gathered.ordinal[rows] < self.split[program]]
+
+    def later(self, program: int, most: int | None = None) -> IntArray:
+        """Rows of a program's later part, or so many of them spread over its time."""
+        rows = self._rows(program)
+        rows = rows[self.gathered.ordinal[rows] >= self.split[program]]
+        return rows if most is None else rows[spread(0, len(rows), most)]
+
+    def some_later(self, programs: IntArray) -> list[IntArray]:
+        """Rows of the later parts of programs, an equal few of each."""
+        return [self.later(int(p), MEMBER_WINDOWS) for p in programs]
+
+    def _rows(self, program: int) -> IntArray:
+        begin, end = np.searchsorted(self.gathered.program, [program, program + 1])
+        return np.arange(begin, end)
+
+
+def learn(
+    gathered: Gathered, pools: list[Pool], components: int, seed: int
+) -> tuple[Detector, ...]:
+    """Fit every detector, one profile a pool."""
+    rows = np.concatenate([part.rows for part in pools])
+    profile = np.repeat(np.arange(len(pools)), [len(part.rows) for part in pools])
+    vectors = gathered.vectors[rows]
+    return (
+        PcaResidual(components).fit(vectors, profile),
+        HalfSpaceTrees(seed=seed).fit(vectors, profile),
+        Novelty.of(np.stack([part.symbols for part in pools])),
+    )

@@ -1,0 +1,325 @@
+"""Train a model on clean batches: gather, split by time, learn, calibrate, spend the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+
+from oddcall.models.baseline import ProgramState, Readiness
+from oddcall.models.budget import Plan, plan, runs
+from oddcall.models.calibration import Calibration
+from oddcall.models.detector import Detector
+from oddcall.models.detectors import Novelty
+from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.model import Model
+from oddcall.models.sparse import IntArray
+from oddcall.models.window import WindowBatch
+from oddcall.training.calibrate import Later, calibrate, later_scores
+from oddcall.training.division import Division, learn
+from oddcall.training.pools import Pool
+from oddcall.training.profiles import profiles
+from oddcall.training.reservoir import Gathered, Reservoir
+
+#: Share of later windows with behaviour first met then, above which a program still learns.
+SETTLED = 0.1
+#: Later windows below which a promise about a program rests on priors alone.
+FEW_LATER_WINDOWS = 100
+_DAY_NS = 86_400e9
+#: A recording shorter than this says too little about a day.
+_SHORTEST_NS = 60e9
+#: Windows in this part of a program's scores count as odd where runs are measured.
+_ODD = 0.9
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """How to train.
+
+    Parameters
+    ----------
+    budget_per_day : float, default 1.0
+        Alerts a day from this host.
+    calibration_share : float, default 0.4
+        Later part of each program's windows that is kept from the detectors and calibrates
+        them; from 0.1 to 0.8.
+    min_windows : int, default 40
+        Windows a program needs for a baseline of its own; at least 10.
+    components : int, default 20
+        Most directions of a program's subspace.
+    seed : int, default 0
+        Of the sample of windows and of the trees' cuts.
+    windows_per_program : int, default 2048
+        Windows kept of each program: bounds memory.
+    """
+
+    budget_per_day: float = 1.0
+    calibration_share: float = 0.4
+    min_windows: int = 40
+    components: int = 20
+    seed: int = 0
+    windows_per_program: int = 2048
+
+    def __post_init__(self) -> None:
+        _within("budget_per_day", self.budget_per_day, 1e-6, 1e6)
+        _within("calibration_share", self.calibration_share, 0.1, 0.8)
+        _within("min_windows", self.min_windows, 10, 1_000_000)
+        _within("components", self.components, 1, 200)
+        _within("windows_per_program", self.windows_per_program, 64, 1_000_000)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SettingError(
+            f"the training setting {name} is out of range",
+            expected=f"{low:g} to {high:g}",
+            got=f"{value:g}",
+        )
+
+
+def fit(
+    batches: Iterable[WindowBatch],
+    settings: FitSettings | None = None,
+    metadata: dict[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model; the same batches and settings give the same model.
+
+    Parameters
+    ----------
+    batches : iterable of WindowBatch
+        Clean windows in the order they were recorded.
+    settings : FitSettings, optional
+    metadata : dict of str, optional
+        Provenance, kept in the model.
+    progress : callable, optional
+        Told what is being done and how much is done, 0 to 1.
+
+    Raises
+    ------
+    EvidenceError
+        When no program has windows enough for a baseline.
+    """
+    chosen = settings or FitSettings()
+    told = progress or _silent
+    spec = FeatureSpec()
+    reservoir = Reservoir(spec, chosen.windows_per_program, chosen.seed)
+    for i, batch in enumerate(batches):
+        reservoir.add(batch)
+        if i % 64 == 0:
+            told(f"reading: {i} ticks", 0.3 * i / (i + 600))
+    return _model(reservoir.gathered(), chosen, metadata or {}, told)
+
+
+def _silent(_what: str, _done: float) -> None:
+    pass
+
+
+def _model(
+    gathered: Gathered, settings: FitSettings, metadata: dict[str, str], told: Progress
+) -> Model:
+    division = Division.of(gathered, settings.min_windows, settings.calibration_share)
+    _require_own(division, settings)
+    told("learning baselines", 0.35)
+    pools = division.pools()
+    detectors = learn(gathered, pools, settings.components, settings.seed)
+    told("calibrating on later windows", 0.6)
+    later = later_scores(division, detectors)
+    calibration = calibrate(division, detectors, later, settings.components, settings.seed, told)
+    told("spending the budget", 0.9)
+    states = _states(division)
+    spent = _spend(division, states, calibration, later, settings)
+    states = tuple(
+        replace(state, expected_alerts_per_day=float(cost))
+        for state, cost in zip(states, spent.by_program, strict=True)
+    )
+    told("done", 1.0)
+    return Model(
+        FeatureSpec(),
+        states,
+        profiles(division, pools),
+        _with_later_symbols(detectors, gathered, pools),
+        calibration,
+        settings.budget_per_day,
+        spent.expected_per_day,
+        spent.threshold,
+        _warnings(division, states, spent, gathered),
+        metadata | _provenance(gathered, settings),
+    )
+
+
+def _require_own(division: Division, settings: FitSettings) -> None:
+    if len(division.own):
+        return
+    count = division.gathered.count
+    raise EvidenceError(
+        "no program was seen often enough for a baseline",
+        expected=f"at least {settings.min_windows} windows of one program",
+        got=f"{len(count)} programs with at most {int(count.max()) if len(count) else 0}",
+        fix="Record for longer.",
+    )
+
+
+def _states(division: Division) -> tuple[ProgramState, ...]:
+    """Say of every program how it will be judged, before the budget is spent."""
+    gathered = division.gathered
+    span = max(float(gathered.last_ns.max() - gathered.first_ns.min()), _SHORTEST_NS)
+    profile = np.full(len(gathered.programs), -1, np.int64)
+    profile[division.own] = np.arange(len(division.own))
+    profile[division.small] = len(division.own) + np.arange(len(division.small))
+    new_rate = _new_rates(division)
+    return tuple(
+        ProgramState(
+            program,
+            int(gathered.count[i]),
+            int(gathered.first_ns[i]),
+            int(gathered.last_ns[i]),
+            _readiness(bool(profile[i] < len(division.own)), float(new_rate[i])),
+            float(new_rate[i]),
+            "program" if profile[i] < len(division.own) else "similar",
+            int(profile[i]),
+            float(gathered.count[i] * _DAY_NS / span),
+        )
+        for i, program in enumerate(gathered.programs)
+    )
+
+
+def _readiness(own: bool, new_rate: float) -> Readiness:
+    if not own:
+        return "collecting"
+    return "ready" if new_rate <= SETTLED else "learning"
+
+
+def _new_rates(division: Division) -> FloatArray:
+    """Share of each program's later windows in which a symbol was met for the first time."""
+    gathered = division.gathered
+    counted = gathered.first_met[:, : FeatureSpec().starts["scalars"]]
+    later = np.maximum(gathered.count - division.split, 1)
+    # One set of ordinals a program.
+    fresh = [
+        len(np.unique(first[(first >= begin) & (first < total)]))
+        for first, begin, total in zip(counted, division.split, gathered.count, strict=True)
+    ]
+    return np.array(fresh, np.float64) / later
+
+
+def _spend(
+    division: Division,
+    states: tuple[ProgramState, ...],
+    calibration: Calibration,
+    later: Later,
+    settings: FitSettings,
+) -> Plan:
+    per_window = np.ones(len(states))
+    per_window[division.own] = _episodes_per_window(division, calibration, later)
+    return plan(
+        settings.budget_per_day,
+        np.array([state.windows_per_day for state in states]),
+        per_window,
+        np.array([state.can_alert and calibration.ready(state.profile) for state in states]),
+    )
+
+
+def _episodes_per_window(division: Division, calibration: Calibration, later: Later) -> FloatArray:
+    """Measure runs of odd later windows over odd later windows, for each program of its own."""
+    gathered = division.gathered
+    score = calibration.evidences(later.scores, later.profile).score
+    found = np.ones(len(division.own))
+    # One series a program; a sampled program has gaps, which would look like runs' ends.
+    for i, program in enumerate(division.own):
+        mine = np.flatnonzero(later.profile == i)
+        if len(mine) < gathered.count[program] - division.split[program]:
+            continue
+        rows = later.rows[mine]
+        order = np.lexsort(
+            (gathered.t_start_ns[rows], gathered.start_time_ns[rows], gathered.pid[rows])
+        )
+        process = _process_numbers(gathered, rows[order])
+        odd = score[mine][order] > np.quantile(score[mine], _ODD)
+        found[i] = runs(odd, process)
+    return found
+
+
+def _process_numbers(gathered: Gathered, rows: IntArray) -> IntArray:
+    """Give consecutive rows of one process the same number."""
+    pid, start = gathered.pid[rows], gathered.start_time_ns[rows]
+    begins = (np.diff(pid) != 0) | (np.diff(start) != 0)
+    return np.concatenate([[0], np.cumsum(begins)]).astype(np.int64)
+
+
+def _with_later_symbols(
+    detectors: tuple[Detector, ...], gathered: Gathered, pools: list[Pool]
+) -> tuple[Detector, ...]:
+    """Let novelty know the later windows too, once it is calibrated: fewer things are new."""
+    met = gathered.symbols()
+    seen = np.stack([met[part.members].any(axis=0) for part in pools])
+    return tuple(
+        Novelty.of(seen) if isinstance(detector, Novelty) else detector for detector in detectors
+    )
+
+
+def _warnings(
+    division: Division, states: tuple[ProgramState, ...], spent: Plan, gathered: Gathered
+) -> tuple[str, ...]:
+    found = []
+    small = [state.program.name for state in states if state.readiness == "collecting"]
+    if small:
+        found.append(
+            f"{_listed(small)} had too few windows for a baseline of their own "
+            "and are judged by similar programs, which notices less."
+        )
+    learning = [state.program.name for state in states if state.readiness == "learning"]
+    if learning:
+        found.append(
+            f"{_listed(learning)} still met new behaviour too often "
+            "and will not alert until trained on a longer recording."
+        )
+    later = gathered.count[division.own] - division.split[division.own]
+    few = [
+        gathered.programs[p].name
+        for p, n in zip(division.own, later, strict=True)
+        if n < FEW_LATER_WINDOWS
+    ]
+    if few:
+        found.append(
+            f"{_listed(few)} left fewer than {FEW_LATER_WINDOWS} windows to calibrate on: "
+            "what is promised of them rests on assumptions about the tail."
+        )
+    total = int(later.sum())
+    if spent.threshold * total < 1:
+        found.append(
+            f"The budget asks for p-values of {spent.threshold:.1e}; {total} windows to calibrate "
+            "on can count no further than one in so many. Beyond, the tail is extrapolated."
+        )
+    if gathered.lossy:
+        found.append(f"{gathered.lossy} windows were recorded while the sensor lost updates.")
+    return tuple(found)
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    """Names as people list them: ``a, b and 3 more``."""
+    shown = list(dict.fromkeys(names))
+    rest = len(shown) - most
+    if rest > 0:
+        return f"{', '.join(shown[:most])} and {rest} more programs"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def _provenance(gathered: Gathered, settings: FitSettings) -> dict[str, str]:
+    used = {name: version(name) for name in ("oddcall", "numpy", "scikit-learn", "river")}
+    return {
+        "windows": str(int(gathered.count.sum())),
+        "windows_without_program": str(gathered.unnamed),
+        "first_ns": str(int(gathered.first_ns.min())),
+        "last_ns": str(int(gathered.last_ns.max())),
+        "min_windows": str(settings.min_windows),
+        "calibration_share": str(settings.calibration_share),
+        "components": str(settings.components),
+        "seed": str(settings.seed),
+        **{f"version_{name}": found for name, found in used.items()},
+    }

@@ -1,0 +1,205 @@
+"""Gather clean windows in bounded memory: exact where it is cheap, a fair sample elsewhere.
+
+Of every program are kept exactly: how many windows it had, when, and at which of them each
+symbol was first met. Of its windows themselves a uniform sample is kept (each draws a random
+number; the smallest stay), with its place in the program's own order, so that "earlier" and
+"later" keep their meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, vstack
+
+from oddcall.models.features import FeatureSpec
+from oddcall.models.sparse import IntArray
+from oddcall.models.window import Program, WindowBatch
+
+#: A symbol's first window while none has held it.
+NEVER = np.iinfo(np.int64).max
+#: What is kept of a window beside its vector.
+COLUMNS = (
+    "program",
+    "ordinal",
+    "t_start_ns",
+    "t_end_ns",
+    "pid",
+    "start_time_ns",
+    "n_events",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """What a recording holds, ready to be learned from: P programs, n windows kept.
+
+    Attributes
+    ----------
+    programs : tuple of Program
+    count, first_ns, last_ns : int64 (P,)
+        Windows of each program, kept or not, and their span.
+    first_met : int64 (P, D)
+        Ordinal of the program's window that first held each feature, or NEVER.
+    vectors : float32 CSR (n, D)
+        Sorted by program, then by ordinal.
+    program, ordinal, t_start_ns, t_end_ns, pid, start_time_ns, n_events : int64 (n,)
+    unnamed : int
+        Windows left out because their program could not be learned.
+    lossy : int
+        Windows used during which the sensor lost updates on the host.
+    """
+
+    programs: tuple[Program, ...]
+    count: IntArray
+    first_ns: IntArray
+    last_ns: IntArray
+    first_met: IntArray
+    vectors: csr_matrix
+    program: IntArray
+    ordinal: IntArray
+    t_start_ns: IntArray
+    t_end_ns: IntArray
+    pid: IntArray
+    start_time_ns: IntArray
+    n_events: IntArray
+    unnamed: int
+    lossy: int
+
+    def symbols(self, before: IntArray | None = None) -> NDArray[np.bool_]:
+        """Features each program met, (P, D): ever, or before its window of that ordinal."""
+        limit = np.full(len(self.programs), NEVER) if before is None else before
+        met: NDArray[np.bool_] = self.first_met < limit[:, None]
+        return met
+
+
+@dataclass(slots=True, eq=False)
+class Reservoir:
+    """Takes batches in the order they were recorded.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+    per_program : int
+        Windows kept of each program.
+    seed : int
+        Of the sample.
+    """
+
+    spec: FeatureSpec
+    per_program: int
+    seed: int
+    unnamed: int = 0
+    lossy: int = 0
+    _table: dict[Program, int] = field(default_factory=dict)
+    _count: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    _first_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    _last_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    _first_met: IntArray | None = None
+    _kept: list[tuple[csr_matrix, dict[str, NDArray[np.generic]]]] = field(default_factory=list)
+    _held: int = 0
+    _random: np.random.Generator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = np.random.default_rng(self.seed)
+
+    def add(self, batch: WindowBatch) -> None:
+        """Take one batch."""
+        named = np.array([bool(p.exe) for p in batch.programs], np.bool_)
+        usable = batch.identity_complete & (named[batch.program] if len(batch) else True)
+        self.unnamed += int(len(batch) - usable.sum())
+        rows = batch.take(usable)
+        if not len(rows):
+            return
+        self.lossy += int((rows.lost > 0).sum())
+        columns = self._columns(rows)
+        vectors = self.spec.vectors(rows)
+        self._meet(columns["program"], columns["ordinal"], vectors)
+        self._kept.append((vectors, columns))
+        self._held += len(rows)
+        if self._held > 2 * self.per_program * max(len(self._table), 8):
+            self._compact()
+
+    def _columns(self, rows: WindowBatch) -> dict[str, NDArray[np.generic]]:
+        used, place = np.unique(rows.program, return_inverse=True)
+        mine = [self._table.setdefault(rows.programs[i], len(self._table)) for i in used]
+        program = np.array(mine, np.int64)[place]
+        self._grow()
+        # Place of each row among those of its program in this batch.
+        order = np.argsort(program, kind="stable")
+        begins = np.searchsorted(program[order], program[order])
+        ordinal = np.empty(len(rows), np.int64)
+        ordinal[order] = np.arange(len(rows)) - begins
+        ordinal += self._count[program]
+        self._count += np.bincount(program, minlength=len(self._count))
+        np.minimum.at(self._first_ns, program, rows.t_start_ns)
+        np.maximum.at(self._last_ns, program, rows.t_end_ns)
+        return {
+            "program": program,
+            "ordinal": ordinal,
+            "t_start_ns": rows.t_start_ns,
+            "t_end_ns": rows.t_end_ns,
+            "pid": rows.pid,
+            "start_time_ns": rows.start_time_ns,
+            "n_events": rows.n_events,
+            "draw": self._random.random(len(rows)),
+        }
+
+    def _grow(self) -> None:
+        more = len(self._table) - len(self._count)
+        if not more:
+            return
+        self._count = np.concatenate([self._count, np.zeros(more, np.int64)])
+        self._first_ns = np.concatenate([self._first_ns, np.full(more, NEVER)])
+        self._last_ns = np.concatenate([self._last_ns, np.zeros(more, np.int64)])
+        fresh = np.full((more, self.spec.width), NEVER)
+        met = self._first_met
+        self._first_met = fresh if met is None else np.concatenate([met, fresh])
+
+    def _meet(
+        self, program: NDArray[np.generic], ordinal: NDArray[np.generic], vectors: csr_matrix
+    ) -> None:
+        assert self._first_met is not None  # noqa: S101  # _grow has made it
+        entries = np.diff(vectors.indptr)
+        where = (np.repeat(program, entries), vectors.indices)
+        np.minimum.at(self._first_met, where, np.repeat(ordinal, entries))
+
+    def _compact(self) -> None:
+        vectors = vstack([part for part, _ in self._kept], format="csr")
+        columns = {
+            name: np.concatenate([part[name] for _, part in self._kept])
+            for name in (*COLUMNS, "draw")
+        }
+        order = np.lexsort((columns["draw"], columns["program"]))
+        program = columns["program"][order]
+        rank = np.arange(len(order)) - np.searchsorted(program, program)
+        kept = np.sort(order[rank < self.per_program])
+        self._kept = [(vectors[kept], {name: part[kept] for name, part in columns.items()})]
+        self._held = len(kept)
+
+    def gathered(self) -> Gathered:
+        """Everything kept, sorted by program and ordinal."""
+        if not self._kept:
+            nothing = np.zeros(0, np.int64)
+            empty = csr_matrix((0, self.spec.width), dtype=np.float32)
+            return Gathered(
+                (), nothing, nothing, nothing, np.zeros((0, self.spec.width), np.int64), empty,
+                *(nothing for _ in COLUMNS), unnamed=self.unnamed, lossy=self.lossy,
+            )  # fmt: skip
+        self._compact()
+        vectors, columns = self._kept[0]
+        order = np.lexsort((columns["ordinal"], columns["program"]))
+        assert self._first_met is not None  # noqa: S101
+        return Gathered(
+            tuple(self._table),
+            self._count,
+            self._first_ns,
+            self._last_ns,
+            self._first_met,
+            vectors[order],
+            *(columns[name][order] for name in COLUMNS),  # type: ignore[arg-type]
+            unnamed=self.unnamed,
+            lossy=self.lossy,
+        )
