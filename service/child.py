@@ -12,9 +12,16 @@ from pathlib import Path
 
 from oddcall.models import errors
 from oddcall.models.errors import OddcallError
+from oddcall.service.config import FILE_VARIABLE
 
 #: Below every process that works for a person.
 _NICE = 10
+#: One thread of arithmetic; and our flags say it all, whatever file the host has.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    FILE_VARIABLE: os.devnull,
+}
 _BY_CODE = {
     kind.exit_code: kind
     for kind in vars(errors).values()
@@ -30,12 +37,16 @@ class TrainingChild:
     recordings : directories to train on.
     output : where the bundle is put.
     budget : as typed, such as ``"1/day"``.
+    min_windows : windows a program needs for a baseline of its own.
     """
 
-    def __init__(self, recordings: Sequence[Path], output: Path, budget: str) -> None:
+    def __init__(
+        self, recordings: Sequence[Path], output: Path, budget: str, min_windows: int
+    ) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by stop()
         command = [sys.executable, "-m", "oddcall.service.cli", "train", *map(str, recordings)]
-        command += ["--output", str(output), "--budget", budget, "--json"]
+        command += ["--output", str(output), "--budget", budget]
+        command += ["--min-windows", str(min_windows), "--json"]
         # A session of its own: Ctrl-C is for us to handle, and we end it.
         self._process = subprocess.Popen(  # noqa: S603  our own command line
             command,
@@ -43,7 +54,7 @@ class TrainingChild:
             stdout=subprocess.DEVNULL,
             stderr=self._said,
             start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, **_ENVIRONMENT},
         )
         os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
         self.ended_ns = 0

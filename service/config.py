@@ -31,6 +31,7 @@ FLAGS: dict[str, str] = {
     "sensor.interval": "--interval",
     "sensor.loader": "--loader",
     "learning.duration": "--learn",
+    "learning.min_windows": "--min-windows",
 }
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import click
 
 from oddcall.models.errors import OddcallError
 from oddcall.sensor.checks import Check
@@ -45,17 +48,20 @@ def examine(
     return [*found, _state(state), _disk(state), *_bundle(model, state)]
 
 
-def render(checks: list[Check], *, colour: bool) -> Iterator[str]:
-    """Write checks as lines, one a check, and what to do below those that failed."""
-    import click
-
-    width = max(len(check.name) for check in checks)
+def render(checks: list[Check], *, width: int = 80, colour: bool = False) -> Iterator[str]:
+    """Write a line or more a check, and what to do below those that failed."""
+    name_width = max(len(check.name) for check in checks)
+    indent = " " * (name_width + 8)
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
         mark = mark if colour else click.unstyle(mark)
-        yield f"{mark}  {check.name:<{width}}  {check.detail}"
+        first, *rest = textwrap.wrap(check.detail, width - len(indent)) or [""]
+        yield f"{mark}  {check.name:<{name_width}}  {first}"
+        yield from (indent + line for line in rest)
         if not check.ok and check.fix:
-            yield f"      {'':<{width}}  -> {check.fix}"
+            yield from textwrap.wrap(
+                f"-> {check.fix}", width, initial_indent=indent, subsequent_indent=f"{indent}   "
+            )
 
 
 def _python() -> Check:

@@ -20,7 +20,7 @@ from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.child import TrainingChild
 from oddcall.service.evidence import Evidence
-from oddcall.service.quantities import format_duration
+from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.state import StateDir
 from oddcall.training.recording import RecordingWriter, read_batches
@@ -105,7 +105,7 @@ class Learning:
         else:
             self._screen.say(
                 f"going on with {format_duration(self._evidence.elapsed_s)} "
-                f"already learned: {self._evidence.windows:,} windows"
+                f"already learned: {counted(self._evidence.windows, 'window')}"
             )
 
     def _collect(self, ticks: Iterator[Tick]) -> bool:
@@ -126,7 +126,10 @@ class Learning:
     def _train(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         shutil.rmtree(self._state.catch_up, ignore_errors=True)
         child = self._child = TrainingChild(
-            [self._state.learning], self._state.baseline, self._budget
+            [self._state.learning],
+            self._state.baseline,
+            self._budget,
+            self._evidence.min_windows,
         )
         try:
             with RecordingWriter(self._state.catch_up, self._metadata) as writer:
@@ -156,7 +159,8 @@ def progress(evidence: Evidence) -> Status:
     line = (
         f"learning {format_duration(evidence.elapsed_s)}, "
         f"{format_duration(evidence.remaining_s)} still: "
-        f"{len(seen)} programs, {ready} with enough windows, {evidence.windows:,} windows"
+        f"{counted(len(seen), 'program')}, {ready} with enough windows, "
+        f"{counted(evidence.windows, 'window')}"
     )
     if evidence.elapsed_s >= evidence.duration_s:
         line += " (waiting for programs that show little)"

@@ -39,6 +39,12 @@ def format_duration(seconds: float) -> str:
     return "".join(said[:2])
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: ``"1 alert"``, ``"2,000 alerts"``, ``"3 processes"``."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How many false alerts a person is willing to read.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service.quantities import format_duration
+from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.source import Source
 from oddcall.training.recording import RecordingWriter
@@ -25,7 +25,7 @@ class Tally:
     calls: int = 0
     ended: int = 0
     lost: dict[str, int] = field(default_factory=dict)
-    began_ns: int = 0
+    began_ns: int = field(default_factory=time.time_ns)
     now_ns: int = 0
     _alive: set[tuple[int, int]] = field(default_factory=set)
     _programs: set[Program] = field(default_factory=set)
@@ -33,7 +33,6 @@ class Tally:
     def add(self, tick: Tick) -> None:
         """Count one tick."""
         batch = tick.windows
-        self.began_ns = self.began_ns or tick.time_ns
         self.now_ns = tick.time_ns
         self.lost = tick.lost
         self.windows += len(batch)
@@ -60,8 +59,8 @@ class Tally:
     def __str__(self) -> str:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.lost.items() if count)
         return (
-            f"{self.windows:,} windows, {self.processes:,} processes, "
-            f"{self.programs:,} programs, {self.calls:,} calls, "
+            f"{counted(self.windows, 'window')}, {counted(self.processes, 'process')}, "
+            f"{counted(self.programs, 'program')}, {counted(self.calls, 'call')}, "
             f"lost {sum(self.lost.values()):,}" + (f" ({kinds})" if kinds else "")
         )
 

@@ -10,7 +10,7 @@ from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.episode import Episodes
 from oddcall.service.judging import judge
-from oddcall.service.quantities import format_duration
+from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 
@@ -61,7 +61,7 @@ class Account:
     def __str__(self) -> str:
         span = format_duration(max(self.days * 86400, 1))
         return (
-            f"{self.windows:,} windows over {span}: {self.alerts:,} alerts "
+            f"{counted(self.windows, 'window')} over {span}: {counted(self.alerts, 'alert')} "
             f"(the budget is {self.budget_per_day:g} false ones a day)"
         )
 

@@ -140,7 +140,7 @@ class LearningSection(Section):
         description="times that duration to wait at most for programs that show too little",
     )
     min_windows: Annotated[int, _whole(10, 1_000_000)] = Field(
-        default=60, description="windows a program needs for a baseline of its own"
+        default=40, description="windows a program needs for a baseline of its own"
     )
 
 

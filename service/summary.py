@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from oddcall.service.alert import iso
-from oddcall.service.quantities import format_duration
+from oddcall.service.quantities import counted, format_duration
 from oddcall.service.text import clean
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def headline(model: Model) -> str:
     """Say what a model is in one line."""
     ready = sum(program.readiness == "ready" for program in model.programs)
     return (
-        f"model {model.id[:12]}: {len(model.programs)} programs, {ready} ready; "
+        f"model {model.id[:12]}: {counted(len(model.programs), 'program')}, {ready} ready; "
         f"budget {model.budget_per_day:g} alerts a day, expected {_rate(model)}"
     )
 
@@ -77,7 +77,7 @@ def trained_on(model: Model) -> str:
     """Say what a model was trained on, in one line."""
     windows = sum(program.windows for program in model.programs)
     return (
-        f"{len(model.programs)} programs, {windows:,} windows over "
+        f"{counted(len(model.programs), 'program')}, {counted(windows, 'window')} over "
         f"{format_duration(max(span_s(model), 1))}; expected {_rate(model)} "
         f"(budget {model.budget_per_day:g})"
     )

@@ -14,7 +14,7 @@ from oddcall.service.alert import Alert
 from oddcall.service.context import Remembered
 from oddcall.service.episode import Episodes
 from oddcall.service.judging import judge
-from oddcall.service.quantities import format_duration
+from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 from oddcall.training.recording import RecordingWriter
@@ -121,8 +121,9 @@ class Pulse:
         elapsed_s = (tick.time_ns - self.began_ns) / 1e9
         share = (tick.cost.cpu_s - self.began_cpu_s) / elapsed_s if elapsed_s >= 1 else 0.0
         return Status(
-            f"watching for {format_duration(max(elapsed_s, 1))}: {tick.tracked:,} processes, "
-            f"{self.windows:,} windows, {self.alerts:,} alerts, "
+            f"watching for {format_duration(max(elapsed_s, 1))}: "
+            f"{counted(tick.tracked, 'process')}, {counted(self.windows, 'window')}, "
+            f"{counted(self.alerts, 'alert')}, "
             f"lost {sum(self.lost.values()):,}, own cost {share:.1%} of a core, "
             f"{tick.cost.rss_bytes / 1e6:.0f} MB"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -42,6 +43,7 @@ def command(config: Path | None, model: Path | None, json_: bool) -> int:
     if json_:
         click.echo(json.dumps({"ok": ok, "checks": [asdict(check) for check in found]}, indent=2))
     else:
-        click.echo("\n".join(render(found, colour=sys.stdout.isatty())))
+        width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+        click.echo("\n".join(render(found, width=width, colour=sys.stdout.isatty())))
         click.echo("\neverything will run" if ok else "\nsome of it will not run, or be missed")
     return 0 if ok else KernelError.exit_code

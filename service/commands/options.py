@@ -10,7 +10,9 @@ from typing import Any, TextIO
 
 import click
 
+from oddcall.models.errors import SettingError
 from oddcall.service.config import FLAGS, load
+from oddcall.service.quantities import parse_duration
 
 _HELP = {
     "state_dir": ("DIR", "Where baselines and recordings are kept."),
@@ -18,6 +20,10 @@ _HELP = {
     "sensor.interval": ("TIME", "Time between two ticks.  [default: 1s]"),
     "sensor.loader": ("NAME", "What loads the program into the kernel: auto or bcc."),
     "learning.duration": ("TIME", "How long to learn at least, without a model.  [default: 10m]"),
+    "learning.min_windows": (
+        "N",
+        "Windows a program needs for a baseline of its own.  [default: 40]",
+    ),
 }
 
 
@@ -56,3 +62,16 @@ def people(json_: bool) -> TextIO:
 
 def _parameter(name: str) -> str:
     return name.replace(".", "_")
+
+
+def duration(text: str, flag: str = "--duration") -> float:
+    """Seconds of a flag that is no setting; raises SettingError."""
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise SettingError(
+            f"{flag} is not usable", expected="a duration such as 60s or 10m", got=repr(text)
+        )
+    return seconds

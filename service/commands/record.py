@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from oddcall.models.errors import SettingError
+from oddcall.service.commands import options
 from oddcall.service.commands.options import as_json, people, with_settings
-from oddcall.service.quantities import format_duration, parse_duration
+from oddcall.service.quantities import format_duration
 from oddcall.service.settings import Settings
 
 _EXAMPLES = """\b
@@ -43,7 +43,7 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
     from oddcall.service.signals import stopping
     from oddcall.training.recording import RecordingWriter
 
-    duration_s = None if duration is None else _seconds(duration)
+    duration_s = None if duration is None else options.duration(duration)
     sensor = open_sensor(settings.sensor)
     with stopping(sensor.stop), sensor:
         metadata = recording_metadata(sensor)
@@ -58,13 +58,3 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
     else:
         span = format_duration(max((tally.now_ns - tally.began_ns) / 1e9, 0.001))
         click.echo(f"recorded {span} into {output}: {tally}")
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError:
-        seconds = 0.0
-    if seconds <= 0:
-        raise SettingError("--duration", expected="a duration such as 60s or 10m", got=repr(text))
-    return seconds

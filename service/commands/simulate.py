@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
-from oddcall.service.commands.options import as_json
+from oddcall.service.commands.options import as_json, duration, people
 
 _EXAMPLES = """\b
 Examples:
   oddcall simulate list
-  oddcall simulate run port-scan
+  oddcall simulate serve --port 8080 &           a web server to learn, and to misuse
+  oddcall simulate load http://127.0.0.1:8080 --duration 10m
+  oddcall simulate run port-scan                 inside that server, if it runs
+  oddcall simulate run shell-on-socket --via python
 """
+
+_WORKDIR = click.option(
+    "--workdir",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for temporary files, and to find the demo server by.",
+)
 
 
 @click.group("simulate", epilog=_EXAMPLES)
@@ -33,4 +44,61 @@ def list_(json_: bool) -> None:
         return
     width = max(len(behaviour.name) for behaviour in found)
     for behaviour in found:
-        click.echo(f"{behaviour.name:<{width}}  {behaviour.technique:<10} {behaviour.summary}")
+        click.echo(f"{behaviour.name:<{width}}  {behaviour.technique:<9}  {behaviour.summary}")
+
+
+@command.command("run")
+@click.argument("name")
+@click.option(
+    "--via",
+    metavar="WHERE",
+    help="Process to run it in: http://127.0.0.1:PORT or the pid of a demo server, or python "
+    "for a new process.  [default: the demo server if it runs, else python]",
+)
+@click.option("--seconds", type=float, default=2.0, show_default=True, help="End it by then.")
+@_WORKDIR
+@as_json("Print what was run, by which process and when, as JSON.")
+def run(name: str, via: str | None, seconds: float, workdir: Path | None, json_: bool) -> None:
+    """Run one behaviour, and say which process did it."""
+    from oddcall.service import simulate
+
+    outcome = simulate.run(name, via=via, seconds=seconds, workdir=workdir)
+    if json_:
+        click.echo(json.dumps(outcome.as_dict()))
+        return
+    facts = ", ".join(f"{key} {value}" for key, value in outcome.detail.items())
+    click.echo(f"{outcome.name}: done by {outcome.program}, pid {outcome.pid}" + f" ({facts})")
+
+
+@command.command("serve")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
+@_WORKDIR
+def serve(port: int, workdir: Path | None) -> None:
+    """Be a small web server on loopback that can be told to misbehave."""
+    from oddcall.service import simulate
+
+    simulate.serve(port, workdir)
+
+
+@command.command("load")
+@click.argument("url")
+@click.option("--duration", "length", metavar="TIME", default="60s", show_default=True)
+@click.option("--rate", type=float, default=40.0, show_default=True, help="Requests a second.")
+@as_json("Print how many requests were answered, by status, as JSON.")
+def load(url: str, length: str, rate: float, json_: bool) -> None:
+    """Send a web server ordinary requests of many kinds."""
+    from oddcall.service import simulate
+    from oddcall.service.screen import Status, open_screen
+
+    seconds = duration(length)
+    screen = open_screen(people(json_))
+    try:
+        seen = simulate.load(
+            url,
+            seconds,
+            rate=rate,
+            progress=lambda done: screen.show(Status(f"sending requests to {url}", done)),
+        )
+    finally:
+        screen.close()
+    click.echo(json.dumps(seen) if json_ else ", ".join(f"{k} {n:,}" for k, n in seen.items()))

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from oddcall.models.errors import OddcallError, StorageError
 from oddcall.service.alert import Alert
+from oddcall.service.quantities import counted
 
 #: Alerts kept for a sink that fails; past it the oldest is dropped, and counted.
 PENDING = 1000
@@ -79,7 +80,7 @@ class Delivery:
         left = sum(map(len, self._pending)) + self.dropped
         if left and self._cause:
             raise StorageError(
-                f"{left} alerts were not delivered",
+                f"{counted(left, 'alert')} {'was' if left == 1 else 'were'} not delivered",
                 got=str(self._cause).rstrip("."),
                 fix="`oddcall replay` finds them again in a recording of that time.",
             )

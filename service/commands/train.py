@@ -1,0 +1,64 @@
+"""``oddcall train``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from oddcall.service.commands.options import as_json, people, with_settings
+from oddcall.service.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  oddcall train clean/ -o host.oddcall
+  oddcall train monday/ tuesday/ -o host.oddcall --budget 5/week
+"""
+
+
+@click.command("train", epilog=_EXAMPLES)
+@click.argument(
+    "recordings", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Bundle to write.",
+)
+@with_settings("budget", "learning.min_windows")
+@as_json("Print what was learned as JSON.")
+def command(settings: Settings, recordings: tuple[Path, ...], output: Path, json_: bool) -> None:
+    """Learn a baseline from recordings of clean time.
+
+    What the recordings hold is taken as normal. The table shows each program's
+    windows, whose baseline judges it, and the false alerts to expect of it.
+    """
+    from oddcall.service import summary
+    from oddcall.service.screen import Status, open_screen
+    from oddcall.service.train import train
+    from oddcall.training.fit import FitSettings
+
+    screen = open_screen(people(json_), every_s=2)
+    chosen = FitSettings(
+        budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows
+    )
+
+    def progress(what: str, done: float) -> None:
+        screen.show(Status(what, done))
+
+    try:
+        model = train(recordings, output, chosen, progress)
+    finally:
+        screen.close()
+    if json_:
+        click.echo(json.dumps({"output": str(output), **summary.as_dict(model)}))
+        return
+    click.echo("\n".join(summary.table(model)))
+    click.echo(f"\ntrained on {summary.trained_on(model)}")
+    for warning in model.warnings:
+        click.echo(f"warning: {warning}")
+    click.echo(f"saved {output} (model {model.id[:12]})")
