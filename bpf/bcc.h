@@ -5,6 +5,13 @@
 #include "oddcall.h"
 
 #define HOOK(name) int name(struct bpf_raw_tracepoint_args *ctx)
+#define HOT_HOOK(name, tracepoint) HOOK(name)
+
+typedef u64 task_t;
+#define this_task() bpf_get_current_task()
+#define ids_of(task) bpf_get_current_pid_tgid()
+#define compat_of(task) field32((task) + OFF_TASK_COMPAT)
+#define number_of(regs) field64((regs) + OFF_REGS_NR)
 
 BPF_F_TABLE("array", u32, struct oc_head, heads, OC_SLOTS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct oc_counts, counts, OC_SLOTS, BPF_F_MMAPABLE);
@@ -24,7 +31,7 @@ static inline u64 *tally_at(u32 what) { return tally.lookup(&what); }
 static inline u32 *slot_known(u32 tgid) { return slot_of.lookup(&tgid); }
 static inline int slot_learn(u32 tgid, u32 slot) { return slot_of.update(&tgid, &slot); }
 static inline void slot_forget(u32 tgid) { slot_of.delete(&tgid); }
-static inline int free_pop(u32 *slot) { return free_slots.pop(slot); }
+static inline int free_pop(u32 *slot) { return free_slots.pop(slot) != 0; }
 static inline void free_push(u32 slot) { free_slots.push(&slot, 0); }
 
 static inline u64 *epoch_now(void)

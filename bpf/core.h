@@ -38,6 +38,7 @@ struct mm_struct {
 };
 struct signal_struct {
 	atomic_t live;
+	int nr_threads;
 };
 struct thread_info {
 	unsigned long flags;
@@ -47,6 +48,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
 	struct mm_struct *mm;
+	int pid;
 	int tgid;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
@@ -65,14 +67,14 @@ struct io_kiocb {
 struct pt_regs {
 	unsigned long orig_ax;
 };
-#define OFF_REGS_NR bpf_core_field_offset(struct pt_regs, orig_ax)
-#define OFF_TASK_COMPAT bpf_core_field_offset(struct task_struct, thread_info.status)
+#define number_of(regs) ((struct pt_regs *)(regs))->orig_ax
+#define compat_of(task) (task)->thread_info.status
 #else
 struct pt_regs {
 	s32 syscallno;
 };
-#define OFF_REGS_NR bpf_core_field_offset(struct pt_regs, syscallno)
-#define OFF_TASK_COMPAT bpf_core_field_offset(struct task_struct, thread_info.flags)
+#define number_of(regs) ((struct pt_regs *)(regs))->syscallno
+#define compat_of(task) (task)->thread_info.flags
 #endif
 #pragma clang attribute pop
 
@@ -84,6 +86,7 @@ struct pt_regs {
 #define OFF_TASK_COMM bpf_core_field_offset(struct task_struct, comm)
 #define OFF_TASK_MM bpf_core_field_offset(struct task_struct, mm)
 #define OFF_TASK_SIGNAL bpf_core_field_offset(struct task_struct, signal)
+#define OFF_SIGNAL_THREADS bpf_core_field_offset(struct signal_struct, nr_threads)
 #define OFF_SIGNAL_LIVE bpf_core_field_offset(struct signal_struct, live)
 #define OFF_MM_EXE_FILE bpf_core_field_offset(struct mm_struct, exe_file)
 #define OFF_FILE_INODE bpf_core_field_offset(struct file, f_inode)
@@ -95,6 +98,14 @@ struct pt_regs {
 #define OFF_URING_OPCODE bpf_core_field_offset(struct io_kiocb, opcode)
 
 #define HOOK(name) SEC("raw_tp") int name(struct bpf_raw_tracepoint_args *ctx)
+/* A typed raw tracepoint may follow the kernel's own pointers: no call to read a field. */
+#define HOT_HOOK(name, tracepoint)   \
+	SEC("tp_btf/" tracepoint)    \
+	int name(struct bpf_raw_tracepoint_args *ctx)
+
+typedef struct task_struct *task_t;
+#define this_task() ((task_t)bpf_get_current_task_btf())
+#define ids_of(task) (((u64)(u32)(task)->tgid << 32) | (u32)(task)->pid)
 
 /* Sizes are set before loading, but for those that are always the same. */
 #define ARRAY(name, leaf, size, options)               \

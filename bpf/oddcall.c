@@ -4,7 +4,9 @@
  * A slot is one process running one program. A thread's state is one 64-bit word,
  * so that it is always read and written whole:
  *
- *     tid (22 bits) | slot (20 bits) | unused (11 bits) | symbol of its last call (11 bits)
+ *     tid (22 bits) | slot (20 bits) | unused (10) | shared (1) | symbol of its last call (11)
+ *
+ * `shared` says that other threads may count in the same slot at the same time.
  */
 /* One text for two loaders. bcc.h or core.h, read before it, gives what they do differently:
  * the maps and how each is reached, and OFF_*, the place of each kernel field that is read,
@@ -68,9 +70,12 @@ static inline void touch(u32 slot)
 		*last = *now;
 }
 
-static inline u64 word_of(u32 tid, u32 slot, u32 symbol)
+#define SYMBOL 0x7ff
+#define SHARED 0x800
+
+static inline u64 word_of(u32 tid, u32 slot, u32 shared, u32 symbol)
 {
-	return ((u64)tid << 42) | ((u64)(slot & 0xfffff) << 22) | symbol;
+	return ((u64)tid << 42) | ((u64)(slot & 0xfffff) << 22) | shared | symbol;
 }
 
 static inline void set_word(u32 tid, u64 word)
@@ -168,8 +173,17 @@ static inline void end_slot(u32 slot)
 	touch(slot);
 }
 
+/* A lone thread needs no locked add, which costs more than the rest of the counting. */
+static inline void add(u32 *counter, u32 shared)
+{
+	if (shared)
+		__sync_fetch_and_add(counter, 1);
+	else
+		*counter += 1;
+}
+
 /* One call of the thread whose last call was `previous`. */
-static inline void count_call(u32 slot, u32 previous, u32 nr, bool compat, bool failed)
+static inline void count_call(u32 slot, u32 shared, u32 previous, u32 nr, bool compat, bool failed)
 {
 	struct oc_counts *c = counts_at(slot);
 	if (!c)
@@ -177,27 +191,34 @@ static inline void count_call(u32 slot, u32 previous, u32 nr, bool compat, bool 
 	u32 symbol = nr;
 	if (compat) {
 		symbol = nr + OC_CALLS;
-		__sync_fetch_and_add(&c->compat[nr & (OC_CALLS - 1)], 1);
+		add(&c->compat[nr & (OC_CALLS - 1)], shared);
 	} else {
-		__sync_fetch_and_add(&c->syscalls[nr & (OC_CALLS - 1)], 1);
+		add(&c->syscalls[nr & (OC_CALLS - 1)], shared);
 		if (failed)
-			__sync_fetch_and_add(&c->errors[nr & (OC_CALLS - 1)], 1);
+			add(&c->errors[nr & (OC_CALLS - 1)], shared);
 	}
-	__sync_fetch_and_add(&c->transitions[bucket(previous, symbol)], 1);
+	add(&c->transitions[bucket(previous, symbol)], shared);
 	touch(slot);
+}
+
+/* Whether a thread that is met now may share its slot: with its kin, or with all untracked. */
+static inline u32 sharing(u32 slot, u64 task)
+{
+	u32 kin = field32(field64(task + OFF_TASK_SIGNAL) + OFF_SIGNAL_THREADS);
+	return slot == OC_UNTRACKED || kin > 1 ? SHARED : 0;
 }
 
 /* --- Programs ----------------------------------------------------------------------*/
 
 /* Raw tracepoint sys_exit(struct pt_regs *, long ret): number and result in one hook. */
-HOOK(on_sys_exit)
+HOT_HOOK(on_sys_exit, "sys_exit")
 {
-	u64 both = bpf_get_current_pid_tgid();
+	task_t current = this_task();
+	u64 both = ids_of(current), task = (u64)current;
 	u32 tid = both, tgid = both >> 32;
-	u64 task = bpf_get_current_task();
 	long ret = ctx->args[1];
-	u64 full = field64(ctx->args[0] + OFF_REGS_NR);
-	bool compat = field32(task + OFF_TASK_COMPAT) & COMPAT_BIT;
+	u64 full = number_of(ctx->args[0]);
+	bool compat = compat_of(current) & COMPAT_BIT;
 	bool failed = ret < 0 && ret >= -4095 && !(ret <= -RESTART_FIRST && ret >= -RESTART_LAST);
 
 	/* rt_sigreturn restores another call's registers and marks the number as none. */
@@ -214,23 +235,25 @@ HOOK(on_sys_exit)
 	if (!kept)
 		return 0;
 	u64 word = *kept;
-	u32 slot, previous;
+	u32 slot, shared, previous;
 	if ((word >> 42) == tid) {
 		slot = (word >> 22) & 0xfffff;
-		previous = word & 0x7ff;
+		shared = word & SHARED;
+		previous = word & SYMBOL;
 	} else {
 		slot = slot_of_current(task, tgid);
+		shared = sharing(slot, task);
 		previous = OC_START;
 		if (word)
 			tell(OC_LOST_THREAD);
 		/* A newborn thread returns from a fork that its parent made. */
 		if (ret == 0 && (compat ? IS_COMPAT_FORK(nr) : IS_FORK(nr))) {
-			*kept = word_of(tid, slot, OC_START);
+			*kept = word_of(tid, slot, shared, OC_START);
 			return 0;
 		}
 	}
-	*kept = word_of(tid, slot, compat ? nr + OC_CALLS : nr);
-	count_call(slot, previous, nr, compat, failed);
+	*kept = word_of(tid, slot, shared, compat ? nr + OC_CALLS : nr);
+	count_call(slot, shared, previous, nr, compat, failed);
 	return 0;
 }
 
@@ -238,9 +261,17 @@ HOOK(on_sys_exit)
 HOOK(on_fork)
 {
 	u64 parent = ctx->args[0], child = ctx->args[1];
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	u64 both = bpf_get_current_pid_tgid();
+	u32 tid = both, tgid = both >> 32;
 	u32 child_tgid = field32(child + OFF_TASK_TGID);
-	if (child_tgid == tgid || field32(child + OFF_TASK_FLAGS) & PF_KTHREAD)
+	if (child_tgid == tgid) {
+		/* Until now it may have been alone, and counted without locking. */
+		u64 *kept = word_at(tid);
+		if (kept && (*kept >> 42) == tid)
+			*kept |= SHARED;
+		return 0;
+	}
+	if (field32(child + OFF_TASK_FLAGS) & PF_KTHREAD)
 		return 0;
 	struct oc_head *from = 0;
 	if (!(field32(parent + OFF_TASK_FLAGS) & PF_KTHREAD)) {
@@ -267,16 +298,16 @@ HOOK(on_exec)
 	u32 *known = slot_known(tgid);
 	u32 before = known ? *known : take_slot(task, tgid, 0);
 	u64 *kept = word_at(old_tid);
-	u32 previous = kept && (*kept >> 42) == old_tid ? *kept & 0x7ff : OC_START;
+	u32 previous = kept && (*kept >> 42) == old_tid ? *kept & SYMBOL : OC_START;
 	struct oc_head *old = head_at(before);
 	if (old)
 		__sync_fetch_and_add(&old->execs, 1);
-	count_call(before, previous, nr, false, false);
+	count_call(before, SHARED, previous, nr, false, false);
 	end_slot(before);
 	clear_word(old_tid);
 
 	u32 slot = take_slot(task, tgid, field64(bprm + OFF_BPRM_INTERP));
-	set_word(tgid, word_of(tgid, slot, OC_START));
+	set_word(tgid, word_of(tgid, slot, slot == OC_UNTRACKED ? SHARED : 0, OC_START));
 	return 0;
 }
 

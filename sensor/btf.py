@@ -34,6 +34,7 @@ FIELDS = {
     "OFF_TASK_COMM": "task_struct.comm",
     "OFF_TASK_MM": "task_struct.mm",
     "OFF_TASK_SIGNAL": "task_struct.signal",
+    "OFF_SIGNAL_THREADS": "signal_struct.nr_threads",
     "OFF_SIGNAL_LIVE": "signal_struct.live",
     "OFF_MM_EXE_FILE": "mm_struct.exe_file",
     "OFF_FILE_INODE": "file.f_inode",

@@ -14,9 +14,9 @@ from oddcall.sensor.btf import ARCH_FIELDS, kernel_layout
 from oddcall.sensor.loader_bcc import import_bcc
 from oddcall.sensor.probe import Probe, ProbeSettings, require_privilege
 
-#: First kernel with everything used: mapped arrays are of 5.5, probe_read_kernel too,
-#: the boot clock in programs of 5.8.
-OLDEST = (5, 8)
+#: First kernel with everything used: the boot clock in programs is of 5.8, and the current
+#: task as a typed pointer of 5.11.
+OLDEST = (5, 11)
 
 
 @dataclass(frozen=True, slots=True)

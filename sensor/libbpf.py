@@ -28,6 +28,7 @@ _CALLS: dict[str, tuple[object, tuple[object, ...]]] = {
     "bpf_map__fd": (_I, (_P,)),
     "bpf_program__set_autoload": (_I, (_P, ctypes.c_bool)),
     "bpf_program__attach_raw_tracepoint": (_P, (_P, _S)),
+    "bpf_program__attach": (_P, (_P,)),
     "bpf_link__destroy": (_I, (_P,)),
 }
 

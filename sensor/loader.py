@@ -12,6 +12,8 @@ HOOKS = {
     "sched_process_exit": "on_exit",
     "sys_exit": "on_sys_exit",
 }
+#: The function that runs at every call.
+HOT_HOOK = "on_sys_exit"
 #: The function for whichever tracepoint tells of io_uring submissions.
 URING_HOOK = "on_uring"
 #: Words of the table of threads: threads whose ids are equal modulo this displace each other.

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from oddcall.models.errors import KernelError
 from oddcall.sensor.libbpf import libbpf
-from oddcall.sensor.loader import URING_HOOK
+from oddcall.sensor.loader import HOT_HOOK, URING_HOOK
 
 #: Maps that grow with the number of slots, and how many entries each has a slot.
 _SIZED = {"heads": 1, "counts": 1, "touched": 1, "free_slots": 1, "slot_of": 2}
@@ -44,7 +44,10 @@ class CoreLoader:
         """Run one function of the program at a raw tracepoint from now on."""
         lib = libbpf()
         program = lib.bpf_object__find_program_by_name(self._object, function.encode())
-        link = lib.bpf_program__attach_raw_tracepoint(program, tracepoint.encode())
+        if function == HOT_HOOK:
+            link = lib.bpf_program__attach(program)  # typed: its section names the tracepoint
+        else:
+            link = lib.bpf_program__attach_raw_tracepoint(program, tracepoint.encode())
         self._links.append(_checked(link, f"attach to the raw tracepoint {tracepoint}"))
 
     def map_fd(self, name: str) -> int:
@@ -85,7 +88,7 @@ def _checked(pointer: int | None, what: str) -> int:
 def _refused(what: str, errno: int) -> KernelError:
     return KernelError(
         f"the loader core cannot {what}",
-        expected="a kernel of 5.8 or later with BTF",
+        expected="a kernel of 5.11 or later with BTF",
         got=os.strerror(errno),
         fix="Try the other loader: --loader bcc",
     )

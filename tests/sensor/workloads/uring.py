@@ -31,29 +31,33 @@ zero = os.open("/dev/zero", os.O_RDONLY)
 buffer = ctypes.create_string_buffer(8)
 
 
-def word(at: int) -> int:
-    return int(struct.unpack_from("<I", rings, at)[0])
+def shared(at: int) -> ctypes.c_uint32:
+    """A word that the kernel reads and writes too: in one piece, which struct does not promise."""
+    return ctypes.c_uint32.from_buffer(rings, at)
+
+
+sq_tail, sq_mask, sq_flags = shared(sq[1]), shared(sq[2]), shared(sq[4])
+cq_head, cq_tail = shared(cq[0]), shared(cq[1])
 
 
 def submit(opcode: int) -> None:
-    tail = word(sq[1])
-    place = tail & word(sq[2])
+    place = sq_tail.value & sq_mask.value
     entry = bytearray(64)
     struct.pack_into("<BBHi", entry, 0, opcode, 0, 0, zero if opcode == READ else -1)
     if opcode == READ:
         struct.pack_into("<QI", entry, 16, ctypes.addressof(buffer), 8)
     entries[place * 64 : place * 64 + 64] = bytes(entry)
-    struct.pack_into("<I", rings, sq[6] + 4 * place, place)
-    done = word(cq[1])
-    struct.pack_into("<I", rings, sq[1], tail + 1)
+    shared(sq[6] + 4 * place).value = place
+    done = cq_tail.value
+    sq_tail.value += 1
     if sqpoll:
-        while word(cq[1]) == done:
-            if word(sq[4]) & 1:  # IORING_SQ_NEED_WAKEUP
+        while cq_tail.value == done:
+            if sq_flags.value & 1:  # IORING_SQ_NEED_WAKEUP
                 libc.syscall(ENTER, ring, 0, 0, WAKEUP, None, 0)
             time.sleep(0)
     else:
         assert libc.syscall(ENTER, ring, 1, 1, GETEVENTS, None, 0) == 1
-    struct.pack_into("<I", rings, cq[0], word(cq[1]))
+    cq_head.value = cq_tail.value
 
 
 for _ in range(int(sys.argv[1])):
