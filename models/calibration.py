@@ -27,7 +27,7 @@ from oddcall.models.sparse import IntArray
 from oddcall.models.tail import Tails
 
 #: Of Fisher's sum over detectors that largely agree: between 1 (independent) and their number.
-MIXTURE_PRIOR = Prior(scale=1.5, weight=10)
+MIXTURE_PRIOR = Prior(scale=1.5, weight=10, shape=0.3)
 #: Of Fisher's sum over kinds of evidence that are nearly independent.
 TOTAL_PRIOR = Prior(scale=1.15, weight=20)
 

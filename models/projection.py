@@ -18,9 +18,11 @@ from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.sparse import IntArray
 
 #: Squared Hellinger distance that does not matter in practice, however steady a program is.
-SPREAD_FLOOR = 0.02
+SPREAD_FLOOR = 0.05
 #: Windows that are worth one direction: fewer and the direction is noise.
 _WINDOWS_PER_COMPONENT = 5
+#: A steady program's windows do not differ beyond rounding.
+_NO_VARIANCE = 1e-9
 #: Sampling noise is tabled at 1, 2, 4, ... events.
 _OCTAVES = 25
 
@@ -127,6 +129,14 @@ class Subspaces:
             norm,
         )
 
+    def leading(self, components: int) -> Subspaces:
+        """Build the same subspaces with only their first directions, padded if there are fewer."""
+        missing = max(components - self.components, 0)
+        basis = np.pad(self.basis[:, :components], ((0, 0), (0, missing)))
+        variance = np.pad(self.variance[:, :components], ((0, 0), (0, missing)))
+        kept = (self.edges, self.features, self.mean, basis, variance, self.spread, self.noise)
+        return Subspaces.packed(*kept)
+
     def project(self, vectors: csr_matrix, profile: IntArray) -> tuple[FloatArray, FloatArray]:
         """Squared distance from the mean, (n,), and coordinates along the directions, (n, k)."""
         row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
@@ -176,12 +186,12 @@ def _fit_one(
     basis = np.zeros((len(columns), components))
     variance = np.zeros(components)
     kept = min(components, len(columns), len(dense) // _WINDOWS_PER_COMPONENT)
-    if kept:
+    if kept and dense.var(axis=0).sum() > _NO_VARIANCE:
         from sklearn.decomposition import PCA
 
-        found = PCA(n_components=kept, svd_solver="covariance_eigh").fit(dense)
+        found = PCA(kept, svd_solver="randomized", iterated_power=4, random_state=0).fit(dense)
         # A steady program has directions of no variance at all: they are not directions.
-        real = found.explained_variance_ > 1e-9
+        real = found.explained_variance_ > _NO_VARIANCE
         basis[:, :kept] = (found.components_ * real[:, None]).T
         variance[:kept] = found.explained_variance_ * real
     noise = _sampling_noise(columns, (dense**2).mean(axis=0))

@@ -16,8 +16,6 @@ from oddcall.training.pools import Pool, folds, transfers
 
 #: Programs needed before one program's history says anything about another's.
 PROGRAMS_FOR_TRANSFER = 8
-#: Novel windows of one program that the host's prior listens to at most.
-_NOVEL_PER_PROGRAM = 20
 
 Scores = dict[str, FloatArray]
 Told = Callable[[str, float], None]
@@ -73,7 +71,7 @@ def calibrate(
         for detector in detectors
     }
     group = np.concatenate(
-        [np.arange(count), np.full(len(division.small), count), [count + 1]]
+        [np.arange(count), np.full(len(division.centres), count), [count + 1]]
     ).astype(np.int64)
     return Calibration.fit(
         scores,
@@ -111,19 +109,21 @@ def _priors(detectors: tuple[Detector, ...], later: Later) -> dict[str, Prior]:
     """Priors, that of novelty drawn towards how large novelty is on this host when it is clean.
 
     One program's later part rarely holds more than a few windows with anything new; the whole
-    host's do, and rare paths are alike across programs.
+    host's do, and rare paths are alike across programs. The middle program speaks for the host:
+    one that changed its ways during the recording must not blunt all others.
     """
     priors = {}
     for detector in detectors:
         prior = detector.prior
         if detector.evidence == "novelty":
             score = later.scores[detector.name]
-            heard = [
-                score[(later.profile == i) & (score > 0)][:_NOVEL_PER_PROGRAM]
-                for i in np.unique(later.profile)
+            sizes = [
+                score[(later.profile == i) & (score > 0)].mean()
+                for i in np.unique(later.profile[score > 0])
             ]
-            sizes = np.concatenate(heard)
-            scale = (prior.weight * prior.scale + sizes.sum()) / (prior.weight + len(sizes))
-            prior = replace(prior, scale=float(scale))
+            typical = float(np.median(sizes)) if sizes else prior.scale
+            heard = prior.weight + len(sizes)
+            scale = (prior.weight * prior.scale + len(sizes) * typical) / heard
+            prior = replace(prior, scale=scale)
         priors[detector.name] = prior
     return priors

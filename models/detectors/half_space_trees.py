@@ -19,7 +19,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
@@ -29,6 +28,7 @@ from oddcall.models.sparse import IntArray
 
 if TYPE_CHECKING:
     from river.anomaly import HalfSpaceTrees as RiverTrees
+    from river.tree.padded import PaddedBranch
 
 #: Room beyond the clean windows' range on either side, as a share of the range.
 _MARGIN = 0.15
@@ -66,6 +66,15 @@ class Forest:
     def height(self) -> int:
         """Cuts from root to leaf, h."""
         return int(np.log2(self.feature.shape[1] + 1))
+
+    @classmethod
+    def stack(cls, forests: list[Forest]) -> Forest:
+        """Put forests that share their cuts below each other."""
+        counts = (
+            np.concatenate([getattr(forest, name) for forest in forests])
+            for name in ("reference", "latest", "window", "counter")
+        )
+        return cls(forests[0].feature, forests[0].threshold, *counts)
 
     @cached_property
     def leaves(self) -> FloatArray:
@@ -135,7 +144,11 @@ class HalfSpaceTrees:
     def fit(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
         """Fit the projection, then count one full window of rows a profile, spread over time."""
         rows = profiles_of(vectors.shape[0], profile)
-        spaces = Subspaces.fit(vectors, rows, self.dimensions)
+        return self.fit_within(Subspaces.fit(vectors, rows, self.dimensions), vectors, rows)
+
+    def fit_within(self, subspaces: Subspaces, vectors: csr_matrix, rows: IntArray) -> Self:
+        """Fit on the leading directions of subspaces that another detector has fitted."""
+        spaces = subspaces.leading(self.dimensions)
         raw = _steadied(spaces, vectors, rows)
         count = len(spaces)
         low = np.full((count, self.dimensions), np.inf)
@@ -148,16 +161,17 @@ class HalfSpaceTrees:
         scaled = (raw - low[rows]) / (high - low)[rows]
         order = np.argsort(rows, kind="stable")
         bounds = np.searchsorted(rows[order], np.arange(count + 1))
+        river = self._river(_WINDOW)
         learned = []
-        # One forest a program: river learns one window at a time.
+        # One count a program: river learns one window at a time.
         for i in range(count):
             mine = order[bounds[i] : bounds[i + 1]]
             window = min(_WINDOW, len(mine))
-            spread = mine[np.linspace(0, len(mine) - 1, window).round().astype(np.int64)]
-            river = self._river(window)
-            _learn(river, scaled[spread])
-            learned.append(river)
-        return replace(self, subspaces=spaces, low=low, high=high, forest=_extract(learned))
+            even = mine[np.linspace(0, len(mine) - 1, window).round().astype(np.int64)]
+            _forget(river, window)
+            _learn(river, scaled[even])
+            learned.append(_extract(river))
+        return replace(self, subspaces=spaces, low=low, high=high, forest=Forest.stack(learned))
 
     def learn(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
         """Go on learning, in the order of the rows; the projection stays as it was fitted."""
@@ -170,7 +184,7 @@ class HalfSpaceTrees:
         for i in np.unique(rows):
             river = self._restored(forest, int(i))
             _learn(river, scaled[rows == i])
-            one = _extract([river])
+            one = _extract(river)
             reference[i], latest[i], counter[i] = one.reference[0], one.latest[0], one.counter[0]
         grown = replace(forest, reference=reference, latest=latest, counter=counter)
         return replace(self, forest=grown)
@@ -270,8 +284,8 @@ def _learn(river: RiverTrees, coordinates: FloatArray) -> None:
         river.learn_one(dict(enumerate(row)))
 
 
-def _heap(tree: object) -> list[object]:
-    """Nodes of a full binary tree, level by level."""
+def _heap(tree: PaddedBranch) -> list[PaddedBranch]:
+    """List the nodes of a full binary tree, level by level."""
     level, nodes = [tree], []
     while level:
         nodes += level
@@ -279,21 +293,27 @@ def _heap(tree: object) -> list[object]:
     return nodes
 
 
-def _extract(rivers: list[RiverTrees]) -> Forest:
-    """Arrays of forests that share their cuts."""
-    heaps = [[_heap(tree) for tree in river.trees] for river in rivers]
-    inner = len(heaps[0][0]) // 2
+def _forget(river: RiverTrees, window: int) -> None:
+    """Set every count to 0 and keep the cuts, which are planted once."""
+    river.window_size, river.counter = window, 0
+    for tree in river.trees:
+        for node in _heap(tree):
+            node.l_mass = node.r_mass = 0
 
-    def each(name: str) -> NDArray[np.int64]:
-        return np.array(
-            [[[getattr(n, name) for n in tree] for tree in trees] for trees in heaps], np.int64
-        )
+
+def _extract(river: RiverTrees) -> Forest:
+    """Take the arrays of one profile's forest."""
+    heaps = [_heap(tree) for tree in river.trees]
+    inner = len(heaps[0]) // 2
+
+    def each(name: str, nodes: int) -> list[list[float]]:
+        return [[getattr(node, name) for node in heap[:nodes]] for heap in heaps]
 
     return Forest(
-        np.array([[n.feature for n in tree[:inner]] for tree in heaps[0]], np.int64),
-        np.array([[n.threshold for n in tree[:inner]] for tree in heaps[0]], np.float64),
-        each("r_mass"),
-        each("l_mass"),
-        np.array([river.window_size for river in rivers], np.int64),
-        np.array([river.counter for river in rivers], np.int64),
+        np.array(each("feature", inner), np.int64),
+        np.array(each("threshold", inner), np.float64),
+        np.array([each("r_mass", 2 * inner + 1)], np.int64),
+        np.array([each("l_mass", 2 * inner + 1)], np.int64),
+        np.array([river.window_size], np.int64),
+        np.array([river.counter], np.int64),
     )

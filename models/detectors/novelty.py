@@ -28,8 +28,11 @@ _SPEC = FeatureSpec()
 WEIGHTS = {"syscalls": 1.0, "errors": 0.5, "transitions": 0.5, "uring": 1.0, "compat": 2.0}
 #: The first fork or exec ever of a program.
 LIFE_WEIGHT = 1.0
-#: How much more a symbol counts when unseen symbols fill the window.
-FILLED = 2.0
+#: How much more a symbol counts when unseen symbols fill the window. Rare paths of clean
+#: programs seldom take 5 % of one.
+FILLED = 4.0
+#: A share is worth half at so many events: of five events one is a fifth by accident.
+_EVENTS_FOR_SHARE = 20.0
 
 
 def _symbol_weights() -> NDArray[np.float32]:
@@ -51,7 +54,7 @@ _IS_SHARE[_SPEC.starts["transitions"] : _SPEC.starts["uring"]] = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Novelty:
-    """Weighed number of unseen symbols, times one plus twice the root of their share.
+    """Weighed number of unseen symbols, times one plus four times the root of their share.
 
     Attributes
     ----------
@@ -94,7 +97,7 @@ class Novelty:
         n = vectors.shape[0]
         symbols = np.bincount(at, weights=_WEIGHT[column], minlength=n)
         shares = np.bincount(at, weights=_shares(vectors.data[new], column), minlength=n)
-        return symbols * (1 + FILLED * np.sqrt(np.minimum(shares, 1.0)))
+        return symbols * _filled(shares, _SPEC.events(vectors))
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the score of one row, (D,)."""
@@ -102,8 +105,8 @@ class Novelty:
         parts = np.zeros(_SPEC.width)
         column = vector.indices[new]
         parts[column] = _WEIGHT[column]
-        filled = np.sqrt(min(float(_shares(vector.data[new], column).sum()), 1.0))
-        return parts * (1 + FILLED * filled)
+        share = np.array([_shares(vector.data[new], column).sum()], np.float64)
+        return parts * _filled(share, _SPEC.events(vector))
 
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
         """Columns of one row's unseen symbols."""
@@ -139,6 +142,13 @@ class Novelty:
 def _shares(values: NDArray[np.float32], column: NDArray[np.int32]) -> NDArray[np.float32]:
     shares: NDArray[np.float32] = _IS_SHARE[column] * values * values
     return shares
+
+
+def _filled(shares: FloatArray, events: FloatArray) -> FloatArray:
+    """How much a symbol counts when unseen ones make up such a share of so many events."""
+    worth = np.minimum(shares, 1.0) * events / (events + _EVENTS_FOR_SHARE)
+    factor: FloatArray = 1 + FILLED * np.sqrt(worth)
+    return factor
 
 
 def _bitmaps(vectors: csr_matrix, profile: IntArray, count: int) -> NDArray[np.uint8]:
