@@ -96,7 +96,8 @@ class Identities:
         if key in self._binaries:
             self._binaries.move_to_end(key)
             return self._binaries[key]
-        path = os.fsdecode(bytes(head["exe"]))
+        # What follows the first zero is left from whoever had the slot before.
+        path = os.fsdecode(bytes(head["exe"]).partition(b"\0")[0])
         real = _real_path(path, key[1])
         if real is not None:
             return self._remember(key, real)

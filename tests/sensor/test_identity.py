@@ -92,6 +92,13 @@ def test_a_path_that_leads_elsewhere_now_is_kept_as_incomplete(proc, exe, tmp_pa
     assert not known.complete[3]
 
 
+def test_what_a_slot_held_before_is_no_part_of_a_path(proc, exe):
+    """The kernel writes a path up to its zero; the rest of the field is the last occupant's."""
+    known = Identities(8, proc, 16)
+    known.meet(np.array([3]), head(7, 100, exe, path=f"{exe}\0ger/than/this"))
+    assert known.programs[known.program[3]].exe == str(exe)
+
+
 def test_programs_past_the_cap_share_one_row_and_are_counted(proc, tmp_path):
     """An attacker who runs many names fills no memory: they are 'other', and told."""
     known = Identities(8, proc, 3)
