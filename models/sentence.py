@@ -141,7 +141,7 @@ def _rest(seen: Observation, time: str, against: str, own: bool) -> str:
 def _order(part: Transition, time: str, against: str, own: bool) -> str:
     times = _number(part.count, "time")
     if part.pair is None:
-        did = f"followed one call by another {times} in {time}"
+        did = f"followed one known call by another {times} in {time}"
     elif part.pair[0] == "start":
         did = f"began a thread with {part.pair[1]} {times} in {time}"
     else:
