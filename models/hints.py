@@ -39,7 +39,9 @@ class Need:
     Attributes
     ----------
     calls : tuple of str
-        Any of them; natively, as 32-bit calls or through io_uring.
+        Any of them; natively, as 32-bit calls or through io_uring. Empty is every call.
+    via : str
+        Only calls made this way count: ``"32-bit "`` or ``"io_uring "``.
     at_least : int
         Together so often in the window.
     failing : bool
@@ -48,14 +50,21 @@ class Need:
         Only calls count that the baseline never made, or far less of.
     """
 
-    calls: tuple[str, ...]
+    calls: tuple[str, ...] = ()
+    via: str = ""
     at_least: int = 1
     failing: bool = False
     odd: bool = True
 
     def met_by(self, made: Sequence[Call]) -> list[Call]:
         """Give the calls that meet the need; none when it is not met."""
-        counted = [call for call in made if call.count and call.plain in self.calls]
+        counted = [
+            call
+            for call in made
+            if call.count
+            and (call.plain in self.calls or not self.calls)
+            and call.name.startswith(self.via)
+        ]
         if self.failing:
             counted = [call for call in counted if call.failing]
         elif self.odd:
@@ -146,6 +155,24 @@ RULES: tuple[Rule, ...] = (
         "file and directory discovery",
         (Need(_LOOK, at_least=50, failing=True),),
         "looking for files that are not there is what searching a host looks like",
+    ),
+    Rule(
+        "T1106",
+        "calling the system past what watches it",
+        (Need(via="32-bit "),),
+        "32-bit calls have numbers of their own, which filters for 64-bit calls do not know",
+    ),
+    Rule(
+        "T1106",
+        "calling the system past what watches it",
+        (Need(via="io_uring "),),
+        "work handed to the kernel by io_uring is not seen as system calls",
+    ),
+    Rule(
+        "T1496",
+        "resource hijacking",
+        (Need(("sched_yield",), at_least=100),),
+        "threads that yield the processor in a loop are what miners look like",
     ),
 )
 

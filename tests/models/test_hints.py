@@ -60,6 +60,9 @@ def techniques(*made: Call) -> list[str]:
         ([call("dup2", 3), call("execve", 1)], "T1059.004"),
         ([call("dup3", 3, novel=False, usual=0.1), call("execve", 1)], "T1059.004"),
         ([call("openat", 500, 60, novel=False, usual=0.01)], "T1083"),
+        ([call("read", 1, mark="32-bit ")], "T1106"),
+        ([call("read", 1, mark="io_uring ")], "T1106"),
+        ([call("sched_yield", 100)], "T1496"),
     ],
 )
 def test_supported(made: list[Call], technique: str) -> None:
@@ -87,6 +90,7 @@ def test_supported(made: list[Call], technique: str) -> None:
         [call("setuid", 3, novel=False, usual=0.0)],
         [call("socket", 400)],
         [call("ptrace", 0)],
+        [call("read", 500, novel=False, usual=0.5, mark="io_uring ")],
     ],
 )
 def test_unsupported(made: list[Call]) -> None:
@@ -96,7 +100,7 @@ def test_unsupported(made: list[Call]) -> None:
 
 def test_the_table() -> None:
     """Every rule names a technique once, and only calls that the kernel has."""
-    assert len({rule.technique for rule in RULES}) == len(RULES)
+    assert len({(rule.technique, rule.reason) for rule in RULES}) == len(RULES)
     known = {name for arch in ("x86_64", "aarch64") for name in calls.names(arch)}
     for rule in RULES:
         assert re.fullmatch(r"T\d{4}(\.\d{3})?", rule.technique)
