@@ -135,7 +135,11 @@ def build(
         "state": standing.state,
         "time": iso(standing.time_ns),
         "severity": severity(
-            standing.worst.p_value, seen.threshold, standing.windows, standing.worst.level
+            standing.worst.p_value,
+            seen.threshold,
+            model.budget_per_day,
+            standing.windows,
+            standing.worst.level,
         ),
         "host": {key: host.get(key, "") for key in ("name", "id", "boot_id", "kernel", "arch")},
         "program": {

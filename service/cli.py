@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -83,9 +82,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(error)
     except (KeyboardInterrupt, click.Abort):
         return 0
-    except BrokenPipeError:
-        # The reader (`| head`) has left; nothing more may be written, at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # What click makes of a reader (`| head`) that has left, and of nothing else.
         return 0
     except Exception as error:
         return _fail(storage_failure(error) or report_mistake(error))

@@ -183,8 +183,10 @@ class Episodes:
                 episode.pids[pid] = None
         kinds = {feature.feature for feature in seen.explanation.top[:_KIND_FEATURES]}
         other = not kinds & episode.kinds or seen.program not in episode.programs
+        worst = episode.worst
+        budget = self._model.budget_per_day
         grade = LEVELS.index(
-            severity(episode.worst.p_value, seen.threshold, episode.windows, episode.worst.level)
+            severity(worst.p_value, seen.threshold, budget, episode.windows, worst.level)
         )
         graver = grade > episode.grade
         episode.grade = max(grade, episode.grade)

@@ -15,7 +15,7 @@ _GAP_NS = 60_000_000_000
 #: Part of the time, at its end, in which a program must show nothing new to count as settled.
 _SETTLED = 0.25
 #: Part of all windows that must belong to programs with enough of them.
-_COVERED = 0.9
+_COVERED = 0.8
 
 
 @dataclass(frozen=True, slots=True)

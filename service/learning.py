@@ -13,7 +13,8 @@ the last one stopped.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddcall.models.errors import EvidenceError, RecordingError
@@ -43,6 +44,8 @@ class Learning:
     metadata : dict of str
         For the recordings.
     screen : Screen
+    start : callable, default TrainingChild
+        Starts training: ``start(recordings, output, budget, min_windows)``.
     """
 
     def __init__(
@@ -52,7 +55,9 @@ class Learning:
         budget: str,
         metadata: dict[str, str],
         screen: Screen,
+        start: Callable[[Sequence[Path], Path, str, int], TrainingChild] = TrainingChild,
     ) -> None:
+        self._start = start
         self._state, self._evidence, self._budget = state, evidence, budget
         self._metadata, self._screen = metadata, screen
         self._child: TrainingChild | None = None
@@ -104,7 +109,7 @@ class Learning:
             self._evidence.reset()
         else:
             self._screen.say(
-                f"going on with {format_duration(self._evidence.elapsed_s)} "
+                f"going on with {format_duration(round(self._evidence.elapsed_s))} "
                 f"already learned: {counted(self._evidence.windows, 'window')}"
             )
 
@@ -125,7 +130,7 @@ class Learning:
 
     def _train(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         shutil.rmtree(self._state.catch_up, ignore_errors=True)
-        child = self._child = TrainingChild(
+        child = self._child = self._start(
             [self._state.learning],
             self._state.baseline,
             self._budget,
@@ -157,8 +162,8 @@ def progress(evidence: Evidence) -> Status:
     seen = evidence.programs()
     ready = sum(program.windows >= evidence.min_windows for program in seen)
     line = (
-        f"learning {format_duration(evidence.elapsed_s)}, "
-        f"{format_duration(evidence.remaining_s)} still: "
+        f"learning {format_duration(round(evidence.elapsed_s))}, "
+        f"{format_duration(round(evidence.remaining_s))} still: "
         f"{counted(len(seen), 'program')}, {ready} with enough windows, "
         f"{counted(evidence.windows, 'window')}"
     )
@@ -170,7 +175,7 @@ def progress(evidence: Evidence) -> Status:
             p.program.unit or p.program.container,
             f"{p.windows:,}",
             str(p.calls),
-            format_duration(p.quiet_s),
+            format_duration(round(p.quiet_s)),
             p.state,
         )
         for p in seen

@@ -27,7 +27,7 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Write a duration with at most two units, so that it parses back to about the same."""
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     whole, said = round(seconds), []
     if seconds < 60 and seconds != whole:
@@ -36,7 +36,7 @@ def format_duration(seconds: float) -> str:
         count, whole = divmod(whole, size)
         if count:
             said.append(f"{count}{unit}")
-    return "".join(said[:2])
+    return "".join(said[:2]) or "0s"
 
 
 def counted(number: int, noun: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oddcall.models.errors import RecordingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.episode import Episodes
@@ -62,8 +64,22 @@ class Account:
         span = format_duration(max(self.days * 86400, 1))
         return (
             f"{counted(self.windows, 'window')} over {span}: {counted(self.alerts, 'alert')} "
-            f"(the budget is {self.budget_per_day:g} false ones a day)"
+            f"(the budget is {self.budget_per_day:g} a day)"
         )
+
+
+def check_fit(model: Model, metadata: Mapping[str, str], recording: Path) -> None:
+    """Raise RecordingError where the recording's numbers mean other things than the model's."""
+    seed = str(model.spec.seed)
+    for key, ours in (("arch", model.metadata.get("arch", "")), ("hash_seed", seed)):
+        theirs = metadata.get(key, "")
+        if ours and theirs and ours != theirs:
+            raise RecordingError(
+                f"{recording} cannot be judged by this model",
+                expected=f"{key} {ours}",
+                got=theirs,
+                fix="Use a model trained on recordings of that kind of host.",
+            )
 
 
 def replay(

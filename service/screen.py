@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+#: No eye follows faster.
+_REDRAW_S = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """How things stand.
@@ -73,7 +77,8 @@ class Plain:
         """Write the status if the last one is old enough."""
         if self._now() >= self._next_s:
             self._next_s = self._now() + self._every_s
-            self.say(status.line)
+            done = "" if status.done is None else f" ({status.done:.0%})"
+            self.say(status.line + done)
 
     def close(self) -> None:
         """Do nothing: every line is written."""
@@ -91,6 +96,7 @@ class Live:
         self._console = Console(file=stream, highlight=False)
         self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
+        self._next_s = 0.0
 
     def say(self, text: str) -> None:
         """Write lines above the picture."""
@@ -99,7 +105,10 @@ class Live:
         self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def show(self, status: Status) -> None:
-        """Redraw the picture."""
+        """Redraw the picture, a few times a second at most."""
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + _REDRAW_S
         self._live.update(_picture(status, self._console.height - 6), refresh=True)
 
     def close(self) -> None:

@@ -136,7 +136,7 @@ class LearningSection(Section):
         default=600.0, description="shortest time to learn"
     )
     patience: Annotated[int, _whole(1, 1000)] = Field(
-        default=3,
+        default=2,
         description="times that duration to wait at most for programs that show too little",
     )
     min_windows: Annotated[int, _whole(10, 1_000_000)] = Field(

@@ -22,7 +22,7 @@ def headline(model: Model) -> str:
     ready = sum(program.readiness == "ready" for program in model.programs)
     return (
         f"model {model.id[:12]}: {counted(len(model.programs), 'program')}, {ready} ready; "
-        f"budget {model.budget_per_day:g} alerts a day, expected {_rate(model)}"
+        f"expects {_rate(model)}, budget {model.budget_per_day:g}"
     )
 
 
@@ -78,8 +78,8 @@ def trained_on(model: Model) -> str:
     windows = sum(program.windows for program in model.programs)
     return (
         f"{counted(len(model.programs), 'program')}, {counted(windows, 'window')} over "
-        f"{format_duration(max(span_s(model), 1))}; expected {_rate(model)} "
-        f"(budget {model.budget_per_day:g})"
+        f"{format_duration(max(span_s(model), 1))}; expects {_rate(model)}, "
+        f"budget {model.budget_per_day:g}"
     )
 
 

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from datetime import datetime
 
 import click
 
 from oddcall.service.alert import Alert
-from oddcall.service.quantities import format_duration
+from oddcall.service.quantities import counted, format_duration
 
 _COLOUR = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "bright_red"}
 _FEATURES = 5
+#: Where the text of a labelled line begins.
+_LEFT = 11
 _BASELINE = {
     "program": "its own baseline",
-    "predecessor": "the baseline of the binary it replaced",
-    "similar": "programs like it, for want of a baseline of its own",
-    "host": "the whole host, for want of a baseline of its own",
-    "unknown": "no baseline",
+    "predecessor": "the binary that it replaced",
+    "similar": "programs like it, having no baseline of its own",
+    "host": "the whole host, having no baseline of its own",
+    "unknown": "nothing: it has no baseline",
 }
+
+#: What a line is, and its text.
+_Line = tuple[str, str]
 
 
 def render(alert: Alert, *, width: int = 80, colour: bool = False) -> str:
-    """Lay an alert out as lines of at most ``width`` columns, without a trailing newline."""
-    lines = _close(alert, width) if alert["state"] == "close" else _whole(alert, width)
+    """Lay an alert out as lines of at most ``width`` columns, the last one empty."""
+    form = {"open": _opened, "update": _updated, "close": _closed}[alert["state"]]
+    lines = form(alert, width)
     return "\n".join(_styled(kind, line, alert) if colour else line for kind, line in lines)
 
 
@@ -32,114 +39,145 @@ def clean(text: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
-_Line = tuple[str, str]
-
-
-def _whole(alert: Alert, width: int) -> Iterator[_Line]:
-    yield "head", _head(alert)
-    yield from _wrapped("sentence", clean(alert["explanation"]["sentence"]), "  ", width)
+def _opened(alert: Alert, width: int) -> Iterator[_Line]:
+    yield from _wrapped(
+        "head", f"{_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}", width
+    )
+    yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
     yield from _process(alert, width)
     yield from _features(alert, width)
     yield from _evidence(alert, width)
-    for hint in alert["attack_hints"]:
-        text = f"consistent with {hint['technique']}: {clean(hint['why'])}"
-        yield from _labelled("hint", text, width)
+    yield from _hints(alert, width)
+    yield from _labelled("alert", alert["id"], width)
     yield "", ""
 
 
-def _close(alert: Alert, width: int) -> Iterator[_Line]:
-    span = _span_s(alert["explanation"]["onset"], alert["time"])
-    text = f"{_head(alert)}: over after {format_duration(max(span, 1))}"
-    yield from _wrapped("quiet", text, "", width)
+def _updated(alert: Alert, width: int) -> Iterator[_Line]:
+    span = _since_onset(alert)
+    head = f"{_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}, for {span} now"
+    yield from _wrapped("head", head, width)
+    yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
+    yield "", ""
+    yield from _features(alert, width)
+    yield from _evidence(alert, width)
+    yield from _labelled("alert", f"{alert['episode_id']}, update", width)
     yield "", ""
 
 
-def _head(alert: Alert) -> str:
-    state = {"open": "", "update": " (still)", "close": ""}[alert["state"]]
-    program = alert["program"]
-    name = clean(program["exe"].rsplit("/", 1)[-1] or program["comm"])
-    return f"{_clock(alert['time'])}  {alert['severity'].upper()}  {name}{state}"
+def _closed(alert: Alert, width: int) -> Iterator[_Line]:
+    text = f"{_clock(alert)}  {_name(alert)} is quiet again, after {_since_onset(alert)}"
+    yield from _wrapped("quiet", text, width)
+    yield "", ""
 
 
 def _process(alert: Alert, width: int) -> Iterator[_Line]:
     process, program = alert["process"], alert["program"]
-    parent = f"{clean(process['parent'])} {process['ppid']}" if process["parent"] else ""
-    who = f"{clean(program['exe']) or clean(program['comm'])}, pid {process['pid']}"
-    who += f", user {process['uid']}, started by {parent or process['ppid']}"
-    yield from _labelled("process", who, width)
-    if process["cmdline"]:
-        yield from _labelled("", textwrap.shorten(clean(process["cmdline"]), 2 * width - 30), width)
+    parent = f"{process['parent']} ({process['ppid']})" if process["parent"] else process["ppid"]
+    exe, arguments = program["exe"] or program["comm"], process["cmdline"] or ""
+    if not arguments.startswith(exe):
+        yield from _labelled("process", exe, width)
+    if arguments:
+        label = "process" if arguments.startswith(exe) else ""
+        yield from _labelled(label, _cut(arguments, 3 * (width - _LEFT - 2)), width)
+    who = f"pid {process['pid']}, user {process['uid']}, started by {parent}"
+    yield from _labelled("", who, width)
     place = [f"unit {program['unit']}" if program["unit"] else ""]
     place.append(f"container {program['container'][:12]}" if program["container"] else "")
     if any(place):
-        yield from _labelled("", clean(", ".join(filter(None, place))), width)
+        yield from _labelled("", ", ".join(filter(None, place)), width)
+    yield "", ""
 
 
 def _features(alert: Alert, width: int) -> Iterator[_Line]:
     top = alert["explanation"]["top"][:_FEATURES]
     if not top:
         return
-    names = [clean(feature["feature"]) for feature in top]
-    room = min(max(map(len, names)), width - 46)
+    rows = [_feature_row(feature) for feature in top]
+    name_width = min(max(len(name) for name, _, _ in rows), width - _LEFT - 33)
+    head = ("unusual", "observed", "typical, 5 to 95 %")
+    yield "table", f"  {head[0]:<{_LEFT + name_width}} {head[1]:>9}   {head[2]:>18}"
+    for name, observed, typical in rows:
+        short = f"{'':<{_LEFT}}  {_cut(name, name_width):<{name_width}}"
+        yield "", f"{short} {observed:>9}   {typical:>18}"
     yield "", ""
-    yield "table", f"  {'unusual':<10}{'':<{room}}  {'observed':>10}   {'typical (5 to 95 %)':>20}"
-    for name, feature in zip(names, top, strict=True):
-        typical = feature["typical"]
-        between = f"{_number(typical['q05'])} to {_number(typical['q95'])}"
-        short = name if len(name) <= room else name[: room - 1] + "…"
-        observed = _number(feature["observed"])
-        yield "", f"  {'':<10}{short:<{room}}  {observed:>10}   {between:>20}"
+
+
+def _feature_row(feature: Alert) -> tuple[str, str, str]:
+    name, share, whole = clean(feature["feature"]).partition(" (share of ")
+    if whole == "transitions)":
+        name += ", of transitions"
+    show = _percent if share else _number
+    typical = feature["typical"]
+    low, high = show(typical["q05"]), show(typical["q95"])
+    between = "never" if share and typical["q95"] == 0 else f"{low} to {high}"
+    return name, show(feature["observed"]), low if low == high and high != "0 %" else between
 
 
 def _evidence(alert: Alert, width: int) -> Iterator[_Line]:
-    score, window, coverage = alert["score"], alert["window"], alert["coverage"]
-    baseline = alert["baseline"]
-    yield "", ""
-    seen = f"{window['events']:,} calls in {format_duration(coverage['observed_s'])}"
-    odds = f"p = {score['p_value']:.1e}, alerts below {score['threshold']:.1e}"
-    if score["extrapolated"]:
-        odds += " (extrapolated past the calibration)"
-    yield from _labelled("evidence", f"{seen}; {odds}", width)
+    score, coverage, baseline = alert["score"], alert["coverage"], alert["baseline"]
+    seen = f"{counted(alert['window']['events'], 'call')} in {_seconds(coverage['observed_s'])}"
     against = f"against {_BASELINE[baseline['level']]}"
     if baseline["windows"]:
-        against += f" of {baseline['windows']:,} windows"
+        against += f" ({counted(baseline['windows'], 'window')})"
+    yield from _labelled("evidence", f"{seen}, {against}", width)
+    odds = f"p = {score['p_value']:.1e}, alerts from {score['threshold']:.1e}"
+    yield from _labelled("", odds + (", extrapolated" if score["extrapolated"] else ""), width)
     lost = coverage["lost"] + coverage["lost_keys"]
-    whole = "nothing lost" if not lost else f"{lost:,} updates of the host lost meanwhile"
-    yield from _labelled("", f"{against}; {whole}", width)
+    whole = f"{lost:,} updates of this host were lost meanwhile" if lost else "nothing was lost"
     if alert["suppressed_since_last"]:
-        folded = alert["suppressed_since_last"]
-        yield from _labelled("", f"{folded} more windows like it since the last line", width)
-    yield from _labelled("id", alert["id"], width)
+        whole += f"; {counted(alert['suppressed_since_last'], 'more window')} like it before"
+    yield from _labelled("", whole, width)
 
 
-def _labelled(label: str, text: str, width: int) -> Iterator[_Line]:
-    lines = textwrap.wrap(text, width - 12, break_long_words=True) or [""]
-    for i, line in enumerate(lines):
-        yield "label", f"  {'' if i else label:<10}{line}"
+def _hints(alert: Alert, width: int) -> Iterator[_Line]:
+    for i, hint in enumerate(alert["attack_hints"]):
+        yield from _labelled("" if i else "hint", f"{hint['technique']}: {hint['why']}", width)
 
 
-def _wrapped(kind: str, text: str, indent: str, width: int) -> Iterator[_Line]:
-    for line in textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent):
-        yield kind, line
+def _labelled(label: str, text: object, width: int) -> Iterator[_Line]:
+    for i, line in enumerate(textwrap.wrap(clean(text), width - _LEFT - 2) or [""]):
+        yield "label", f"  {'' if i else label:<{_LEFT}}{line}"
+
+
+def _wrapped(kind: str, text: str, width: int, indent: str = "") -> Iterator[_Line]:
+    lines = textwrap.wrap(clean(text), width, initial_indent=indent, subsequent_indent=indent)
+    yield from ((kind, line) for line in lines)
+
+
+def _name(alert: Alert) -> str:
+    program = alert["program"]
+    name = program["exe"].rsplit("/", 1)[-1] or program["comm"]
+    return f"{name} ({program['unit']})" if program["unit"] else name
+
+
+def _clock(alert: Alert) -> str:
+    """Time of day, in the time zone of whoever reads."""
+    return f"{datetime.fromisoformat(alert['time']).astimezone():%H:%M:%S}"
+
+
+def _since_onset(alert: Alert) -> str:
+    begun = datetime.fromisoformat(alert["explanation"]["onset"])
+    return _seconds((datetime.fromisoformat(alert["time"]) - begun).total_seconds())
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else format_duration(round(seconds))
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    if percent == 0:
+        return "0 %"
+    return "< 0.1 %" if percent < 0.1 else f"{percent:.{0 if percent >= 10 else 1}f} %"
 
 
 def _number(value: float) -> str:
-    if value == 0:
-        return "0"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def _clock(time: str) -> str:
-    return time[11:19]
-
-
-def _span_s(start: str, end: str) -> float:
-    from datetime import datetime
-
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _styled(kind: str, line: str, alert: Alert) -> str:
@@ -150,5 +188,6 @@ def _styled(kind: str, line: str, alert: Alert) -> str:
     if kind in {"table", "quiet"}:
         return click.style(line, dim=True)
     if kind == "label":
-        return click.style(line[:12], dim=True) + line[12:]
+        cut = _LEFT + 2
+        return click.style(line[:cut], dim=True) + line[cut:]
     return line

@@ -41,7 +41,7 @@ def command(
     from oddcall.models.bundle import load_bundle
     from oddcall.service.context import recorded
     from oddcall.service.origin import host_of
-    from oddcall.service.replay import replay
+    from oddcall.service.replay import check_fit, replay
     from oddcall.service.screen import open_screen
     from oddcall.service.session import open_episodes
     from oddcall.service.sinks.base import Delivery, Sink
@@ -50,7 +50,9 @@ def command(
     from oddcall.training.recording import read_batches, read_metadata
 
     judge = load_bundle(model)
-    host = host_of(read_metadata(recording))
+    metadata = read_metadata(recording)
+    check_fit(judge, metadata, recording)
+    host = host_of(metadata)
     screen = open_screen(people(json_), every_s=2)
     try:
         file = JsonLines(alerts, once=True) if alerts else None

@@ -12,9 +12,9 @@ from oddcall.service.commands.options import as_json, duration, people
 _EXAMPLES = """\b
 Examples:
   oddcall simulate list
-  oddcall simulate serve --port 8080 &           a web server to learn, and to misuse
+  oddcall simulate serve --port 8080 &    a web server to learn, and to misuse
   oddcall simulate load http://127.0.0.1:8080 --duration 10m
-  oddcall simulate run port-scan                 inside that server, if it runs
+  oddcall simulate run port-scan          inside that server, if it runs
   oddcall simulate run shell-on-socket --via python
 """
 

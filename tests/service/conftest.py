@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -161,8 +162,9 @@ class FakeSensor:
             if self.stopped:
                 return
         while self.endless and not self.stopped:
+            time.sleep(0.005)
             at_s += 1
-            yield tick_of(WindowBatch.empty(), at_s)
+            yield tick_of(batch_of(Row(at_s=at_s, pid=999)), at_s)
 
     def stop(self) -> None:
         self.stopped = True
@@ -199,3 +201,21 @@ class Told:
 @pytest.fixture
 def screen() -> Told:
     return Told()
+
+
+@pytest.fixture
+def ordinary() -> list[WindowBatch]:
+    """Ten minutes' worth of two programs' ordinary windows, a tick a second."""
+    chance = np.random.default_rng(7)
+    batches = []
+    for at in range(1, 241):
+        calls = {0: 120, 1: 90, 3: 30, 257: 25, 232: 60, 20: 40}
+        web = {i: int(chance.poisson(n)) + 1 for i, n in calls.items()}
+        shell = {i: int(chance.poisson(n)) + 1 for i, n in {0: 40, 56: 9, 61: 9, 59: 8}.items()}
+        batches.append(
+            batch_of(
+                Row(at_s=at, calls=web),
+                Row(at_s=at, pid=300, program=SHELL, calls=shell),
+            )
+        )
+    return batches

@@ -156,7 +156,7 @@ def test_a_lasting_episode_is_said_now_and_then(line: Line, batch: Any, row: Any
     for at in range(1, 190):
         line.see(batch(row(at_s=at, calls={PTRACE: 3})))
     times = [a["time"][14:19] for a in line.alerts if a["state"] == "update"]
-    assert times == ["14:21", "15:21", "16:21"]
+    assert times == ["13:23", "14:23", "15:23", "16:23"], "graver at the third window, then by time"
 
 
 def test_open_episodes_are_bounded(odd_calls: Any, host: Any, batch: Any, row: Any) -> None:

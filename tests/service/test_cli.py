@@ -1,0 +1,313 @@
+"""Promises about the command line: exit codes, sentences, and that it starts fast."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oddcall.models.errors import KernelError, OddcallError, PrivilegeError
+from oddcall.sensor.checks import Check
+from oddcall.service import failure
+from oddcall.service.cli import VERBS, run
+from oddcall.training.recording import RecordingWriter
+
+METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing a test does touches the host's state directory."""
+    monkeypatch.setenv("ODDCALL_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a recording ``clean`` and a bundle ``host.oddcall`` trained on it."""
+    return tmp_path_factory.mktemp("trained")
+
+
+@pytest.fixture
+def bundle(trained: Path, ordinary: list[Any], capsys: pytest.CaptureFixture[str]) -> Path:
+    path = trained / "host.oddcall"
+    if not path.exists():
+        with RecordingWriter(trained / "clean", METADATA) as writer:
+            for batch in ordinary:
+                writer.append(batch)
+        assert run(["train", str(trained / "clean"), "-o", str(path), "--budget", "5/week"]) == 0
+        out = capsys.readouterr().out
+        assert "nginx" in out
+        assert "budget 0.714286" in out
+        assert f"saved {path} (model " in out
+    return path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`oddcall --help` lists every verb and starts without numpy, pydantic or rich."""
+    code = (
+        "import sys; from oddcall.service.cli import run; run(['--help']);"
+        "print(sorted({m.split('.')[0] for m in sys.modules}"
+        " & {'numpy', 'scipy', 'pydantic', 'rich', 'pyarrow', 'pandas', 'sklearn', 'river'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert all(f"  {verb} " in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_examples(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each verb says what it does, and shows how, within 80 columns."""
+    assert run([verb, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "Examples:" in out
+    assert f"oddcall {verb}" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v not in {"train", "config", "simulate"}])
+def test_watching_does_not_import_what_training_needs(verb: str) -> None:
+    """The agent's verbs leave sklearn, river and pandas out of memory."""
+    code = (
+        f"import sys; from oddcall.service.cli import run; run(['{verb}', '--help']);"
+        "import oddcall.service.session, oddcall.service.live, oddcall.service.replay;"
+        "print(sorted({m.split('.')[0] for m in sys.modules} & {'pandas', 'sklearn', 'river'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is that of the installed package."""
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("oddcall 0.")
+
+
+BAD = [
+    (["nonsense"], 2, "No such command 'nonsense'"),
+    (["record"], 2, "Missing option '-o'"),
+    (["record", "-o", "{tmp}/r", "--duration", "ten"], 2, "got 'ten'"),
+    (["record", "-o", "{tmp}/r", "--interval", "5"], 2, "sensor.interval (--interval)"),
+    (["watch", "--learn", "never"], 2, "learning.duration (--learn)"),
+    (["watch", "--model", "m", "--relearn"], 2, "exclude each other"),
+    (["watch", "--config", "{tmp}/none.toml"], 2, "no such file"),
+    (["watch", "--state-dir", "{tmp}/file/state"], 7, "cannot write"),
+    (["watch", "--model", "{tmp}/none.oddcall"], 6, "none.oddcall"),
+    (["watch", "--model", "{tmp}/file"], 6, "file"),
+    (["train", "{tmp}/none", "-o", "{tmp}/m"], 5, "no such file"),
+    (["train", "{tmp}/empty", "-o", "{tmp}/m"], 5, "is not a recording; expected"),
+    (["train", "{tmp}/foreign", "-o", "{tmp}/m"], 5, "foreign"),
+    (["train", "{tmp}/foreign", "-o", "{tmp}/m", "--budget", "0/day"], 2, "budget (--budget)"),
+    (["replay", "{tmp}/foreign", "--model", "{tmp}/file"], 6, "file"),
+    (["simulate", "run", "port-scam"], 2, "port-scan?"),
+    (["config", "check", "--config", "{tmp}/file"], 2, "is not TOML"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "said"), BAD, ids=[" ".join(b[0]) for b in BAD])
+def test_bad_input_is_one_sentence_and_a_code(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    said: str,
+) -> None:
+    """Whatever is wrong is told on standard error, with the documented code, no traceback."""
+    (tmp_path / "file").write_text("not what is expected")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "part-000000.parquet").write_bytes(b"PAR1 or something like it")
+    assert run([word.format(tmp=tmp_path) for word in words]) == code
+    out, err = capsys.readouterr()
+    assert said in err
+    assert "Traceback" not in out + err
+    assert out == ""
+
+
+def test_a_bundle_that_was_changed_is_refused(
+    tmp_path: Path, bundle: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One byte of a bundle changed anywhere, and nothing is judged by it."""
+    content = bytearray(bundle.read_bytes())
+    content[len(content) // 2] ^= 1
+    changed = tmp_path / "changed.oddcall"
+    changed.write_bytes(content)
+    assert run(["replay", str(trained / "clean"), "--model", str(changed)]) == 6
+    assert "changed.oddcall" in capsys.readouterr().err
+
+
+def test_a_recording_that_was_cut_is_told_and_the_rest_can_be_used(
+    tmp_path: Path, bundle: Path, ordinary: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A damaged part is named; moved away, the rest is judged."""
+    recording = tmp_path / "r"
+    with RecordingWriter(recording, METADATA, rows_per_part=40) as writer:
+        for batch in ordinary[:60]:
+            writer.append(batch)
+    part = recording / "part-000001.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    assert run(["replay", str(recording), "--model", str(bundle)]) == 5
+    assert "part-000001.parquet" in capsys.readouterr().err
+    part.unlink()
+    assert run(["replay", str(recording), "--model", str(bundle), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["windows"] == 80
+
+
+def test_too_little_to_train_on_has_its_code(
+    tmp_path: Path, ordinary: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recording of a moment is refused with code 8, and no bundle appears."""
+    with RecordingWriter(tmp_path / "r", METADATA) as writer:
+        writer.append(ordinary[0])
+    assert run(["train", str(tmp_path / "r"), "-o", str(tmp_path / "m.oddcall")]) == 8
+    assert "expected at least 40 windows" in capsys.readouterr().err
+    assert not (tmp_path / "m.oddcall").exists()
+
+
+def test_recordings_of_different_numbers_are_not_mixed(
+    tmp_path: Path, ordinary: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Call numbers of two architectures do not make one baseline."""
+    for name, arch in (("a", "x86_64"), ("b", "aarch64")):
+        with RecordingWriter(tmp_path / name, {**METADATA, "arch": arch}) as writer:
+            writer.append(ordinary[0])
+    words = ["train", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(tmp_path / "m")]
+    assert run(words) == 5
+    assert "expected arch x86_64; got aarch64" in capsys.readouterr().err
+
+
+def test_train_tells_a_machine(
+    tmp_path: Path, bundle: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --json standard output is one object."""
+    path = tmp_path / "m.oddcall"
+    assert run(["train", str(trained / "clean"), "-o", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["budget_per_day"] == 1
+    assert {p["exe"] for p in told["programs"]} == {"/usr/sbin/nginx", "/bin/dash"}
+    assert told["expected_alerts_per_day"] <= 1
+
+
+class Refused:
+    """Stands for a sensor that may not begin."""
+
+    error: OddcallError
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def __enter__(self) -> Any:
+        raise self.error
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PrivilegeError("not allowed to load programs", fix="Run it with sudo."), 3),
+        (KernelError("the kernel has no BTF", fix="oddcall doctor says more."), 4),
+    ],
+)
+@pytest.mark.parametrize("verb", ["record", "watch"])
+def test_what_the_kernel_refuses_is_told(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: OddcallError,
+    code: int,
+    verb: str,
+) -> None:
+    """Missing privilege is code 3, a missing feature 4, each with what to do."""
+    from oddcall.service import live
+
+    monkeypatch.setattr(Refused, "error", error, raising=False)
+    monkeypatch.setattr(live, "open_sensor", Refused)
+    assert run([verb, *(["-o", str(tmp_path / "r")] if verb == "record" else [])]) == code
+    assert capsys.readouterr().err == f"oddcall: {error}\n"
+
+
+def test_a_mistake_of_ours_is_a_sentence_and_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception nobody foresaw is one line; the traceback is in a file that it names."""
+    from oddcall.service.commands import config
+
+    def broken(**_: Any) -> None:
+        raise KeyError("surprise\nand more")
+
+    monkeypatch.setattr(config, "load", broken)
+    monkeypatch.setattr(failure, "default_state_dir", lambda: tmp_path)
+    assert run(["config", "check"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "a mistake of its own (KeyError" in err
+    (report,) = (tmp_path / "reports").iterdir()
+    assert str(report) in err
+    assert "Traceback" in report.read_text()
+
+
+def test_a_full_disk_anywhere_is_told_as_such(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ENOSPC met by any line is an error of the disk, not of ours."""
+    from oddcall.service.commands import config
+
+    def full(**_: Any) -> None:
+        raise OSError(28, "No space left on device", "/var/x")
+
+    monkeypatch.setattr(config, "load", full)
+    assert run(["config", "check"]) == 7
+    assert "cannot write /var/x; got no space is left" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`oddcall ... | head -1` ends quietly."""
+    code = "import sys; from oddcall.service.cli import run; sys.exit(run(['config', 'schema']))"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_doctor_speaks_to_people_and_machines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, bundle: Path
+) -> None:
+    """Everything well is 0; anything amiss is 4, with what to type below it."""
+    from oddcall.sensor import checks
+
+    monkeypatch.setattr(checks, "checks", lambda: [Check("program", True, "loads")])
+    assert run(["doctor", "--json", "--model", str(bundle)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is True
+    assert all(set(check) == {"name", "ok", "detail", "fix"} for check in told["checks"])
+    names = [check["name"] for check in told["checks"]]
+    assert names == ["python", "packages", "program", "settings", "state", "disk", "model"]
+
+    monkeypatch.setattr(checks, "checks", lambda: [Check("program", False, "no", "Type: it " * 30)])
+    monkeypatch.setenv("ODDCALL_BUDGET", "lots")
+    assert run(["doctor", "--model", str(bundle.parent / "none")]) == 4
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    failed = [line.split()[1] for line in out.splitlines() if line.startswith("FAIL")]
+    assert failed == ["program", "settings", "model"]
+    assert "-> Type: it" in out
+
+
+def test_simulate_lists_for_a_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    """At least the six behaviours that are promised are there."""
+    assert run(["simulate", "list", "--json"]) == 0
+    names = {behaviour["name"] for behaviour in json.loads(capsys.readouterr().out)}
+    promised = {"shell-on-socket", "port-scan", "bulk-rewrite", "ptrace-child", "memfd-exec"}
+    assert promised | {"failing-opens"} <= names

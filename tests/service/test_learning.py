@@ -1,0 +1,197 @@
+"""Promises about learning first, and about going on where it stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oddcall.models.bundle import load_bundle
+from oddcall.models.errors import EvidenceError, OddcallError, StorageError
+from oddcall.service.child import TrainingChild
+from oddcall.service.evidence import Evidence
+from oddcall.service.learning import Learning
+from oddcall.service.state import StateDir
+from oddcall.training.recording import read_batches
+
+METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+
+
+class Child:
+    """Stands for the training process: ends after some polls, with an outcome."""
+
+    pid = 4242
+
+    def __init__(self, polls: int = 3, outcome: OddcallError | None = None) -> None:
+        self.polls, self.outcome, self.ended_ns, self.stopped = polls, outcome, 0, False
+        self.line = "calibrating"
+
+    @property
+    def running(self) -> bool:
+        self.polls -= 1
+        self.ended_ns = self.ended_ns or (0 if self.polls > 0 else 2**62)
+        return self.polls > 0
+
+    def finish(self) -> None:
+        if self.outcome:
+            raise self.outcome
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    found = StateDir(tmp_path / "state")
+    found.make()
+    return found
+
+
+def learning_of(
+    state: StateDir, screen: Any, start: Callable[..., Any], seconds: float = 30
+) -> Learning:
+    evidence = Evidence(seconds, 2, 10)
+    return Learning(state, evidence, "1/day", METADATA, screen, start)
+
+
+def windows_in(recording: Path) -> int:
+    return sum(len(batch) for batch in read_batches(recording))
+
+
+def test_a_host_is_learned(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """Enough is recorded, trained on in another process, and saved; sensing goes on meanwhile."""
+    sensor = fake_sensor(ordinary, endless=True)
+    learning = learning_of(state, screen, TrainingChild, seconds=200)
+    backlog = learning.run(sensor.ticks())
+    assert backlog is not None
+    model = load_bundle(state.baseline)
+    assert {p.program.name for p in model.programs} == {"nginx", "dash"}
+    assert windows_in(state.learning) == 2 * 201
+    assert len(list(backlog)) > 2, "what came while training is judged, once"
+    assert not state.catch_up.exists()
+    shown = [status.line for status in screen.statuses]
+    assert any("2 programs, 2 with enough windows" in line for line in shown)
+    assert any(line.startswith("training: ") for line in shown)
+    table = next(s.rows for s in screen.statuses if s.rows)
+    assert [row[0] for row in table] == ["nginx", "dash"]
+
+
+def test_a_restart_goes_on(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """Stopped while collecting, the next start counts what was recorded before."""
+    first = learning_of(state, screen, Child, seconds=30)
+    assert first.run(fake_sensor(ordinary[:20]).ticks()) is None
+    assert windows_in(state.learning) == 40
+    second = learning_of(state, screen, lambda *_: Child(), seconds=30)
+    assert second.run(fake_sensor(ordinary[20:60]).ticks()) is not None
+    assert "going on with 19s already learned: 40 windows" in screen.text
+    assert 60 <= windows_in(state.learning) <= 70
+
+
+def test_enough_before_the_restart_trains_at_once(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """Stopped while training, the next start trains on what is there."""
+    first = learning_of(state, screen, lambda *_: Child(polls=10_000))
+    assert first.run(fake_sensor(ordinary[:60]).ticks()) is None
+    before = windows_in(state.learning)
+    children: list[Child] = []
+
+    def start(*_: Any) -> Child:
+        children.append(Child(polls=1))
+        return children[0]
+
+    assert learning_of(state, screen, start).run(fake_sensor(ordinary[60:62]).ticks()) is not None
+    assert windows_in(state.learning) == before
+    assert children[0].stopped
+
+
+def test_too_little_evidence_is_said_and_learned_on(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """Where training finds too little, the reason is said and learning goes on, losing nothing."""
+    outcomes = [EvidenceError("no program was seen often enough"), None]
+    learning = learning_of(state, screen, lambda *_: Child(outcome=outcomes.pop(0)))
+    assert learning.run(fake_sensor(ordinary).ticks()) is not None
+    assert "no program was seen often enough. Learning goes on." in screen.text
+    seen = windows_in(state.learning)
+    judged_later = 2 * 3
+    assert seen >= 2 * 60 - judged_later, "what came during the first training is learned too"
+
+
+def test_a_recording_that_cannot_be_read_is_kept_aside(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """A damaged recording of a learning is moved, not deleted, and learning begins anew."""
+    state.learning.mkdir()
+    (state.learning / "part-000000.parquet").write_bytes(b"not parquet")
+    learning = learning_of(state, screen, lambda *_: Child())
+    assert learning.run(fake_sensor(ordinary).ticks()) is not None
+    assert "learning begins anew" in screen.text
+    kept = state.path / "learning-unreadable" / "part-000000.parquet"
+    assert kept.read_bytes() == b"not parquet"
+
+
+def test_stopping_ends_the_child(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """When the ticks end during training, the child is ended and nothing is judged."""
+    child = Child(polls=10_000)
+    learning = learning_of(state, screen, lambda *_: child)
+    assert learning.run(fake_sensor(ordinary[:50]).ticks()) is None
+    assert child.stopped
+
+
+def test_our_own_training_is_no_behaviour_of_the_host(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any], batch: Any, row: Any
+) -> None:
+    """Windows of the training child and its children are left out, of others with its pid not."""
+    child = Child()
+    learning = learning_of(state, screen, lambda *_: child)
+    learning.run(fake_sensor(ordinary).ticks())
+    child.ended_ns = int(batch(row(at_s=500)).t_end_ns[0])
+    windows = batch(
+        row(pid=4242, at_s=400),
+        row(pid=5, ppid=4242, at_s=400),
+        row(pid=6),
+        row(pid=4242, at_s=600),
+    )
+    assert learning.clean(windows).pid.tolist() == [6, 4242]
+
+
+def test_a_failed_training_says_why(tmp_path: Path, screen: Any) -> None:
+    """The child's own sentence and kind of error come back."""
+    child = TrainingChild([tmp_path / "nothing"], tmp_path / "m.oddcall", "1/day", 40)
+    while child.running:
+        time.sleep(0.01)
+    with pytest.raises(OddcallError, match="training failed: cannot read a recording") as caught:
+        child.finish()
+    assert caught.value.exit_code == 5
+    child.stop()
+
+
+def test_a_killed_training_says_so(tmp_path: Path, state: StateDir, ordinary: list[Any]) -> None:
+    """A child that was killed is told by its signal; stopping one that runs takes no time."""
+    child = TrainingChild([tmp_path], tmp_path / "m.oddcall", "1/day", 40)
+    child._process.kill()
+    child._process.wait()
+    with pytest.raises(OddcallError, match="training failed; got a child ended by signal 9"):
+        child.finish()
+    child.stop()
+    begin = time.monotonic()
+    TrainingChild([tmp_path], tmp_path / "m.oddcall", "1/day", 40).stop()
+    assert time.monotonic() - begin < 4
+
+
+def test_two_watches_do_not_share_a_state(state: StateDir) -> None:
+    """The second one is told which process holds the directory."""
+    with state.held(), pytest.raises(StorageError, match="in use; got another"), state.held():
+        pass
+    with state.held():
+        pass

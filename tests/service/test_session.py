@@ -1,0 +1,243 @@
+"""Promises about a whole watch, and that replay gives what it gave."""
+
+from __future__ import annotations
+
+import io
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oddcall.models.errors import RecordingError, SettingError, StorageError
+from oddcall.service import session
+from oddcall.service.config import load
+from oddcall.service.context import Context, recorded
+from oddcall.service.origin import host_of
+from oddcall.service.replay import Account, check_fit, replay
+from oddcall.service.session import Here, Request
+from oddcall.service.sinks.base import Delivery
+from oddcall.service.sinks.jsonl import JsonLines
+from oddcall.training.recording import read_batches, read_metadata
+
+PTRACE, CONNECT = 101, 42
+METADATA = {
+    "host_id": "5d",
+    "host_name": "web1",
+    "boot_id": "0b",
+    "arch": "x86_64",
+    "kernel": "6.1.0",
+    "interval_s": "1",
+    "loader": "bcc",
+}
+
+
+@pytest.fixture
+def request_of(tmp_path: Path) -> Any:
+    settings = load({"state_dir": str(tmp_path / "state")}, environ={}).settings
+    return partial(Request, settings)
+
+
+@pytest.fixture(autouse=True)
+def explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The known model explains itself."""
+
+    def explain(model: Any, batch: Any, row: int, verdicts: Any) -> Any:
+        return model.explain(batch, row, verdicts)
+
+    monkeypatch.setattr(session, "explain", explain)
+
+
+def here(sensor: Any) -> Here:
+    return Here(sensor, METADATA, host_of(METADATA), lambda pid, *_: Context(f"cmd {pid}", "init"))
+
+
+@pytest.fixture
+def busy(batch: Any, row: Any) -> list[Any]:
+    """Forty seconds with three behaviours, an idle tick, and a burst of processes."""
+    ticks = [batch(row(at_s=at), row(pid=200, at_s=at)) for at in range(1, 41)]
+    ticks[4] = batch(row(at_s=5, calls={PTRACE: 2, 0: 90}), row(pid=200, at_s=5))
+    ticks[5] = batch(row(at_s=6, calls={PTRACE: 4}))
+    ticks[10] = batch()
+    ticks[30] = batch(*(row(pid=p, at_s=31, calls={CONNECT: 1}, exits=1) for p in range(300, 340)))
+    ticks[39] = batch(row(at_s=40, calls={PTRACE: 1}))
+    return ticks
+
+
+def test_replay_gives_what_watch_gave(
+    tmp_path: Path, request_of: Any, odd_calls: Any, fake_sensor: Any, screen: Any, busy: list[Any]
+) -> None:
+    """Alerts of a watch and of a replay of what it kept are equal byte for byte."""
+    live, again, kept = tmp_path / "live.jsonl", tmp_path / "again.jsonl", tmp_path / "kept"
+    request = request_of(alerts=live, record=kept)
+    session.run(request, odd_calls, here(fake_sensor(busy)), screen)
+
+    host, people = host_of(read_metadata(kept)), recorded(kept)
+    episodes = session.open_episodes(odd_calls, host, request.settings.alerts, people)
+    delivery = Delivery([JsonLines(again, once=True)], screen.say)
+    account = replay(read_batches(kept), odd_calls, episodes, delivery, screen)
+    assert live.read_bytes() == again.read_bytes()
+    states = [json.loads(line)["state"] for line in live.read_text().splitlines()]
+    assert states == ["open", "close", "open", "update", "close"]
+    assert account.alerts == 2
+    assert account.windows == sum(map(len, busy))
+    first = json.loads(live.read_text().splitlines()[0])
+    assert first["process"]["cmdline"] == "cmd 100"
+    assert first["host"]["name"] == "web1"
+
+
+def test_the_person_is_told_and_so_is_the_machine(
+    request_of: Any, odd_calls: Any, fake_sensor: Any, screen: Any, busy: list[Any]
+) -> None:
+    """Alerts are text on the screen, or JSON on the stream that was asked for, not both."""
+    session.run(request_of(), odd_calls, here(fake_sensor(busy)), screen)
+    assert "watching with model mmmmmmmmmmmm" in screen.lines[0]
+    assert "nginx made a call it never made before." in screen.text
+    stream = io.StringIO()
+    quiet = type(screen)()
+    session.run(request_of(json=stream), odd_calls, here(fake_sensor(busy)), quiet)
+    assert {json.loads(line)["schema_version"] for line in stream.getvalue().splitlines()} == {1}
+    assert "never made before" not in quiet.text
+    assert "2 alerts, lost 0" in screen.statuses[-1].line
+
+
+def test_losses_are_said_once(
+    request_of: Any, odd_calls: Any, screen: Any, batch: Any, row: Any, fake_sensor: Any
+) -> None:
+    """A loss is said when it happens, by kind, and stays in the status."""
+    from dataclasses import replace
+
+    class Losing(fake_sensor):  # type: ignore[misc]
+        def ticks(self) -> Any:
+            for i, tick in enumerate(super().ticks()):
+                yield replace(tick, lost={"full map": 0 if i < 3 else 17})
+
+    source = Losing([batch(row(at_s=at)) for at in range(1, 9)])
+    session.run(request_of(), odd_calls, here(source), screen)
+    assert [line for line in screen.lines if "lost" in line] == [
+        "lost since the last tick: 17 full map"
+    ]
+    assert "lost 17" in screen.statuses[-1].line
+
+
+def test_learning_first_then_watching(
+    tmp_path: Path,
+    request_of: Any,
+    odd_calls: Any,
+    fake_sensor: Any,
+    screen: Any,
+    ordinary: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a model it learns, says that it watches, and the next start watches at once."""
+    from oddcall.service.child import TrainingChild  # the real one
+
+    settings = load(
+        {"state_dir": str(tmp_path / "state"), "learning.duration": "100s"}, environ={}
+    ).settings
+    sensor = fake_sensor(ordinary, endless=True)
+    told: list[str] = []
+
+    class Telling(type(screen)):  # type: ignore[misc]
+        def say(self, text: str) -> None:
+            told.append(text)
+            if text.startswith("watching"):
+                sensor.stop()
+
+    from oddcall.models import explanation
+
+    monkeypatch.setattr(session, "explain", explanation.explain)
+    state = session.StateDir(settings.state_dir)
+    state.make()
+    session.run(Request(settings), None, here(sensor), Telling())
+    assert told[0].startswith("no model yet: learning this host for 1m40s")
+    assert told[1].startswith("watching with model")
+    assert TrainingChild.__module__ == "oddcall.service.child"
+    assert session.known_model(state, None) is not None
+
+
+def test_stopped_while_learning_is_said(
+    request_of: Any, fake_sensor: Any, screen: Any, ordinary: list[Any]
+) -> None:
+    """A person who stops it early is told that nothing is lost."""
+    request = request_of()
+    session.StateDir(request.settings.state_dir).make()
+    session.run(request, None, here(fake_sensor(ordinary[:5])), screen)
+    assert screen.lines[-1] == "stopped while learning; the next start goes on from here"
+
+
+def test_a_full_disk_ends_the_recording_not_the_watch(
+    tmp_path: Path,
+    request_of: Any,
+    odd_calls: Any,
+    fake_sensor: Any,
+    screen: Any,
+    busy: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Alerts keep coming when what is kept no longer fits; the exit code says so at the end."""
+    from oddcall.training.recording import RecordingWriter
+
+    appended: list[int] = []
+    append = RecordingWriter.append
+
+    def full(self: RecordingWriter, windows: Any) -> None:
+        appended.append(len(windows))
+        if len(appended) > 3:
+            self.close()
+            raise StorageError("cannot write part-000000", got="no space is left on the device")
+        append(self, windows)
+
+    monkeypatch.setattr(RecordingWriter, "append", full)
+    alerts, kept = tmp_path / "a.jsonl", tmp_path / "kept"
+    with pytest.raises(StorageError, match="no space is left"):
+        session.run(
+            request_of(alerts=alerts, record=kept), odd_calls, here(fake_sensor(busy)), screen
+        )
+    assert len(alerts.read_text().splitlines()) == 5
+    assert sum(map(len, read_batches(kept))) == 6
+    assert len([line for line in screen.lines if "The recording ends here" in line]) == 1
+
+
+def test_alerts_that_cannot_be_opened_are_told_first(
+    tmp_path: Path, request_of: Any, odd_calls: Any, fake_sensor: Any, screen: Any
+) -> None:
+    """A file of something else is refused before anything is judged."""
+    notes = tmp_path / "notes"
+    notes.write_text("notes")
+    with pytest.raises(SettingError, match="holds something else"):
+        session.run(request_of(alerts=notes), odd_calls, here(fake_sensor([])), screen)
+    assert screen.lines == []
+
+
+def test_a_recording_of_other_numbers_is_refused(odd_calls: Any) -> None:
+    """Call numbers of another architecture, or another hash, are not judged."""
+
+    class Spec:
+        seed = 0
+
+    odd_calls.spec, odd_calls.metadata = Spec(), {"arch": "x86_64"}
+    check_fit(odd_calls, {"arch": "x86_64", "hash_seed": "0"}, Path("r"))
+    for metadata in ({"arch": "aarch64"}, {"hash_seed": "7"}):
+        with pytest.raises(RecordingError, match="cannot be judged by this model"):
+            check_fit(odd_calls, metadata, Path("r"))
+
+
+def test_an_account_adds_up(batch: Any, row: Any) -> None:
+    """What was replayed is said in windows, time and alerts a day."""
+    account = Account(budget_per_day=1.0)
+    account.see(batch(row(at_s=1)))
+    account.see(batch())
+    account.see(batch(row(at_s=43200)))
+    account.count({"state": "open"})
+    account.count({"state": "close"})
+    assert account.as_dict() == {
+        "windows": 2,
+        "days": 0.5,
+        "alerts": 1,
+        "lines": 2,
+        "alerts_per_day": 2.0,
+        "budget_per_day": 1.0,
+    }
+    assert str(account) == "2 windows over 12h: 1 alert (the budget is 1 a day)"

@@ -1,0 +1,156 @@
+"""Promises about alerts as people read them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddcall.service.text import clean, render
+
+ALERT: dict[str, Any] = {
+    "schema_version": 1,
+    "id": "7102ecfb-aaf4-591c-a705-d4085130b751",
+    "episode_id": "7102ecfb-aaf4-591c-a705-d4085130b751",
+    "state": "open",
+    "time": "2023-11-14T22:13:22.000000Z",
+    "severity": "high",
+    "host": {"name": "web1", "id": "5d", "boot_id": "0b", "kernel": "6.1.0", "arch": "x86_64"},
+    "program": {"exe": "/usr/sbin/nginx", "comm": "nginx", "container": None, "unit": "nginx"},
+    "process": {
+        "pid": 100,
+        "start_time": 5,
+        "ppid": 50,
+        "parent": "systemd",
+        "uid": 33,
+        "cmdline": "nginx: worker process",
+    },
+    "window": {
+        "start": "2023-11-14T22:13:20.000000Z",
+        "end": "2023-11-14T22:13:22.000000Z",
+        "events": 6632,
+    },
+    "coverage": {
+        "observed_s": 2.0,
+        "late_s": 0.0,
+        "lost": 0,
+        "lost_keys": 0,
+        "identity_complete": True,
+    },
+    "score": {
+        "p_value": 8.3e-8,
+        "score": 16.0,
+        "threshold": 7.8e-7,
+        "budget_per_day": 1.0,
+        "extrapolated": True,
+        "detectors": {},
+    },
+    "baseline": {"level": "program", "windows": 1204, "trained_span": None, "model_id": "07e6"},
+    "explanation": {
+        "sentence": "nginx made 1,068 connect calls (all failing) in 2.0 s; it never did before.",
+        "top": [
+            {
+                "feature": "connect (share of calls)",
+                "observed": 0.161,
+                "typical": {"q05": 0.0, "q50": 0.0, "q95": 0.0},
+                "contribution": 0.5,
+            },
+            {
+                "feature": "calls a second",
+                "observed": 3316.0,
+                "typical": {"q05": 20.0, "q50": 60.0, "q95": 410.0},
+                "contribution": 0.1,
+            },
+        ],
+        "onset": "2023-11-14T22:13:20.000000Z",
+        "nearest_windows": [],
+    },
+    "attack_hints": [{"technique": "T1046", "why": "many connections that fail"}],
+    "suppressed_since_last": 0,
+}
+
+
+def altered(**changes: Any) -> dict[str, Any]:
+    alert = copy.deepcopy(ALERT)
+    for path, value in changes.items():
+        *parts, last = path.split("__")
+        place = alert
+        for part in parts:
+            place = place[part]
+        place[last] = value
+    return alert
+
+
+def test_an_alert_reads_like_this(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence first, then who, what against typical, the evidence, and a hint."""
+    monkeypatch.setenv("TZ", "UTC")
+    assert render(ALERT).splitlines() == [
+        "22:13:22  HIGH  nginx (nginx)",
+        "  nginx made 1,068 connect calls (all failing) in 2.0 s; it never did before.",
+        "",
+        "  process    /usr/sbin/nginx",
+        "             nginx: worker process",
+        "             pid 100, user 33, started by systemd (50)",
+        "             unit nginx",
+        "",
+        "  unusual                    observed   typical, 5 to 95 %",
+        "             connect             16 %                never",
+        "             calls a second     3,316            20 to 410",
+        "",
+        "  evidence   6,632 calls in 2.0 s, against its own baseline (1,204 windows)",
+        "             p = 8.3e-08, alerts from 7.8e-07, extrapolated",
+        "             nothing was lost",
+        "  hint       T1046: many connections that fail",
+        "  alert      7102ecfb-aaf4-591c-a705-d4085130b751",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("state", ["open", "update", "close"])
+def test_no_line_is_wider_than_the_terminal(width: int, state: str) -> None:
+    """Whatever is in it, each line fits; colour changes nothing but colour."""
+    alert = altered(
+        state=state,
+        process__cmdline="word " * 80 + "x" * 300,
+        program__exe="/very/" + "long/" * 40 + "name",
+        program__container="c" * 64,
+        suppressed_since_last=7,
+        coverage__lost=12345,
+    )
+    alert["explanation"]["top"][0]["feature"] = "a then b " * 20 + "(share of transitions)"
+    plain = render(alert, width=width)
+    assert max(map(len, plain.splitlines())) <= width
+    assert click.unstyle(render(alert, width=width, colour=True)) == plain
+
+
+def test_an_update_and_a_close_say_how_long() -> None:
+    """An update says since when, a close that it is over."""
+    assert "for 2.0 s now" in render(altered(state="update"))
+    assert "is quiet again, after 2.0 s" in render(altered(state="close"))
+
+
+def test_what_was_lost_or_folded_is_said() -> None:
+    """Poor coverage and folded windows are part of the evidence."""
+    text = render(altered(coverage__lost=3, suppressed_since_last=2), width=100)
+    assert "3 updates of this host were lost meanwhile; 2 more windows like it before" in text
+
+
+def test_a_process_that_is_gone_is_named_all_the_same() -> None:
+    """Without arguments, parent, path or unit there is still a process."""
+    gone = altered(process__cmdline=None, process__parent=None, program__exe="", program__unit=None)
+    text = render(gone)
+    assert "nginx\n" in text
+    assert "pid 100, user 33, started by 50" in text
+
+
+@given(st.text())
+def test_names_cannot_act_on_the_terminal(text: str) -> None:
+    """Escape sequences and line breaks in what attackers choose are shown, not obeyed."""
+    alert = altered(process__cmdline=f"\x1b[2J{text}", program__exe=f"/bin/\x9b{text}")
+    alert["process"]["parent"] = f"{text}\r\n"
+    assert all(c.isprintable() or c == "\n" for c in render(alert))
+    assert clean(text).isprintable()
