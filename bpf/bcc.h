@@ -7,11 +7,19 @@
 #define HOOK(name) int name(struct bpf_raw_tracepoint_args *ctx)
 #define HOT_HOOK(name, tracepoint) HOOK(name)
 
+/* The loader makes the hot hook a typed raw tracepoint, which may follow the kernel's own
+ * pointers. In assembly, or BCC would make a call to read each field. */
+static inline u32 typed32(u64 at, const u32 offset)
+{
+	u32 value;
+	asm("%0 = *(u32 *)(%1 + %2)" : "=r"(value) : "r"(at), "i"(offset));
+	return value;
+}
 typedef u64 task_t;
-#define this_task() bpf_get_current_task()
-#define ids_of(task) bpf_get_current_pid_tgid()
-#define compat_of(task) field32((task) + OFF_TASK_COMPAT)
-#define number_of(regs) field64((regs) + OFF_REGS_NR)
+#define this_task() ((u64)bpf_get_current_task_btf())
+#define ids_of(task) ((u64)typed32(task, OFF_TASK_TGID) << 32 | typed32(task, OFF_TASK_PID))
+#define compat_of(task) typed32(task, OFF_TASK_COMPAT)
+#define number_of(regs) typed32(regs, OFF_REGS_NR)
 
 BPF_F_TABLE("array", u32, struct oc_head, heads, OC_SLOTS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct oc_counts, counts, OC_SLOTS, BPF_F_MMAPABLE);

@@ -188,14 +188,17 @@ static inline void count_call(u32 slot, u32 shared, u32 previous, u32 nr, bool c
 	struct oc_counts *c = counts_at(slot);
 	if (!c)
 		return;
-	u32 symbol = nr;
+	u32 symbol = compat ? nr + OC_CALLS : nr;
+	u64 at = nr;
+	/* The compiler knows that nr is small: only what it cannot see keeps the verifier's mask. */
+	asm("" : "+r"(at));
+	at &= OC_CALLS - 1;
 	if (compat) {
-		symbol = nr + OC_CALLS;
-		add(&c->compat[nr & (OC_CALLS - 1)], shared);
+		add(&c->compat[at], shared);
 	} else {
-		add(&c->syscalls[nr & (OC_CALLS - 1)], shared);
+		add(&c->syscalls[at], shared);
 		if (failed)
-			add(&c->errors[nr & (OC_CALLS - 1)], shared);
+			add(&c->errors[at], shared);
 	}
 	add(&c->transitions[bucket(previous, symbol)], shared);
 	touch(slot);
@@ -217,7 +220,8 @@ HOT_HOOK(on_sys_exit, "sys_exit")
 	u64 both = ids_of(current), task = (u64)current;
 	u32 tid = both, tgid = both >> 32;
 	long ret = ctx->args[1];
-	u64 full = number_of(ctx->args[0]);
+	/* The kernel heeds the lower half alone, whatever a caller puts into the upper. */
+	u32 full = number_of(ctx->args[0]);
 	bool compat = compat_of(current) & COMPAT_BIT;
 	bool failed = ret < 0 && ret >= -4095 && !(ret <= -RESTART_FIRST && ret >= -RESTART_LAST);
 

@@ -29,6 +29,7 @@ FIELDS = {
     "OFF_TASK_GROUP_LEADER": "task_struct.group_leader",
     "OFF_TASK_START": "task_struct.start_boottime",
     "OFF_TASK_REAL_PARENT": "task_struct.real_parent",
+    "OFF_TASK_PID": "task_struct.pid",
     "OFF_TASK_TGID": "task_struct.tgid",
     "OFF_TASK_FLAGS": "task_struct.flags",
     "OFF_TASK_COMM": "task_struct.comm",
@@ -83,10 +84,10 @@ class Btf:
         """Give the memory back (a few megabytes)."""
         self._lib.btf__free(self._btf)
 
-    def has_tracepoint(self, name: str) -> bool:
-        """Say whether the kernel has a raw tracepoint of that name."""
+    def tracepoint(self, name: str) -> int:
+        """Type of the raw tracepoint of that name, or 0 if the kernel has none."""
         wanted = f"btf_trace_{name}".encode()
-        return bool(self._lib.btf__find_by_name_kind(self._btf, wanted, _KIND_TYPEDEF) > 0)
+        return max(0, int(self._lib.btf__find_by_name_kind(self._btf, wanted, _KIND_TYPEDEF)))
 
     def offset(self, path: str) -> int | None:
         """Byte offset of ``struct.member[.member]``, or None if the kernel has no such field."""
@@ -135,10 +136,13 @@ class KernelLayout:
         Value of each ``OFF_*`` macro, bytes.
     uring_tracepoint : str
         Raw tracepoint that sees io_uring submissions, or ``""`` if the kernel has none we know.
+    sys_exit_type : int
+        Type of the raw tracepoint at which calls are counted.
     """
 
     offsets: dict[str, int]
     uring_tracepoint: str
+    sys_exit_type: int
 
 
 @functools.cache
@@ -158,7 +162,8 @@ def kernel_layout(arch: str) -> KernelLayout:
     try:
         uring = _uring_tracepoint(btf)
         wanted = FIELDS | ARCH_FIELDS[arch] | (URING_FIELDS if uring else {})
-        return KernelLayout({macro: _place(btf, path) for macro, path in wanted.items()}, uring)
+        offsets = {macro: _place(btf, path) for macro, path in wanted.items()}
+        return KernelLayout(offsets, uring, btf.tracepoint("sys_exit"))
     finally:
         btf.close()
 
@@ -178,7 +183,7 @@ def _place(btf: Btf, path: str) -> int:
 def _uring_tracepoint(btf: Btf) -> str:
     # Named io_uring_submit_req since 6.3. From 6.0 on, when it learned to print the opcode's
     # name, io_uring_submit_sqe has the same first argument; older ones do not.
-    if btf.has_tracepoint("io_uring_submit_req"):
+    if btf.tracepoint("io_uring_submit_req"):
         return "io_uring_submit_req"
     named = btf.offset("trace_event_raw_io_uring_submit_sqe.__data_loc_op_str")
     return "io_uring_submit_sqe" if named is not None else ""

@@ -19,6 +19,8 @@ _CALLS: dict[str, tuple[object, tuple[object, ...]]] = {
     "btf__type_by_id": (_P, (_P, _U)),
     "btf__name_by_offset": (_S, (_P, _U)),
     "bpf_map_update_elem": (_I, (_I, _P, _P, ctypes.c_uint64)),
+    "bpf_prog_load": (_I, (_I, _S, _S, _P, ctypes.c_size_t, _P)),
+    "bpf_raw_tracepoint_open": (_I, (_S, _I)),
     "bpf_object__open_file": (_P, (_S, _P)),
     "bpf_object__load": (_I, (_P,)),
     "bpf_object__close": (None, (_P,)),

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 from oddcall.models.errors import KernelError
 from oddcall.models.transitions import SEED
+from oddcall.sensor import bytecode
 from oddcall.sensor.btf import kernel_layout
-from oddcall.sensor.loader import THREADS
+from oddcall.sensor.loader import HOT_HOOK, THREADS
 
 #: Where distributions put the bindings. PyPI's ``bcc`` is another project altogether.
 BINDINGS = Path("/usr/lib/python3/dist-packages")
@@ -60,6 +61,7 @@ class BccLoader:
 
     def __init__(self) -> None:
         self._bpf: Any = None
+        self._descriptors: list[int] = []
 
     def load(self, slots: int, uring_tracepoint: str) -> None:
         """Compile the program and load every function of it."""
@@ -91,6 +93,9 @@ class BccLoader:
 
     def attach(self, tracepoint: str, function: str) -> None:
         """Run one function of the program at a raw tracepoint from now on."""
+        if function == HOT_HOOK:
+            self._attach_typed(function)
+            return
         try:
             self._bpf.attach_raw_tracepoint(tp=tracepoint.encode(), fn_name=function.encode())
         except Exception as error:  # BCC raises nothing narrower
@@ -104,9 +109,19 @@ class BccLoader:
 
     def close(self) -> None:
         """Detach and unload."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
         if self._bpf is not None:
             self._bpf.cleanup()
             self._bpf = None
+
+    def _attach_typed(self, function: str) -> None:
+        # BCC compiles it, but cannot load it: it does not know typed raw tracepoints.
+        code = self._bpf.dump_func(function.encode())
+        kind = kernel_layout(platform.machine()).sys_exit_type
+        program = bytecode.load(function, code, kind)
+        self._descriptors.append(program)
+        self._descriptors.append(bytecode.attach(program))
 
 
 def _version_code() -> int:
