@@ -142,13 +142,15 @@ class FeatureSpec:
             np.log2(1 + batch.forks) / _LOG_LIFE,
             np.log2(1 + batch.execs) / _LOG_LIFE,
         )
-        return np.clip(np.stack(columns, axis=1), 0, 1) * SCALAR_WEIGHT
+        scalars: FloatArray = np.clip(np.stack(columns, axis=1), 0, 1) * SCALAR_WEIGHT
+        return scalars
 
     def events(self, vectors: csr_matrix) -> FloatArray:
         """Events behind each vector, (n,), to within a part in a hundred thousand."""
         column = self.column("scalars", SCALARS.index("events"))
         share = vectors[:, [column]].toarray()[:, 0].astype(np.float64) / SCALAR_WEIGHT
-        return np.exp2(share * _LOG_EVENTS) - 1
+        events: FloatArray = np.exp2(share * _LOG_EVENTS) - 1
+        return events
 
 
 def _narrow(parts: list[IntArray]) -> NDArray[np.int32]:
@@ -160,4 +162,4 @@ def _entropy(block: Sparse) -> FloatArray:
     row = block.row_of_entry()
     share = block.counts / np.maximum(block.row_sums(), 1)[row]
     terms = -share * np.log2(np.maximum(share, 1e-300))
-    return np.bincount(row, weights=terms, minlength=len(block))
+    return np.bincount(row, weights=terms, minlength=len(block)).astype(np.float64)

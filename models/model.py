@@ -24,9 +24,6 @@ from oddcall.models.window import Program, WindowBatch
 
 #: Of what ``state`` returns.
 STATE_VERSION = 1
-#: A changed binary is held against its predecessor at half the evidence: what an upgrade does
-#: differently is not odd by itself, and nothing is known yet of the new one.
-PREDECESSOR_EVIDENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +97,14 @@ class Model:
         score, p_value = np.zeros(n), np.ones(n)
         extrapolated = np.zeros(n, np.bool_)
         by_detector = {detector.name: np.ones(n) for detector in self.detectors}
-        rows = np.flatnonzero(ready)
+        rows = np.flatnonzero(profile >= 0)
         if len(rows):
             judged = batch if len(rows) == n else batch.take(rows)
             found = self._evidences(self.spec.vectors(judged), profile[rows])
-            tempered = np.where(level[rows] == "predecessor", PREDECESSOR_EVIDENCE, 1.0)
-            score[rows] = found.score * tempered
-            p_value[rows] = found.p_value**tempered
+            score[rows], p_value[rows] = found.score, found.p_value
             extrapolated[rows] = found.extrapolated
             for name, p in found.detectors.items():
-                by_detector[name][rows] = p**tempered
+                by_detector[name][rows] = p
         alert = ready & (p_value <= self.threshold)
         return Verdicts(
             score, p_value, self.threshold, alert, extrapolated, level, ready, profile, by_detector
@@ -180,7 +175,8 @@ class Model:
         novel = max(float(found.score[0]) - mixed, 0.0)
         share = mixed * mixture / max(mixture.sum(), 1e-12)
         share += novel * novelty / max(novelty.sum(), 1e-12)
-        return share / max(share.sum(), 1e-12)
+        shares: FloatArray = share / max(share.sum(), 1e-12)
+        return shares
 
     def _standings(
         self, batch: WindowBatch
@@ -206,15 +202,16 @@ class Model:
 
     @cached_property
     def _by_place(self) -> dict[tuple[str, str, str], Standing]:
-        """Of binaries that were replaced: the one seen last stands for its successors."""
-        found: dict[tuple[str, str, str], Standing] = {}
-        for known in sorted(self.programs, key=lambda state: state.last_ns):
-            standing = self._by_program[known.program]
-            if known.level == "program" and known.program.exe:
-                found[known.program.place] = Standing(
-                    standing.profile, "predecessor", standing.ready
-                )
-        return found
+        """Of binaries that were replaced: the one seen last stands for its successors.
+
+        It is a shadow: scores are given, nothing alerts. What an upgrade does differently is
+        not odd by itself, and the same path in another root is another program altogether.
+        """
+        return {
+            known.program.place: Standing(known.profile, "predecessor", ready=False)
+            for known in sorted(self.programs, key=lambda state: state.last_ns)
+            if known.level == "program" and known.program.exe
+        }
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Everything, as a JSON manifest and plain arrays (no object arrays), for a bundle."""

@@ -68,7 +68,7 @@ class Subspaces:
     @property
     def components(self) -> int:
         """Directions kept per profile, k."""
-        return self.basis.shape[1]
+        return int(self.basis.shape[1])
 
     @classmethod
     def fit(cls, vectors: csr_matrix, profile: IntArray, components: int) -> Subspaces:
@@ -114,7 +114,8 @@ class Subspaces:
         table[1:, :k], table[1:, k] = basis, mean
         offset = np.zeros((count, k))
         np.add.at(offset, owner, basis.astype(np.float64) * mean[:, None])
-        norm = np.bincount(owner, weights=mean.astype(np.float64) ** 2, minlength=count)
+        squares = mean.astype(np.float64) ** 2
+        norm = np.bincount(owner, weights=squares, minlength=count).astype(np.float64)
         return cls(
             edges,
             features,
@@ -210,4 +211,5 @@ def _sampling_noise(columns: IntArray, share: FloatArray) -> FloatArray:
     """
     counted = columns < _SPEC.starts["scalars"]
     draws = 2.0 ** np.arange(_OCTAVES)
-    return np.minimum(share[counted][None, :], 0.25 / draws[:, None]).sum(axis=1)
+    noise: FloatArray = np.minimum(share[counted][None, :], 0.25 / draws[:, None]).sum(axis=1)
+    return noise

@@ -22,10 +22,10 @@ class Verdicts:
     ----------
     score : float64 (n,)
         Evidence against normality in nats: what the detectors say together. Finite;
-        0 where ``ready`` is False.
+        0 where there is no baseline (``profile`` is -1).
     p_value : float64 (n,)
-        Chance that a clean window of this baseline scores as high, in (0, 1]; 1 where
-        ``ready`` is False.
+        Chance that a clean window of this baseline scores as high, in (0, 1]; 1 where there
+        is no baseline.
     threshold : float
         A window alerts at a p-value at or below it.
     alert : bool (n,)
@@ -36,12 +36,12 @@ class Verdicts:
     level : str array (n,)
         One of ``LEVELS``.
     ready : bool (n,)
-        Whether the baseline can judge. False for an unknown program and for one whose
-        baseline is not settled yet.
+        Whether the verdict may alert. False for an unknown program, for one whose baseline
+        is not settled yet, and for a changed binary that its predecessor only shadows.
     profile : int64 (n,)
         Baseline used: index into ``Model.profiles``; -1 for ``"unknown"``.
     detectors : dict of str to float64 (n,)
-        p-value each detector gives by itself; 1 where ``ready`` is False.
+        p-value each detector gives by itself; 1 where there is no baseline.
     """
 
     score: FloatArray

@@ -18,8 +18,8 @@ from oddcall.training.reservoir import Gathered
 class Division:
     """Programs with a baseline of their own and without, and each one's earlier windows.
 
-    Profiles are numbered so: programs of their own in the order of ``own``, then pools for
-    those in ``small``, then the whole host.
+    Profiles are numbered so: programs of their own in the order of ``own``, then one pool for
+    each of ``centres``, then the whole host.
 
     Attributes
     ----------
@@ -51,22 +51,39 @@ class Division:
         """Choose what each profile learns from, in the order of the profiles."""
         symbols = self.gathered.symbols(before=self.split)
         alone = [Pool(self.earlier(p), np.array([p]), symbols[p]) for p in self.own]
-        shared = [
-            pool(self.gathered, np.concatenate([[p], self.near[p, :NEIGHBOURS]]))
-            for p in self.small
-        ]
+        shared = [pool(self.gathered, self._members(centre)) for centre in self.centres]
         return [*alone, *shared, pool(self.gathered, np.arange(len(self.gathered.programs)))]
+
+    @property
+    def centres(self) -> IntArray:
+        """Programs of their own that some small program is most like."""
+        return np.unique(self.near[self.small, 0])
+
+    def _members(self, centre: int) -> IntArray:
+        """Programs of one pool: its centre, those like it, and the small ones it stands for."""
+        around = self.near[centre, : min(NEIGHBOURS, len(self.own)) - 1]
+        alike = self.small[self.near[self.small, 0] == centre]
+        return np.concatenate([[centre], around, alike]).astype(np.int64)
+
+    def profile(self) -> IntArray:
+        """Profile that judges each program, (P,)."""
+        judged = np.zeros(len(self.gathered.programs), np.int64)
+        judged[self.own] = np.arange(len(self.own))
+        place = np.searchsorted(self.centres, self.near[self.small, 0])
+        judged[self.small] = len(self.own) + place
+        return judged
 
     def earlier(self, program: int) -> IntArray:
         """Rows of a program's earlier part."""
         rows = self._rows(program)
-        return rows[self.gathered.ordinal[rows] < self.split[program]]
+        early: IntArray = rows[self.gathered.ordinal[rows] < self.split[program]]
+        return early
 
     def later(self, program: int, most: int | None = None) -> IntArray:
         """Rows of a program's later part, or so many of them spread over its time."""
         rows = self._rows(program)
-        rows = rows[self.gathered.ordinal[rows] >= self.split[program]]
-        return rows if most is None else rows[spread(0, len(rows), most)]
+        late: IntArray = rows[self.gathered.ordinal[rows] >= self.split[program]]
+        return late if most is None else late[spread(0, len(late), most)]
 
     def some_later(self, programs: IntArray) -> list[IntArray]:
         """Rows of the later parts of programs, an equal few of each."""
@@ -84,8 +101,10 @@ def learn(
     rows = np.concatenate([part.rows for part in pools])
     profile = np.repeat(np.arange(len(pools)), [len(part.rows) for part in pools])
     vectors = gathered.vectors[rows]
+    residual = PcaResidual(components).fit(vectors, profile)
+    assert residual.subspaces is not None  # noqa: S101  # fit has made them
     return (
-        PcaResidual(components).fit(vectors, profile),
-        HalfSpaceTrees(seed=seed).fit(vectors, profile),
+        residual,
+        HalfSpaceTrees(seed=seed).fit_within(residual.subspaces, vectors, profile),
         Novelty.of(np.stack([part.symbols for part in pools])),
     )

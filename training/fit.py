@@ -169,9 +169,7 @@ def _states(division: Division) -> tuple[ProgramState, ...]:
     """Say of every program how it will be judged, before the budget is spent."""
     gathered = division.gathered
     span = max(float(gathered.last_ns.max() - gathered.first_ns.min()), _SHORTEST_NS)
-    profile = np.full(len(gathered.programs), -1, np.int64)
-    profile[division.own] = np.arange(len(division.own))
-    profile[division.small] = len(division.own) + np.arange(len(division.small))
+    profile = division.profile()
     new_rate = _new_rates(division)
     return tuple(
         ProgramState(
@@ -205,7 +203,8 @@ def _new_rates(division: Division) -> FloatArray:
         len(np.unique(first[(first >= begin) & (first < total)]))
         for first, begin, total in zip(counted, division.split, gathered.count, strict=True)
     ]
-    return np.array(fresh, np.float64) / later
+    rates: FloatArray = np.array(fresh, np.float64) / later
+    return rates
 
 
 def _spend(

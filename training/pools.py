@@ -24,7 +24,7 @@ NEIGHBOURS = 4
 #: Windows each member gives to a pool, and to the calibration by transfer.
 MEMBER_WINDOWS = 64
 #: Programs judged in turn as if they were small; more add little.
-TRANSFERS = 48
+TRANSFERS = 32
 #: Parts the programs are dealt into to calibrate the whole host's baseline.
 FOLDS = 6
 
@@ -69,7 +69,7 @@ def pool(gathered: Gathered, members: IntArray, most: int = MEMBER_WINDOWS) -> P
     """Pool at most so many windows of each member, spread over its time."""
     edges = np.searchsorted(gathered.program, np.arange(len(gathered.programs) + 1))
     rows = np.concatenate([spread(edges[m], edges[m + 1], most) for m in members])
-    symbols = (gathered.first_met[members] < np.iinfo(np.int64).max).any(axis=0)
+    symbols = np.logical_or.reduce(gathered.symbols()[members], axis=0)
     return Pool(rows.astype(np.int64), np.asarray(members, np.int64), symbols)
 
 

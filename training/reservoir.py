@@ -97,13 +97,14 @@ class Reservoir:
     _count: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _first_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _last_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
-    _first_met: IntArray | None = None
-    _kept: list[tuple[csr_matrix, dict[str, NDArray[np.generic]]]] = field(default_factory=list)
+    _first_met: IntArray = field(init=False)
+    _kept: list[tuple[csr_matrix, dict[str, IntArray]]] = field(default_factory=list)
     _held: int = 0
     _random: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
+        self._first_met = np.zeros((0, self.spec.width), np.int64)
 
     def add(self, batch: WindowBatch) -> None:
         """Take one batch."""
@@ -122,7 +123,7 @@ class Reservoir:
         if self._held > 2 * self.per_program * max(len(self._table), 8):
             self._compact()
 
-    def _columns(self, rows: WindowBatch) -> dict[str, NDArray[np.generic]]:
+    def _columns(self, rows: WindowBatch) -> dict[str, IntArray]:
         used, place = np.unique(rows.program, return_inverse=True)
         mine = [self._table.setdefault(rows.programs[i], len(self._table)) for i in used]
         program = np.array(mine, np.int64)[place]
@@ -144,7 +145,7 @@ class Reservoir:
             "pid": rows.pid,
             "start_time_ns": rows.start_time_ns,
             "n_events": rows.n_events,
-            "draw": self._random.random(len(rows)),
+            "draw": self._random.integers(0, NEVER, len(rows)),
         }
 
     def _grow(self) -> None:
@@ -155,13 +156,9 @@ class Reservoir:
         self._first_ns = np.concatenate([self._first_ns, np.full(more, NEVER)])
         self._last_ns = np.concatenate([self._last_ns, np.zeros(more, np.int64)])
         fresh = np.full((more, self.spec.width), NEVER)
-        met = self._first_met
-        self._first_met = fresh if met is None else np.concatenate([met, fresh])
+        self._first_met = np.concatenate([self._first_met, fresh])
 
-    def _meet(
-        self, program: NDArray[np.generic], ordinal: NDArray[np.generic], vectors: csr_matrix
-    ) -> None:
-        assert self._first_met is not None  # noqa: S101  # _grow has made it
+    def _meet(self, program: IntArray, ordinal: IntArray, vectors: csr_matrix) -> None:
         entries = np.diff(vectors.indptr)
         where = (np.repeat(program, entries), vectors.indices)
         np.minimum.at(self._first_met, where, np.repeat(ordinal, entries))
@@ -181,25 +178,23 @@ class Reservoir:
 
     def gathered(self) -> Gathered:
         """Everything kept, sorted by program and ordinal."""
-        if not self._kept:
-            nothing = np.zeros(0, np.int64)
-            empty = csr_matrix((0, self.spec.width), dtype=np.float32)
-            return Gathered(
-                (), nothing, nothing, nothing, np.zeros((0, self.spec.width), np.int64), empty,
-                *(nothing for _ in COLUMNS), unnamed=self.unnamed, lossy=self.lossy,
-            )  # fmt: skip
-        self._compact()
-        vectors, columns = self._kept[0]
-        order = np.lexsort((columns["ordinal"], columns["program"]))
-        assert self._first_met is not None  # noqa: S101
+        nothing = np.zeros(0, np.int64)
+        vectors = csr_matrix((0, self.spec.width), dtype=np.float32)
+        columns: dict[str, IntArray] = dict.fromkeys(COLUMNS, nothing)
+        if self._kept:
+            self._compact()
+            vectors, columns = self._kept[0]
+            order = np.lexsort((columns["ordinal"], columns["program"]))
+            vectors = vectors[order]
+            columns = {name: columns[name][order] for name in COLUMNS}
         return Gathered(
-            tuple(self._table),
-            self._count,
-            self._first_ns,
-            self._last_ns,
-            self._first_met,
-            vectors[order],
-            *(columns[name][order] for name in COLUMNS),  # type: ignore[arg-type]
+            programs=tuple(self._table),
+            count=self._count,
+            first_ns=self._first_ns,
+            last_ns=self._last_ns,
+            first_met=self._first_met,
+            vectors=vectors,
             unnamed=self.unnamed,
             lossy=self.lossy,
+            **columns,
         )

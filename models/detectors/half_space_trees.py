@@ -106,7 +106,8 @@ class Forest:
         leaf = node - inner
         mass = self.leaves[profile[:, None], np.arange(trees)[None, :], leaf].sum(axis=1)
         most = trees * self.window * float((1 << (self.height + 1)) - 1)
-        return 1.0 - mass / most[profile]
+        score: FloatArray = 1.0 - mass / most[profile]
+        return score
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,7 +251,8 @@ class HalfSpaceTrees:
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Build the detector that ``state`` was taken from."""
-        made = cls(*(int(value) for value in state["parameters"]))
+        trees, height, dimensions, seed = (int(value) for value in state["parameters"])
+        made = cls(trees, height, dimensions, seed)
         if "low" not in state:
             return made
         spaces = {
@@ -281,7 +283,7 @@ def _steadied(spaces: Subspaces, vectors: csr_matrix, profile: IntArray) -> Floa
 
 def _learn(river: RiverTrees, coordinates: FloatArray) -> None:
     for row in coordinates.tolist():
-        river.learn_one(dict(enumerate(row)))
+        river.learn_one(dict(enumerate(row)))  # type: ignore[no-untyped-call]
 
 
 def _heap(tree: PaddedBranch) -> list[PaddedBranch]:

@@ -125,7 +125,8 @@ class Novelty:
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
         """Columns of one row's unseen symbols."""
         new, _ = self._new_entries(vector, np.array([profile], np.int64))
-        return vector.indices[new].astype(np.int64)
+        columns: IntArray = vector.indices[new].astype(np.int64)
+        return columns
 
     def _new_entries(
         self, vectors: csr_matrix, profile: IntArray

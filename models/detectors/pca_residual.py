@@ -56,7 +56,8 @@ class PcaResidual:
         energy, coordinates = spaces.project(vectors, rows)
         inside = np.einsum("ij,ij->i", coordinates**2, self._weight(rows))
         usual = spaces.spread[rows] + spaces.noise_at(FeatureSpec().events(vectors), rows)
-        return np.maximum(energy - inside, 0.0) / usual
+        score: FloatArray = np.maximum(energy - inside, 0.0) / usual
+        return score
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the distance of one row, (D,), before it is divided."""
