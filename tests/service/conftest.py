@@ -162,7 +162,7 @@ class FakeSensor:
             if self.stopped:
                 return
         while self.endless and not self.stopped:
-            time.sleep(0.005)
+            time.sleep(0.05)
             at_s += 1
             yield tick_of(batch_of(Row(at_s=at_s, pid=999)), at_s)
 
@@ -205,10 +205,10 @@ def screen() -> Told:
 
 @pytest.fixture
 def ordinary() -> list[WindowBatch]:
-    """Ten minutes' worth of two programs' ordinary windows, a tick a second."""
+    """Some minutes of two programs' ordinary windows, a tick a second."""
     chance = np.random.default_rng(7)
     batches = []
-    for at in range(1, 241):
+    for at in range(1, 161):
         calls = {0: 120, 1: 90, 3: 30, 257: 25, 232: 60, 20: 40}
         web = {i: int(chance.poisson(n)) + 1 for i, n in calls.items()}
         shell = {i: int(chance.poisson(n)) + 1 for i, n in {0: 40, 56: 9, 61: 9, 59: 8}.items()}

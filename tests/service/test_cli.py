@@ -69,11 +69,11 @@ def test_every_verb_has_help_with_examples(verb: str, capsys: pytest.CaptureFixt
     assert max(map(len, out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("verb", [v for v in VERBS if v not in {"train", "config", "simulate"}])
-def test_watching_does_not_import_what_training_needs(verb: str) -> None:
+def test_watching_does_not_import_what_training_needs() -> None:
     """The agent's verbs leave sklearn, river and pandas out of memory."""
     code = (
-        f"import sys; from oddcall.service.cli import run; run(['{verb}', '--help']);"
+        "import sys; from oddcall.service.cli import run;"
+        "[run([verb, '--help']) for verb in ('doctor', 'record', 'watch', 'replay')];"
         "import oddcall.service.session, oddcall.service.live, oddcall.service.replay;"
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'pandas', 'sklearn', 'river'}))"
     )

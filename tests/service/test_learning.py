@@ -66,12 +66,12 @@ def test_a_host_is_learned(
 ) -> None:
     """Enough is recorded, trained on in another process, and saved; sensing goes on meanwhile."""
     sensor = fake_sensor(ordinary, endless=True)
-    learning = learning_of(state, screen, TrainingChild, seconds=200)
+    learning = learning_of(state, screen, TrainingChild, seconds=120)
     backlog = learning.run(sensor.ticks())
     assert backlog is not None
     model = load_bundle(state.baseline)
     assert {p.program.name for p in model.programs} == {"nginx", "dash"}
-    assert windows_in(state.learning) == 2 * 201
+    assert windows_in(state.learning) == 2 * 121
     assert len(list(backlog)) > 2, "what came while training is judged, once"
     assert not state.catch_up.exists()
     shown = [status.line for status in screen.statuses]

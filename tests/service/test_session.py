@@ -14,6 +14,7 @@ from oddcall.models.errors import RecordingError, SettingError, StorageError
 from oddcall.service import session
 from oddcall.service.config import load
 from oddcall.service.context import Context, recorded
+from oddcall.service.learning import Learning
 from oddcall.service.origin import host_of
 from oddcall.service.replay import Account, check_fit, replay
 from oddcall.service.session import Here, Request
@@ -123,38 +124,45 @@ def test_losses_are_said_once(
 
 def test_learning_first_then_watching(
     tmp_path: Path,
-    request_of: Any,
     odd_calls: Any,
     fake_sensor: Any,
     screen: Any,
     ordinary: list[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without a model it learns, says that it watches, and the next start watches at once."""
-    from oddcall.service.child import TrainingChild  # the real one
+    """Without a model it learns, says that it watches, judges what came meanwhile, and goes on."""
 
-    settings = load(
-        {"state_dir": str(tmp_path / "state"), "learning.duration": "100s"}, environ={}
-    ).settings
-    sensor = fake_sensor(ordinary, endless=True)
-    told: list[str] = []
+    class Child:
+        pid, ended_ns, line, polls = 4242, 0, "calibrating", 0
 
-    class Telling(type(screen)):  # type: ignore[misc]
-        def say(self, text: str) -> None:
-            told.append(text)
-            if text.startswith("watching"):
-                sensor.stop()
+        def __init__(self, _recordings: Any, output: Path, budget: str, _windows: int) -> None:
+            assert budget == "1/day"
+            output.write_text("the baseline")
 
-    from oddcall.models import explanation
+        @property
+        def running(self) -> bool:
+            self.polls += 1
+            return self.polls < 5
 
-    monkeypatch.setattr(session, "explain", explanation.explain)
+        def finish(self) -> None:
+            pass
+
+        def stop(self) -> None:
+            pass
+
+    flags = {"state_dir": str(tmp_path / "state"), "learning.duration": "100s"}
+    settings = load(flags, environ={}).settings
+    monkeypatch.setattr(session, "Learning", partial(Learning, start=Child))
+    monkeypatch.setattr(session, "load_bundle", lambda path: path.read_text() and odd_calls)
     state = session.StateDir(settings.state_dir)
     state.make()
-    session.run(Request(settings), None, here(sensor), Telling())
-    assert told[0].startswith("no model yet: learning this host for 1m40s")
-    assert told[1].startswith("watching with model")
-    assert TrainingChild.__module__ == "oddcall.service.child"
-    assert session.known_model(state, None) is not None
+    assert session.known_model(state, None) is None
+    kept = tmp_path / "kept"
+    session.run(Request(settings, record=kept), None, here(fake_sensor(ordinary)), screen)
+    assert screen.lines[0].startswith("no model yet: learning this host for 1m40s")
+    assert screen.lines[1].startswith("watching with model")
+    assert sum(map(len, read_batches(kept))) == 2 * (len(ordinary) - 101)
+    assert session.known_model(state, None) is odd_calls
 
 
 def test_stopped_while_learning_is_said(
