@@ -2,3 +2,6 @@
 /* What the loader `core` loads: the same text, compiled ahead of time. */
 #include "core.h"
 #include "oddcall.c"
+
+/* Hash of the four files: an object of another version is not loaded. */
+char SOURCES[] SEC("oddcall.sources") = OC_SOURCES;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import platform
 from importlib import resources
@@ -14,6 +15,8 @@ from oddcall.sensor.loader import HOT_HOOK, URING_HOOK
 
 #: Maps that grow with the number of slots, and how many entries each has a slot.
 _SIZED = {"heads": 1, "counts": 1, "touched": 1, "free_slots": 1, "slot_of": 2}
+#: What the object is compiled from; it carries the hash of these files joined, in this order.
+_SOURCES = ("oddcall.core.c", "core.h", "oddcall.h", "oddcall.c")
 _MAX_ERRNO = 4095
 
 
@@ -67,15 +70,21 @@ class CoreLoader:
 
 
 def _object_path() -> str:
-    path = resources.files("oddcall.bpf").joinpath(f"oddcall.{platform.machine()}.o")
-    if not path.is_file():
-        raise KernelError(
-            "the loader core has nothing to load",
-            expected=str(path),
-            got="no such file: this installation was made without clang",
-            fix="Type: apt-get install clang libbpf-dev, then install oddcall again.",
-        )
-    return str(path)
+    """Find the object, and see that it was compiled from the sources that lie beside it."""
+    folder = resources.files("oddcall.bpf")
+    path = folder.joinpath(f"oddcall.{platform.machine()}.o")
+    got = "no such file: this installation was made without clang"
+    if path.is_file():
+        sources = b"".join(folder.joinpath(name).read_bytes() for name in _SOURCES)
+        if hashlib.sha256(sources).hexdigest().encode() in path.read_bytes():
+            return str(path)
+        got = "one compiled from other sources than this version's"
+    raise KernelError(
+        "the loader core has nothing to load",
+        expected=str(path),
+        got=got,
+        fix="Type: apt-get install clang libbpf-dev, then install oddcall again.",
+    )
 
 
 def _checked(pointer: int | None, what: str) -> int:
