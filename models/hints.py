@@ -109,6 +109,12 @@ RULES: tuple[Rule, ...] = (
         "a file that is only in memory was made in the window that ends in a new program",
     ),
     Rule(
+        "T1620",
+        "reflective code loading",
+        (Need(("execveat",)),),
+        "it runs a program by a descriptor, as one that is only in memory is run",
+    ),
+    Rule(
         "T1611",
         "escape to host",
         (Need(("setns", "unshare")),),
@@ -178,20 +184,20 @@ RULES: tuple[Rule, ...] = (
 
 
 def hints(made: Sequence[Call]) -> list[Hint]:
-    """Techniques that a window's calls are consistent with, in the order of ``RULES``.
+    """Techniques that a window's calls are consistent with, in the order of ``RULES``, each once.
 
     Parameters
     ----------
     made : sequence of Call
         The window's calls beside their baseline (``Observation.calls``).
     """
-    found = []
+    found: dict[str, Hint] = {}
     for rule in RULES:
         met = [need.met_by(made) for need in rule.needs]
         if all(met):
             support = list(dict.fromkeys(call for calls in met for call in calls))
-            found.append(_hint(rule, support))
-    return found
+            found.setdefault(rule.technique, _hint(rule, support))
+    return list(found.values())
 
 
 def _hint(rule: Rule, support: list[Call]) -> Hint:

@@ -16,6 +16,18 @@ _NAMED = 3
 #: Part of the verdict below which a finding is not worth words when others are.
 _WORTH = 0.1
 
+#: Calls that mean more to a reader than those that come along with any start of anything.
+_TELLING = frozenset(
+    """
+    accept accept4 bind bpf chmod chown chroot clone clone3 connect dup2 dup3 execve execveat
+    fchmod fchmodat fchown fchownat finit_module fork init_module io_uring_setup kexec_load
+    keyctl kill link linkat listen memfd_create mount open_by_handle_at perf_event_open
+    pivot_root process_vm_readv process_vm_writev ptrace rename renameat renameat2 sendto
+    setns setuid setgid setresuid setresgid setreuid setregid socket socketpair symlink
+    symlinkat umount2 unlink unlinkat unshare userfaultfd vfork
+    """.split()  # noqa: SIM905 - sixty quoted names read worse
+)
+
 _BASELINE = {
     "program": "of its baseline",
     "predecessor": "of the version before it",
@@ -64,17 +76,34 @@ def judged(
     new = _picked([call for call in seen.calls if call.novel], first)
     more = _picked([c for c in seen.calls if not c.novel and (c.excess or c.failing)], first)
     time = _seconds(seen.seconds)
-    if new and _weight(new) >= _WORTH * _weight(more):
-        also = [c for c in more if c.contribution >= _WORTH or c.name in first][: _NAMED - 1]
-        return f"{name} made {_new(new, time, against, own)}{_also(also)}."
-    if more:
-        return f"{name} made {_more(more, time, against)}."
-    return f"{name} {_rest(seen, time, against, own)}."
+    if not new and not more:
+        return f"{name} {_rest(seen, time, against, own)}."
+    if _leads(new, more, first):
+        return f"{name} made {_new(new, time, against, own)}{_also(_worth(more, first), '')}."
+    before = ", never made before" if own else ", never made there"
+    return f"{name} made {_more(more, time, against)}{_also(_worth(new, first), before)}."
+
+
+def _leads(new: Sequence[Call], more: Sequence[Call], first: Collection[str]) -> bool:
+    """Tell whether what is new comes before what is merely more: what a hint rests on does."""
+    hinted, otherwise = (any(call.name in first for call in made) for made in (new, more))
+    if hinted != otherwise:
+        return hinted
+    return bool(new) and _weight(new) >= _WORTH * _weight(more)
+
+
+def _worth(made: Sequence[Call], first: Collection[str]) -> list[Call]:
+    """Pick the few calls that are worth words after the ones that lead."""
+    kept = [call for call in made if call.contribution >= _WORTH or call.name in first]
+    return kept[: _NAMED - 1]
 
 
 def _picked(made: Sequence[Call], first: Collection[str]) -> list[Call]:
     """Order by meaning, then by weight, and leave out what is worth little beside the rest."""
-    ranked = sorted(made, key=lambda call: (call.name not in first, -call.contribution))
+    ranked = sorted(
+        made,
+        key=lambda call: (call.name not in first, call.plain not in _TELLING, -call.contribution),
+    )
     most = max((call.contribution for call in ranked), default=0.0)
     return [c for c in ranked if c.name in first or c.contribution >= _WORTH * most]
 
@@ -97,8 +126,10 @@ def _new(made: Sequence[Call], time: str, against: str, own: bool) -> str:
     return f"{_listed(named)} in {time}; in {against} {never}"
 
 
-def _also(made: Sequence[Call]) -> str:
-    return f"; it also made {_listed([_compared(call) for call in made])}" if made else ""
+def _also(made: Sequence[Call], aside: str) -> str:
+    if not made:
+        return ""
+    return f"; it also made {_listed([_compared(call) for call in made])}{aside}"
 
 
 def _more(made: Sequence[Call], time: str, against: str) -> str:
@@ -169,10 +200,13 @@ def _measure(part: Scalar) -> str:
 
 
 def _compared(call: Call) -> str:
+    if call.novel:
+        return _made(call) + _aside(call)
     if call.failing and not call.excess:
         usual = _typical(call.failed_typical)
         return f"{call.failed:,} failing {call.name} calls ({_share(call.failed_share)}; {usual})"
-    return f"{_made(call)} ({_share(call.share)} of its calls; {_typical(call.typical)})"
+    failing = f"{_all_or(call)} failing; " if call.failing else ""
+    return f"{_made(call)} ({failing}{_share(call.share)} of its calls; {_typical(call.typical)})"
 
 
 def _made(call: Call) -> str:

@@ -191,6 +191,22 @@ def test_excess() -> None:
     assert "in 40 windows of its baseline" in sentence
 
 
+def test_what_a_hint_rests_on_leads() -> None:
+    """A flood that a hint names comes before the few new calls that came along with it."""
+    sentence = said(window(*[REQUEST] * 5, ["fcntl", "mkdir"] * 9, OPENS[:60])).sentence
+    assert "made 65 openat calls in 1.0 s, 60 of them failing" in sentence
+    assert "openat never failed; it also made" in sentence
+    assert sentence.endswith("calls, never made before.")
+
+
+def test_telling_calls_lead() -> None:
+    """Of calls that are all new, those that mean something to a reader come first."""
+    did = ["getpid", "fcntl", "alarm", "getrandom", "memfd_create", "clone"]
+    sentence = said(window(*[REQUEST] * 30, did)).sentence
+    for name in ("memfd_create", "clone"):
+        assert f"1 {name} call" in sentence
+
+
 def test_a_new_order_of_known_calls() -> None:
     """Where every call is known and none in excess, the step that is new is named."""
     swapped = ["epoll_wait", "accept4", "openat", "recvfrom", "fstat", "read", "close", "sendto"]

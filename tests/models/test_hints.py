@@ -50,6 +50,7 @@ def techniques(*made: Call) -> list[str]:
         ([call("ptrace", 2)], "T1055.008"),
         ([call("ptrace", 2, mark="32-bit ")], "T1055.008"),
         ([call("memfd_create", 1), call("execve", 1, novel=False, usual=0.9)], "T1620"),
+        ([call("execveat", 1)], "T1620"),
         ([call("unshare", 1, 1)], "T1611"),
         ([call("finit_module", 1)], "T1547.006"),
         ([call("setresuid", 1)], "T1548.001"),
@@ -105,6 +106,12 @@ def test_the_table() -> None:
     for rule in RULES:
         assert re.fullmatch(r"T\d{4}(\.\d{3})?", rule.technique)
         assert {name for need in rule.needs for name in need.calls} <= known
+
+
+def test_each_technique_once() -> None:
+    """Two rules for one technique give one hint: the one with more behind it."""
+    made = [call("memfd_create", 1), call("execveat", 1)]
+    assert [hint.calls for hint in hints(made)] == [("memfd_create", "execveat")]
 
 
 @given(
