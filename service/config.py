@@ -17,8 +17,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from oddcall.models.errors import SettingError
+from oddcall.service.kinds import Section
 from oddcall.service.quantities import format_duration
-from oddcall.service.settings import Section, Settings
+from oddcall.service.settings import Settings
 
 DEFAULT_FILE = Path("/etc/oddcall/oddcall.toml")
 PREFIX = "ODDCALL_"
