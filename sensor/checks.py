@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from oddcall.models.errors import KernelError, OddcallError
 from oddcall.sensor.btf import ARCH_FIELDS, kernel_layout
-from oddcall.sensor.loader_bcc import import_bcc
-from oddcall.sensor.probe import Probe, ProbeSettings, require_privilege
+from oddcall.sensor.probe import LOADERS, Probe, ProbeSettings, require_privilege
 
 #: First kernel with everything used: the boot clock in programs is of 5.8, and the current
 #: task as a typed pointer of 5.11.
@@ -41,18 +42,17 @@ class Check:
 
 
 def checks(proc: Path = Path("/proc"), sys: Path = Path("/sys")) -> list[Check]:
-    """Look at everything the sensor depends on; the last check really loads the program."""
+    """Look at everything the sensor depends on; the last checks really load the program."""
     return [
         _kernel(),
         _attempt("privilege", require_privilege, "may load programs"),
         _attempt("kernel types", _layout, "BTF read through libbpf"),
-        _attempt("loader bcc", _bcc_version, ""),
         _jit(proc),
         _lockdown(sys),
         _cgroups(proc),
         _io_uring(),
         _compat(proc),
-        _attempt("program", _load, ""),
+        *_loaders(),
     ]
 
 
@@ -77,10 +77,6 @@ def _attempt(name: str, attempt: Callable[[], object], detail: str) -> Check:
 
 def _layout() -> None:
     kernel_layout(platform.machine())
-
-
-def _bcc_version() -> str:
-    return f"BCC {import_bcc().__version__}, no kernel headers needed"
 
 
 def _jit(proc: Path) -> Check:
@@ -126,9 +122,29 @@ def _compat(proc: Path) -> Check:
     return Check("32-bit calls", ok=True, detail=detail)
 
 
-def _load() -> str:
+def _loaders() -> list[Check]:
+    """Try every loader for a moment. One that fails is no fault where another works."""
+    tried = {name: _attempt(f"loader {name}", partial(_load, name), "") for name in LOADERS}
+    taken = next((name for name, check in tried.items() if check.ok), "")
+    if not taken:
+        program = _attempt("program", partial(_load, "auto"), "")
+        return [*tried.values(), program]
+    said = [_as_alternative(name, check, taken) for name, check in tried.items()]
+    return [*said, Check("program", ok=True, detail=f"counts, with the loader {taken}")]
+
+
+def _as_alternative(name: str, check: Check, taken: str) -> Check:
+    if not check.ok:
+        return Check(check.name, ok=True, detail=f"cannot be used here: {check.detail}")
+    chosen = "auto takes it" if name == taken else f"auto prefers {taken}"
+    return Check(check.name, ok=True, detail=f"{check.detail}; {chosen}")
+
+
+def _load(loader: str) -> str:
     """Load and attach for a moment, and see that a call of our own is counted."""
-    with Probe(ProbeSettings(slots=64)) as probe:
+    began = time.perf_counter()
+    with Probe(ProbeSettings(slots=64, loader=loader)) as probe:
+        took = time.perf_counter() - began
         os.getppid()
         counted = int(probe.maps.counts[:, : 1 << 9].sum())
     if not counted:
@@ -138,7 +154,7 @@ def _load() -> str:
             got="0 calls",
             fix="Please report this with the output of: uname -a",
         )
-    return f"loads, attaches and counts with loader {probe.loader}"
+    return f"loads, attaches and counts, in {took:.1f} s"
 
 
 def _read(path: Path) -> str:

@@ -37,7 +37,7 @@ class SensorSettings:
         Processes counted at once, 10.5 KB of kernel memory each; from 16 to 1048575.
     max_programs : int, default 1024
         Programs told apart.
-    loader : {"auto", "bcc"}, default "auto"
+    loader : {"auto", "bcc", "core"}, default "auto"
     """
 
     interval_s: float = 1.0

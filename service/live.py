@@ -27,6 +27,11 @@ def open_sensor(section: SensorSection) -> Sensor:
     )
 
 
+def how_it_counts(sensor: Sensor) -> str:
+    """Say in one line which loader was taken, and why."""
+    return f"counting with the loader {sensor.probe.loader} ({sensor.probe.why})"
+
+
 def recording_metadata(sensor: Sensor) -> dict[str, str]:
     """Say where and how a recording by this sensor is made."""
     return metadata_of(host.describe(), sensor.settings.interval_s, sensor.probe.loader)

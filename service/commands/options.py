@@ -18,7 +18,7 @@ _HELP = {
     "state_dir": ("DIR", "Where baselines and recordings are kept."),
     "budget": ("N/day", "Alerts a person is willing to read, such as 1/day or 5/week."),
     "sensor.interval": ("TIME", "Time between two ticks.  [default: 1s]"),
-    "sensor.loader": ("NAME", "What loads the program into the kernel: auto or bcc."),
+    "sensor.loader": ("NAME", "What loads the program into the kernel: auto, bcc or core."),
     "learning.duration": ("TIME", "How long to learn at least, without a model.  [default: 10m]"),
     "learning.min_windows": (
         "N",

@@ -37,7 +37,7 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
 
     Ctrl-C and SIGTERM end it cleanly, with the last windows written.
     """
-    from oddcall.service.live import open_sensor, recording_metadata
+    from oddcall.service.live import how_it_counts, open_sensor, recording_metadata
     from oddcall.service.record import record, until
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import stopping
@@ -49,6 +49,7 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
         metadata = recording_metadata(sensor)
         writer = RecordingWriter(output, metadata)
         screen = open_screen(people(json_))
+        screen.say(how_it_counts(sensor))
         try:
             tally = record(until(sensor, duration_s), writer, screen, duration_s)
         finally:

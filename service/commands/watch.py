@@ -69,6 +69,7 @@ def command(
         screen = open_screen(people(json_))
         held.callback(screen.close)
         held.enter_context(sensor)
+        screen.say(live.how_it_counts(sensor))
         metadata = live.recording_metadata(sensor)
         here = session.Here(sensor, metadata, host_of(metadata), live.ask_proc)
         request = session.Request(settings, alerts, record, sys.stdout if json_ else None)

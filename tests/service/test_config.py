@@ -51,7 +51,7 @@ def test_every_wrong_setting_is_told_at_once(file: Path) -> None:
         f"budget {from_file}expected {budget}, got 'lots'",
         "learning.duration (--learn): expected a duration from 1s to 30d, such as 10s, got '10'",
         f"sensor.interval {from_environ}expected {duration}, got 'fast'",
-        f"sensor.loader {from_file}expected one of auto, bcc, got 'magic'",
+        f"sensor.loader {from_file}expected one of auto, bcc, core, got 'magic'",
         f"sensor.max_agee {from_file}{no_such} sensor.max_age?)",
     ]
     assert caught.value.exit_code == 2
