@@ -24,6 +24,7 @@ from oddcall.service.evidence import Evidence
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.state import StateDir
+from oddcall.service.text import unlike
 from oddcall.training.recording import RecordingWriter, read_batches
 
 if TYPE_CHECKING:
@@ -160,26 +161,18 @@ class Learning:
 def progress(evidence: Evidence) -> Status:
     """Say what has been learned, of which programs, and how long still."""
     seen = evidence.programs()
-    ready = sum(program.windows >= evidence.min_windows for program in seen)
+    enough = sum(program.windows >= evidence.min_windows for program in seen)
+    left = format_duration(round(evidence.remaining_s))
+    why = " for programs that show little" if evidence.elapsed_s >= evidence.duration_s else ""
     line = (
-        f"learning {format_duration(round(evidence.elapsed_s))}, "
-        f"{format_duration(round(evidence.remaining_s))} still: "
-        f"{counted(len(seen), 'program')}, {ready} with enough windows, "
-        f"{counted(evidence.windows, 'window')}"
+        f"learning, {left} more{why}: {counted(evidence.windows, 'window')} of "
+        f"{counted(len(seen), 'program')}, {enough} with enough"
     )
-    if evidence.elapsed_s >= evidence.duration_s:
-        line += " (waiting for programs that show little)"
-    rows = [
-        (
-            p.program.name,
-            p.program.unit or p.program.container,
-            f"{p.windows:,}",
-            str(p.calls),
-            format_duration(round(p.quiet_s)),
-            p.state,
-        )
-        for p in seen
-    ]
-    columns = ("program", "unit", "windows", "calls", "nothing new for", "state")
     total = evidence.elapsed_s + evidence.remaining_s
+    names = unlike([program.program.exe for program in seen])
+    columns = ("program", "windows", "kinds of call", "nothing new for", "state")
+    rows = [
+        (name, f"{p.windows:,}", str(p.calls), format_duration(round(p.quiet_s)), p.state)
+        for name, p in zip(names, seen, strict=True)
+    ]
     return Status(line, evidence.elapsed_s / max(total, 1e-9), columns, rows)

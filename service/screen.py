@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 #: No eye follows faster.
 _REDRAW_S = 0.2
+#: Columns of a bar that is full.
+_BAR = 40
+#: Lines of the terminal that the table leaves to what was said above and to the status.
+_SPARE = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +106,14 @@ class Live:
         """Write lines above the picture."""
         from rich.text import Text
 
-        self._console.print(Text.from_ansi(text), soft_wrap=True)
+        self._console.print(Text.from_ansi(text))
 
     def show(self, status: Status) -> None:
         """Redraw the picture, a few times a second at most."""
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + _REDRAW_S
-        self._live.update(_picture(status, self._console.height - 6), refresh=True)
+        self._live.update(_picture(status, self._console.height - _SPARE), refresh=True)
 
     def close(self) -> None:
         """Remove the picture."""
@@ -123,21 +127,26 @@ def open_screen(stream: TextIO, every_s: float = 10.0) -> Screen:
 
 def _picture(status: Status, height: int) -> RenderableType:
     from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
     from rich.text import Text
 
     parts: list[RenderableType] = []
     if status.rows:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for i, column in enumerate(status.columns):
-            table.add_column(column, justify="right" if i else "left", no_wrap=True)
-        for row in status.rows[: max(height, 1)]:
-            table.add_row(*row)
-        if len(status.rows) > height:
-            table.add_row(f"and {len(status.rows) - height} more", style="dim")
-        parts += [table, Text("")]
+        parts += [_table(status, max(height, 1)), Text("")]
     if status.done is not None:
-        parts.append(ProgressBar(completed=100 * status.done, width=40))
+        full = round(_BAR * min(max(status.done, 0.0), 1.0))
+        parts.append(Text("━" * full, style="green").append("━" * (_BAR - full), style="dim"))
     parts.append(Text(status.line, style="bold", overflow="ellipsis", no_wrap=True))
     return Group(*parts)
+
+
+def _table(status: Status, height: int) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for i, column in enumerate(status.columns):
+        table.add_column(column, justify="right" if i else "left", no_wrap=True)
+    for row in status.rows[:height]:
+        table.add_row(*row)
+    if len(status.rows) > height:
+        table.add_row(f"and {len(status.rows) - height} more", style="dim")
+    return table

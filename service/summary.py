@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from oddcall.service.alert import iso
 from oddcall.service.quantities import counted, format_duration
-from oddcall.service.text import clean
+from oddcall.service.text import unlike
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState
@@ -29,7 +29,7 @@ def headline(model: Model) -> str:
 def table(model: Model) -> Iterator[str]:
     """Lay out what is known of each program, the best known first."""
     programs = sorted(model.programs, key=lambda p: (-p.windows, p.program.exe))
-    names = [clean(program.program.name)[:24] for program in programs]
+    names = unlike([program.program.exe for program in programs])
     width = max([7, *map(len, names)])
     yield f"{'program':<{width}}  {'windows':>8}  {'state':<10}  {'judged by':<16}  alerts/day"
     for name, program in list(zip(names, programs, strict=True))[:_ROWS]:
