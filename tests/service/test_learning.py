@@ -75,7 +75,7 @@ def test_a_host_is_learned(
     assert len(list(backlog)) > 2, "what came while training is judged, once"
     assert not state.catch_up.exists()
     shown = [status.line for status in screen.statuses]
-    assert any("2 programs, 2 with enough windows" in line for line in shown)
+    assert any("windows of 2 programs, 2 with enough" in line for line in shown)
     assert any(line.startswith("training: ") for line in shown)
     table = next(s.rows for s in screen.statuses if s.rows)
     assert [row[0] for row in table] == ["nginx", "dash"]
