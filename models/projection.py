@@ -145,7 +145,7 @@ class Subspaces:
         shape = (vectors.shape[0], len(self._packed))
         product = csr_matrix((vectors.data, slots, vectors.indptr), shape=shape) @ self._packed
         squares = vectors.data.astype(np.float64) ** 2
-        energy = np.bincount(row, weights=squares, minlength=vectors.shape[0])
+        energy = np.bincount(row, weights=squares, minlength=vectors.shape[0]).astype(np.float64)
         energy += self._norm[profile] - 2.0 * product[:, -1]
         return np.maximum(energy, 0.0), product[:, :-1] - self._offset[profile]
 

@@ -119,7 +119,8 @@ class HalfSpaceTrees:
     trees : int, default 25
     height : int, default 6
     dimensions : int, default 8
-        Leading directions of a profile's subspace that the trees cut.
+        Coordinates that the trees cut: the distance from the leading directions of a profile's
+        subspace, and the place along them.
     seed : int, default 0
         Of the cuts; the same for every profile.
     """
@@ -145,11 +146,11 @@ class HalfSpaceTrees:
     def fit(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
         """Fit the projection, then count one full window of rows a profile, spread over time."""
         rows = profiles_of(vectors.shape[0], profile)
-        return self.fit_within(Subspaces.fit(vectors, rows, self.dimensions), vectors, rows)
+        return self.fit_within(Subspaces.fit(vectors, rows, self.dimensions - 1), vectors, rows)
 
     def fit_within(self, subspaces: Subspaces, vectors: csr_matrix, rows: IntArray) -> Self:
         """Fit on the leading directions of subspaces that another detector has fitted."""
-        spaces = subspaces.leading(self.dimensions)
+        spaces = subspaces.leading(self.dimensions - 1)
         raw = _steadied(spaces, vectors, rows)
         count = len(spaces)
         low = np.full((count, self.dimensions), np.inf)
@@ -273,12 +274,18 @@ _FOREST = ("feature", "threshold", "reference", "latest", "window", "counter")
 
 
 def _steadied(spaces: Subspaces, vectors: csr_matrix, profile: IntArray) -> FloatArray:
-    """Coordinates, drawn towards the mean as far as sampling noise scatters short windows."""
-    _, coordinates = spaces.project(vectors, profile)
+    """Distance from the leading directions, and coordinates along them, (n, 1 + directions).
+
+    Coordinates are drawn towards the mean, and the distance is measured, as far as sampling
+    noise scatters windows of so few events. Without the distance the trees would not see what
+    leaves the subspace altogether.
+    """
+    energy, coordinates = spaces.project(vectors, profile)
     spread = spaces.spread[profile]
-    noise = spaces.noise_at(FeatureSpec().events(vectors), profile)
-    steadied: FloatArray = coordinates * np.sqrt(spread / (spread + noise))[:, None]
-    return steadied
+    usual = spread + spaces.noise_at(FeatureSpec().events(vectors), profile)
+    outside = np.sqrt(np.maximum(energy - (coordinates**2).sum(axis=1), 0) / usual)
+    steadied = coordinates * np.sqrt(spread / usual)[:, None]
+    return np.concatenate([outside[:, None], steadied], axis=1)
 
 
 def _learn(river: RiverTrees, coordinates: FloatArray) -> None:

@@ -1,0 +1,93 @@
+"""Novelty: only what was never seen, and the more of it the more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oddcall.models.detectors import Novelty
+from oddcall.models.features import FeatureSpec
+from oddcall.models.window import WindowBatch
+from oddcall.training.synthetic import WEB, window
+
+SPEC = FeatureSpec()
+
+
+@pytest.fixture(scope="module")
+def seen() -> Novelty:
+    random = np.random.default_rng(0)
+    rows = [window(WEB, WEB.walk(4000, random)) for _ in range(20)]
+    return Novelty().fit(SPEC.vectors(WindowBatch.concat(rows)))
+
+
+def score(detector: Novelty, calls, **life: int) -> float:
+    return float(detector.score(SPEC.vectors(window(WEB, calls, **life)))[0])
+
+
+def test_what_was_seen_scores_exactly_zero(seen: Novelty):
+    """A window of known paths is not novel at all, however short or long."""
+    assert score(seen, WEB.paths[0] * 2) == 0
+    assert score(seen, (7,)) == 0
+
+
+def test_it_grows_with_the_number_of_unseen_symbols(seen: Novelty):
+    """Each further unseen call adds to the score."""
+    scores = [score(seen, WEB.paths[0] * 9 + (101, 102, 103)[:k]) for k in range(4)]
+    assert scores == sorted(scores)
+    assert len(set(scores)) == 4
+
+
+def test_it_grows_with_their_share(seen: Novelty):
+    """The same unseen symbols weigh more where they fill the window."""
+    rare = score(seen, WEB.paths[0] * 60 + (41, -42, 3))
+    often = score(seen, WEB.paths[0] * 60 + (41, -42, 3) * 300)
+    assert often > 2 * rare > 0
+
+
+def test_a_tiny_window_is_not_filled_by_accident(seen: Novelty):
+    """One unseen call among five events counts little more than one among hundreds."""
+    tiny, long = score(seen, (7, 7, 7, 7, 101)), score(seen, WEB.paths[0] * 30 + (101,))
+    assert 0 < tiny < 2.5 * long
+
+
+def test_failing_calls_forks_and_execs_are_symbols(seen: Novelty):
+    """A known call that never failed before, a first fork and a first exec are each new."""
+    known = WEB.paths[0] * 9
+    assert score(seen, (*known, -3)) > score(seen, known)
+    assert score(seen, known, forks=1) > 0
+    assert score(seen, known, execs=1) > 0
+
+
+def test_compat_and_uring_are_symbols(seen: Novelty):
+    """32-bit calls and io_uring submissions count, whichever their number."""
+    from dataclasses import replace
+
+    from oddcall.models.sparse import Sparse
+
+    plain = window(WEB, WEB.paths[0] * 9)
+    for block, width in (("compat", 512), ("uring", 64)):
+        one = Sparse.from_rows([np.array([3])], [np.array([2])], width)
+        assert seen.score(SPEC.vectors(replace(plain, **{block: one})))[0] > 0
+
+
+def test_load_alone_is_not_novel(seen: Novelty):
+    """Rate, length and entropy are not symbols: a thousand times the load scores 0."""
+    assert score(seen, WEB.paths[0] * 5000, seconds=0.001) == 0
+
+
+def test_parts_sum_to_the_score(seen: Novelty):
+    """What explains a score adds up to it, and names exactly the unseen."""
+    vector = SPEC.vectors(window(WEB, WEB.paths[0] * 9 + (101, -102), forks=2))
+    parts = seen.contributions(vector)
+    assert parts.sum() == pytest.approx(seen.score(vector)[0])
+    assert set(np.flatnonzero(parts)) == set(seen.unseen(vector))
+    assert SPEC.column("syscalls", 101) in seen.unseen(vector)
+
+
+def test_learning_on_makes_it_known(seen: Novelty):
+    """What was learned later is novel no more; nothing is forgotten."""
+    odd = SPEC.vectors(window(WEB, (101, 102)))
+    grown = seen.learn(odd)
+    assert seen.score(odd)[0] > 0
+    assert grown.score(odd)[0] == 0
+    assert score(grown, WEB.paths[0]) == 0

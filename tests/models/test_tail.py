@@ -1,0 +1,141 @@
+"""Tails: p-values that are valid where they count and cautious where they extrapolate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from oddcall.models.detector import Prior
+from oddcall.models.detectors import Novelty
+from oddcall.models.features import FloatArray
+from oddcall.models.tail import Tails
+
+PRIOR = Prior(scale=1.0, weight=10)
+HEAVY = Prior(scale=1.0, weight=10, shape=0.25)
+
+scores = arrays(
+    np.float64,
+    st.integers(0, 60),
+    elements=st.floats(0, 1e6, allow_subnormal=False) | st.sampled_from([0.0, 1.0, 2.0]),
+)
+
+
+def one(sample: FloatArray, prior: Prior = PRIOR) -> Tails:
+    return Tails.fit(np.asarray(sample, np.float64), np.zeros(len(sample), np.int64), 1, prior)
+
+
+def p(tails: Tails, values) -> FloatArray:
+    asked = np.atleast_1d(np.asarray(values, np.float64))
+    return tails.p_values(asked, np.zeros(len(asked), np.int64))
+
+
+@given(scores, scores, st.sampled_from([PRIOR, HEAVY]))
+def test_p_values_fall_as_scores_rise(sample: FloatArray, asked: FloatArray, prior: Prior):
+    """Whatever the clean sample: p-values lie in (0, 1] and never rise with the score."""
+    found = p(one(sample, prior), np.sort(np.concatenate([asked, sample])))
+    assert (found > 0).all()
+    assert (found <= 1).all()
+    assert (np.diff(found) <= 0).all()
+
+
+@given(scores.filter(len), st.floats(0, 1e6))
+def test_inside_the_sample_it_is_a_count(sample: FloatArray, asked: float):
+    """Up to the largest clean score the p-value is (1 + #{clean >= s}) / (n + 1)."""
+    asked = min(asked, float(sample.max()))
+    near = np.isclose(sample, asked, rtol=1e-9, atol=1e-9) & (sample != asked)
+    expected = (1 + np.count_nonzero(sample >= asked)) / (len(sample) + 1)
+    if not near.any():
+        assert p(one(sample), asked)[0] == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([20, 100, 400]),
+    st.sampled_from(["exponential", "normal", "ties", "mostly zero", "heavy"]),
+)
+def test_clean_data_is_not_accused_more_than_promised(seed: int, n: int, law: str):
+    """Drawn again and again from one law, at most a share alpha of p-values is below alpha."""
+    random = np.random.default_rng(seed)
+    draw = {
+        "exponential": lambda k: random.exponential(1, k),
+        "normal": lambda k: np.abs(random.normal(0, 1, k)),
+        "ties": lambda k: random.integers(0, 4, k).astype(float),
+        "mostly zero": lambda k: random.exponential(1, k) * (random.random(k) < 0.02),
+        "heavy": lambda k: random.pareto(3, k),
+    }[law]
+    found = np.concatenate([p(one(draw(n), HEAVY), draw(20)) for _ in range(400)])
+    for alpha in (0.2, 0.05, 1 / n):
+        allowed = alpha + 4 * np.sqrt(alpha / len(found)) + 2 / len(found)
+        assert np.mean(found <= alpha) <= allowed, (law, alpha)
+
+
+def test_beyond_the_sample_is_marked():
+    """Only scores above every clean one are extrapolated, and they go below 1 / (n + 1)."""
+    tails = one(np.arange(100) / 10)
+    asked = np.array([0.0, 9.9, 9.95, 30.0])
+    marked = tails.extrapolated(asked, np.zeros(4, np.int64))
+    assert marked.tolist() == [False, False, True, True]
+    assert p(tails, asked)[1] == pytest.approx(2 / 101)
+    assert p(tails, asked)[2] < 1 / 101
+    assert p(tails, 9.9 + 1e-9)[0] == pytest.approx(1 / 101, rel=1e-3), "no jump at the joint"
+
+
+def test_no_novelty_ever_is_good_turings_case():
+    """Nothing new in n windows: anything new has a chance of at most 1 / (n + 1)."""
+    tails = one(np.zeros(240), Novelty.prior)
+    assert p(tails, 0)[0] == 1
+    assert p(tails, 1e-6)[0] <= 1 / 241
+    one_call_two_transitions, attack = 2.0 + 2 * 0.5, 5 * 2.0 + 15 * 0.5
+    assert 1e-4 < p(tails, one_call_two_transitions)[0] < 1e-3
+    assert p(tails, attack)[0] < 1e-7
+
+
+def test_a_larger_scatter_makes_for_a_slower_tail():
+    """A program whose clean scores run far is judged more mildly at the same distance."""
+    random = np.random.default_rng(0)
+    calm, wild = random.exponential(1, 300), random.exponential(5, 300)
+    assert p(one(wild), wild.max() + 10) > 10 * p(one(calm), calm.max() + 10)
+
+
+def test_a_heavy_sample_is_believed():
+    """Where the sample's own tail is heavier than the prior, the shape follows it."""
+    heavy = np.random.default_rng(1).pareto(1.5, 4000)
+    assert one(heavy, HEAVY).shape[0] > 0.4
+    assert one(np.random.default_rng(1).exponential(1, 4000), HEAVY).shape[0] < 0.35
+
+
+@given(scores, scores)
+def test_profiles_do_not_mix(first: FloatArray, second: FloatArray):
+    """Two profiles in one table give what each gives alone."""
+    profile = np.repeat([1, 0], [len(first), len(second)])
+    both = Tails.fit(np.concatenate([first, second]), profile, 2, PRIOR)
+    asked = np.array([0.0, 0.5, 1.0, 3.0, 1e5])
+    assert both.p_values(asked, np.full(5, 1)) == pytest.approx(p(one(first), asked), rel=1e-6)
+    assert both.p_values(asked, np.full(5, 0)) == pytest.approx(p(one(second), asked), rel=1e-6)
+
+
+def test_fewer_independent_observations_promise_less():
+    """Many windows of few programs count as few: the smallest counted p-value says so."""
+    sample = np.arange(1000.0)
+    zeros = np.zeros(1000, np.int64)
+    tails = Tails.fit(sample, zeros, 1, PRIOR, effective=np.array([9.0]))
+    assert p(tails, 999.0)[0] == pytest.approx((1 + 9 / 1000) / 10)
+    assert p(tails, 0)[0] == 1
+
+
+def test_own_p_values_leave_the_score_itself_out():
+    """A calibration score is held against the others: ranks over n, the largest 1 / n."""
+    sample = np.array([3.0, 1.0, 2.0, 2.0])
+    own = one(sample).own_p_values(sample, np.zeros(4, np.int64))
+    assert own.tolist() == [0.25, 1.0, 0.75, 0.75]
+
+
+def test_state_comes_back():
+    """What is built from the state gives the same p-values to the bit."""
+    tails = one(np.random.default_rng(0).exponential(1, 50), HEAVY)
+    asked = np.linspace(0, 30, 40)
+    assert np.array_equal(p(Tails.from_state(tails.state()), asked), p(tails, asked))
