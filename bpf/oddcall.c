@@ -36,6 +36,14 @@
 #define COMPAT_BIT (1 << 22) /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
 #endif
 
+/* What is counted of each call. The benchmark leaves parts out, to see what each costs. */
+#define OC_PART_CALLS 1
+#define OC_PART_ERRORS 2
+#define OC_PART_TRANSITIONS 4
+#ifndef OC_PARTS
+#define OC_PARTS (OC_PART_CALLS | OC_PART_ERRORS | OC_PART_TRANSITIONS)
+#endif
+
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 #define RESTART_FIRST 512     /* ERESTARTSYS to ERESTART_RESTARTBLOCK never reach the program */
 #define RESTART_LAST 516
@@ -193,14 +201,12 @@ static inline void count_call(u32 slot, u32 shared, u32 previous, u32 nr, bool c
 	/* The compiler knows that nr is small: only what it cannot see keeps the verifier's mask. */
 	asm("" : "+r"(at));
 	at &= OC_CALLS - 1;
-	if (compat) {
-		add(&c->compat[at], shared);
-	} else {
-		add(&c->syscalls[at], shared);
-		if (failed)
-			add(&c->errors[at], shared);
-	}
-	add(&c->transitions[bucket(previous, symbol)], shared);
+	if (OC_PARTS & OC_PART_CALLS)
+		add(compat ? &c->compat[at] : &c->syscalls[at], shared);
+	if (OC_PARTS & OC_PART_ERRORS && failed && !compat)
+		add(&c->errors[at], shared);
+	if (OC_PARTS & OC_PART_TRANSITIONS)
+		add(&c->transitions[bucket(previous, symbol)], shared);
 	touch(slot);
 }
 

@@ -58,6 +58,8 @@ class BccLoader:
     """See `oddcall.sensor.loader.Loader`."""
 
     name: ClassVar[str] = "bcc"
+    #: Further flags for the compiler; the benchmark leaves parts of the program out by them.
+    flags: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self._bpf: Any = None
@@ -76,6 +78,7 @@ class BccLoader:
             f"-DOC_SEED={SEED}",
             *(f"-D{macro}={value}" for macro, value in offsets.items()),
             *([] if uring_tracepoint else ["-DOC_NO_URING"]),
+            *self.flags,
         ]
         # BCC looks for kernel headers here; the stubs are all that the program needs.
         os.environ["BCC_KERNEL_SOURCE"] = str(folder.joinpath("stubs"))

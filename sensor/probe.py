@@ -6,6 +6,7 @@ import functools
 import os
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +57,8 @@ class Probe:
     Parameters
     ----------
     settings : ProbeSettings, optional
+    loaders : dict of str to loader class, default `LOADERS`
+        By name, in the order in which ``auto`` tries them.
 
     Attributes
     ----------
@@ -75,8 +78,13 @@ class Probe:
         On entering: if the kernel or the loaders lack something, in words that say what.
     """
 
-    def __init__(self, settings: ProbeSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: ProbeSettings | None = None,
+        loaders: Mapping[str, type[Loader]] = LOADERS,
+    ) -> None:
         self.settings = settings or ProbeSettings()
+        self._loaders = loaders
         self.loader = self.why = self.uring_tracepoint = ""
         self.maps: Maps
         self._loader: Loader | None = None
@@ -86,9 +94,9 @@ class Probe:
         self.uring_tracepoint = kernel_layout(platform.machine()).uring_tracepoint
         asked = self.settings.loader
         refusals: list[str] = []
-        for name in LOADERS if asked == "auto" else [asked]:
+        for name in self._loaders if asked == "auto" else [asked]:
             try:
-                self._start(LOADERS[name]())
+                self._start(self._loaders[name]())
             except KernelError as error:
                 self.close()
                 if asked != "auto":
@@ -100,7 +108,7 @@ class Probe:
                 return self
         raise KernelError(
             "no loader can put the program into the kernel",
-            expected=" or ".join(LOADERS),
+            expected=" or ".join(self._loaders),
             got="; ".join(refusals),
             fix="Type: oddcall doctor",
         )
