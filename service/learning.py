@@ -163,7 +163,7 @@ def progress(evidence: Evidence) -> Status:
     seen = evidence.programs()
     enough = sum(program.windows >= evidence.min_windows for program in seen)
     left = format_duration(round(evidence.remaining_s))
-    why = " for programs that show little" if evidence.elapsed_s >= evidence.duration_s else ""
+    why = " (some show little)" if evidence.elapsed_s >= evidence.duration_s else ""
     line = (
         f"learning, {left} more{why}: {counted(evidence.windows, 'window')} of "
         f"{counted(len(seen), 'program')}, {enough} with enough"

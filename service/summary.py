@@ -84,4 +84,5 @@ def trained_on(model: Model) -> str:
 
 
 def _rate(model: Model) -> str:
-    return f"{model.expected_alerts_per_day:.2g} false alerts a day"
+    rate = f"{model.expected_alerts_per_day:.2g}"
+    return f"{rate} false {'alert' if rate == '1' else 'alerts'} a day"

@@ -121,10 +121,10 @@ class Pulse:
         elapsed_s = (tick.time_ns - self.began_ns) / 1e9
         share = (tick.cost.cpu_s - self.began_cpu_s) / elapsed_s if elapsed_s >= 1 else 0.0
         return Status(
-            f"watching for {format_duration(max(round(elapsed_s), 1))}: "
+            f"watching {format_duration(max(round(elapsed_s), 1))}: "
             f"{counted(tick.tracked, 'process')}, {counted(self.windows, 'window')}, "
             f"{counted(self.alerts, 'alert')}, "
-            f"lost {sum(self.lost.values()):,}, own cost {share:.1%} of a core, "
+            f"lost {sum(self.lost.values()):,}, {share:.1%} of a core, "
             f"{tick.cost.rss_bytes / 1e6:.0f} MB"
         )
 

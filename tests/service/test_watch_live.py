@@ -1,0 +1,179 @@
+"""Promises of a watch on the real kernel: it learns, alerts in time, ends cleanly, replays."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oddcall.service import simulate
+
+pytestmark = pytest.mark.kernel
+
+ODDCALL = [sys.executable, "-m", "oddcall.service.cli"]
+
+
+class Running:
+    """A process whose lines are gathered as they come."""
+
+    def __init__(self, words: list[str], **environ: str) -> None:
+        self.process = subprocess.Popen(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **environ},
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    def said(self, text: str) -> bool:
+        return any(text in line for line in self.lines)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(30)
+        self.close()
+        return code
+
+    def close(self) -> None:
+        """End it the hard way, if it still runs."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[..., Running]]:
+    """Starts processes that do not outlive the test."""
+    started: list[Running] = []
+
+    def start(words: list[str], **environ: str) -> Running:
+        started.append(Running(words, **environ))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.close()
+
+
+Start = Callable[..., Running]
+
+
+def wait_for(found: Callable[[], Any], seconds: float, process: Running) -> Any:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if answer := found():
+            return answer
+        assert process.process.poll() is None, "".join(process.lines)
+        time.sleep(0.1)
+    pytest.fail(f"not within {seconds} s: " + "".join(process.lines[-40:]))
+
+
+@pytest.fixture
+def server(tmp_path: Path, running: Start) -> Iterator[str]:
+    """Address of a web server under load, of a program that nothing else runs."""
+    server = running(simulate.serve_command(0, tmp_path / "server"))
+    url = wait_for(lambda: server.lines and server.lines[0].split()[0], 20, server)
+    done = threading.Event()
+
+    def load() -> None:
+        while not done.is_set():
+            simulate.load(url, 1.0, rate=150, seed=1)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    yield url
+    done.set()
+    thread.join()
+    assert server.end() == 0
+
+
+def alerts_in(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def test_a_host_is_learned_watched_and_replayed(
+    tmp_path: Path, server: str, running: Start
+) -> None:
+    """It learns in a quarter of a minute, names who misbehaves within ten seconds, ends
+    cleanly on SIGTERM with every episode closed, watches at once when started again, and a
+    replay gives the same bytes."""
+    alerts, kept, state = tmp_path / "a.jsonl", tmp_path / "kept", tmp_path / "state"
+    words = [*ODDCALL, "watch", "--state-dir", str(state), "--learn", "15s", "--interval", "250ms"]
+    quick = {"ODDCALL_LEARNING_MIN_WINDOWS": "20", "ODDCALL_LEARNING_PATIENCE": "1"}
+
+    watch = running([*words, "--alerts", str(alerts), "--record", str(kept)], **quick)
+    wait_for(lambda: watch.said("learning, "), 30, watch)
+    wait_for(lambda: watch.said("watching with model"), 90, watch)
+    assert (state / "baseline.oddcall").exists()
+
+    begin = time.time()
+    outcome = simulate.run("port-scan", via=server, seconds=2)
+    name = Path(outcome.program).name
+
+    def alert() -> Any:
+        found = [a for a in alerts_in(alerts) if a["program"]["exe"] == outcome.program]
+        return next((a for a in found if "connect" in a["explanation"]["sentence"]), None)
+
+    seen = wait_for(alert, begin + 10 - time.time(), watch)
+    assert seen["process"]["pid"] == outcome.pid
+    assert "simulate" in seen["process"]["cmdline"]
+    assert name in seen["explanation"]["sentence"]
+
+    assert watch.end() == 0
+    lines = alerts_in(alerts)
+    opened = [a["episode_id"] for a in lines if a["state"] == "open"]
+    assert sorted(opened) == sorted(a["episode_id"] for a in lines if a["state"] == "close")
+
+    again = tmp_path / "again.jsonl"
+    replay = [*ODDCALL, "replay", str(kept), "--model", str(state / "baseline.oddcall")]
+    subprocess.run([*replay, "--alerts", str(again)], check=True, capture_output=True)
+    assert again.read_bytes() == alerts.read_bytes()
+
+    restarted = running(words, **quick)
+    wait_for(lambda: restarted.said("watching with model"), 30, restarted)
+    assert not restarted.said("no model yet")
+    assert restarted.end(signal.SIGINT) == 0
+
+
+def test_record_ends_cleanly_when_told(tmp_path: Path, running: Start) -> None:
+    """SIGTERM and SIGINT end a recording with its last windows written, and code 0."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        folder = tmp_path / number.name
+        record = running([*ODDCALL, "record", "-o", str(folder)])
+        wait_for(lambda r=record: r.said("recording"), 30, record)
+        assert record.end(number) == 0
+        assert record.said("lost 0")
+        assert list(folder.glob("part-*.parquet"))
+
+
+def test_learning_goes_on_after_a_kill(tmp_path: Path, running: Start) -> None:
+    """After SIGTERM in the middle of learning the next start goes on with what was recorded."""
+    words = [*ODDCALL, "watch", "--state-dir", str(tmp_path), "--learn", "10m"]
+    first = running(words)
+    wait_for(lambda: first.said("learning, "), 30, first)
+    time.sleep(3)
+    assert first.end() == 0
+    assert first.said("stopped while learning; the next start goes on from here")
+    second = running(words)
+    wait_for(lambda: second.said("going on with "), 30, second)
+    assert second.end() == 0
