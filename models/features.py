@@ -148,7 +148,10 @@ class FeatureSpec:
     def events(self, vectors: csr_matrix) -> FloatArray:
         """Events behind each vector, (n,), to within a part in a hundred thousand."""
         column = self.column("scalars", SCALARS.index("events"))
-        share = vectors[:, [column]].toarray()[:, 0].astype(np.float64) / SCALAR_WEIGHT
+        entry = np.flatnonzero(vectors.indices == column)
+        share = np.zeros(vectors.shape[0])
+        share[np.searchsorted(vectors.indptr, entry, side="right") - 1] = vectors.data[entry]
+        share /= SCALAR_WEIGHT
         events: FloatArray = np.exp2(share * _LOG_EVENTS) - 1
         return events
 

@@ -16,6 +16,7 @@ excesses are the few positive scores, and with none at all the chance of any is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ _HEAVIEST = 0.8
 SMALLEST = 1e-300
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Tails:
     """Clean scores and tails of P profiles.
 
@@ -57,6 +58,11 @@ class Tails:
     largest: FloatArray
     scale: FloatArray
     shape: FloatArray
+
+    @cached_property
+    def _keys(self) -> FloatArray:
+        owner = np.repeat(np.arange(len(self)), np.diff(self.edges))
+        return _key(self.scores, owner)
 
     def __len__(self) -> int:
         return len(self.effective)
@@ -118,19 +124,21 @@ class Tails:
 
     def _at_least(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """Clean scores of the profile at or above each score."""
-        owner = np.repeat(np.arange(len(self)), np.diff(self.edges))
-        place = np.searchsorted(_key(self.scores, owner), _key(scores, profile), side="left")
+        place = np.searchsorted(self._keys, _key(scores, profile), side="left")
         above: FloatArray = (self.edges[profile + 1] - place).astype(np.float64)
         return above
 
     def state(self) -> State:
         """Everything learned, as plain arrays."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in _KEPT}
 
     @classmethod
     def from_state(cls, state: State) -> Tails:
         """Build what ``state`` was taken from."""
-        return cls(*(state[name] for name in cls.__slots__))  # type: ignore[arg-type]
+        return cls(*(state[name] for name in _KEPT))  # type: ignore[arg-type]
+
+
+_KEPT = ("edges", "scores", "effective", "largest", "scale", "shape")
 
 
 def _key(scores: FloatArray, profile: IntArray) -> FloatArray:

@@ -19,6 +19,7 @@ from oddcall.models.model import Model
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import WindowBatch
 from oddcall.training.calibrate import Later, calibrate, later_scores
+from oddcall.training.cautions import cautions
 from oddcall.training.division import Division, learn
 from oddcall.training.pools import Pool
 from oddcall.training.profiles import profiles
@@ -26,8 +27,6 @@ from oddcall.training.reservoir import Gathered, Reservoir
 
 #: Share of later windows with behaviour first met then, above which a program still learns.
 SETTLED = 0.1
-#: Later windows below which a promise about a program rests on priors alone.
-FEW_LATER_WINDOWS = 100
 _DAY_NS = 86_400e9
 #: A recording shorter than this says too little about a day.
 _SHORTEST_NS = 60e9
@@ -148,7 +147,7 @@ def _model(
         settings.budget_per_day,
         spent.expected_per_day,
         spent.threshold,
-        _warnings(division, states, spent, gathered),
+        cautions(division, states, spent),
         metadata | _provenance(gathered, settings),
     )
 
@@ -260,53 +259,6 @@ def _with_later_symbols(
     return tuple(
         Novelty.of(seen) if isinstance(detector, Novelty) else detector for detector in detectors
     )
-
-
-def _warnings(
-    division: Division, states: tuple[ProgramState, ...], spent: Plan, gathered: Gathered
-) -> tuple[str, ...]:
-    found = []
-    small = [state.program.name for state in states if state.readiness == "collecting"]
-    if small:
-        found.append(
-            f"{_listed(small)} had too few windows for a baseline of their own "
-            "and are judged by similar programs, which notices less."
-        )
-    learning = [state.program.name for state in states if state.readiness == "learning"]
-    if learning:
-        found.append(
-            f"{_listed(learning)} still met new behaviour too often "
-            "and will not alert until trained on a longer recording."
-        )
-    later = gathered.count[division.own] - division.split[division.own]
-    few = [
-        gathered.programs[p].name
-        for p, n in zip(division.own, later, strict=True)
-        if n < FEW_LATER_WINDOWS
-    ]
-    if few:
-        found.append(
-            f"{_listed(few)} left fewer than {FEW_LATER_WINDOWS} windows to calibrate on: "
-            "what is promised of them rests on assumptions about the tail."
-        )
-    total = int(later.sum())
-    if spent.threshold * total < 1:
-        found.append(
-            f"The budget asks for p-values of {spent.threshold:.1e}; {total} windows to calibrate "
-            "on can count no further than one in so many. Beyond, the tail is extrapolated."
-        )
-    if gathered.lossy:
-        found.append(f"{gathered.lossy} windows were recorded while the sensor lost updates.")
-    return tuple(found)
-
-
-def _listed(names: list[str], most: int = 5) -> str:
-    """Names as people list them: ``a, b and 3 more``."""
-    shown = list(dict.fromkeys(names))
-    rest = len(shown) - most
-    if rest > 0:
-        return f"{', '.join(shown[:most])} and {rest} more programs"
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
 def _provenance(gathered: Gathered, settings: FitSettings) -> dict[str, str]:

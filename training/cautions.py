@@ -1,0 +1,57 @@
+"""What a trained model cannot promise, in sentences for the person who trained it."""
+
+from __future__ import annotations
+
+from oddcall.models.baseline import ProgramState
+from oddcall.models.budget import Plan
+from oddcall.training.division import Division
+
+#: Later windows below which a promise about a program rests on priors alone.
+FEW_LATER_WINDOWS = 100
+
+
+def cautions(division: Division, states: tuple[ProgramState, ...], spent: Plan) -> tuple[str, ...]:
+    """Say what the training cannot promise, one sentence each; none when all is well."""
+    gathered = division.gathered
+    found = []
+    small = [state.program.name for state in states if state.readiness == "collecting"]
+    if small:
+        found.append(
+            f"{_listed(small)} had too few windows for a baseline of their own "
+            "and are judged by similar programs, which notices less."
+        )
+    learning = [state.program.name for state in states if state.readiness == "learning"]
+    if learning:
+        found.append(
+            f"{_listed(learning)} still met new behaviour too often "
+            "and will not alert until trained on a longer recording."
+        )
+    later = gathered.count[division.own] - division.split[division.own]
+    few = [
+        gathered.programs[p].name
+        for p, n in zip(division.own, later, strict=True)
+        if n < FEW_LATER_WINDOWS
+    ]
+    if few:
+        found.append(
+            f"{_listed(few)} left fewer than {FEW_LATER_WINDOWS} windows to calibrate on: "
+            "what is promised of them rests on assumptions about the tail."
+        )
+    total = int(later.sum())
+    if spent.threshold * total < 1:
+        found.append(
+            f"The budget asks for p-values of {spent.threshold:.1e}; {total} windows to calibrate "
+            "on can count no further than one in so many. Beyond, the tail is extrapolated."
+        )
+    if gathered.lossy:
+        found.append(f"{gathered.lossy} windows were recorded while the sensor lost updates.")
+    return tuple(found)
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    """Names as people list them: ``a, b and 3 more``."""
+    shown = list(dict.fromkeys(names))
+    rest = len(shown) - most
+    if rest > 0:
+        return f"{', '.join(shown[:most])} and {rest} more programs"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
