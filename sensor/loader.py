@@ -16,6 +16,8 @@ HOOKS = {
 HOT_HOOK = "on_sys_exit"
 #: The function for whichever tracepoint tells of io_uring submissions.
 URING_HOOK = "on_uring"
+#: Maps that user space reads or fills.
+MAPS = ("heads", "counts", "touched", "epoch", "tally", "free_slots")
 #: Words of the table of threads: threads whose ids are equal modulo this displace each other.
 THREADS = 65536
 
