@@ -57,6 +57,7 @@ class TrainingChild:
             env={**os.environ, **_ENVIRONMENT},
         )
         os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
+        self._output = output
         self.ended_ns = 0
 
     @property
@@ -83,8 +84,10 @@ class TrainingChild:
     def finish(self) -> None:
         """Take its outcome; raises the OddcallError that it ended with."""
         code = self._process.wait()
-        if code == 0:
+        if code == 0 and self._output.exists():
             return
+        if code == 0:
+            raise OddcallError("training was stopped from outside", fix="Start it again.")
         said = self.line.removeprefix("oddcall: ")
         kind = _BY_CODE.get(code, OddcallError)
         raise kind(

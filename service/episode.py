@@ -32,8 +32,8 @@ from oddcall.service.severity import LEVELS, severity
 if TYPE_CHECKING:
     from oddcall.models.model import Model
 
-#: Processes an episode remembers: a fork bomb must not grow it.
-_PROCESSES = 1024
+#: Processes, programs and features an episode remembers: a fork bomb must not grow it.
+_REMEMBERED = 1024
 #: Everybody's parents: init and the kernel's own. Their children are no family.
 _FIRST_PIDS = 2
 #: The strongest features of a window say what kind of behaviour it is.
@@ -179,7 +179,7 @@ class Episodes:
         if seen.p_value < episode.worst.p_value:
             episode.worst = seen
         for pid in rows.pid[rows.pid > _FIRST_PIDS].tolist():
-            if len(episode.pids) < _PROCESSES:
+            if len(episode.pids) < _REMEMBERED:
                 episode.pids[pid] = None
         kinds = {feature.feature for feature in seen.explanation.top[:_KIND_FEATURES]}
         other = not kinds & episode.kinds or seen.program not in episode.programs
@@ -190,8 +190,9 @@ class Episodes:
         )
         graver = grade > episode.grade
         episode.grade = max(grade, episode.grade)
-        episode.kinds |= kinds
-        if len(episode.programs) < _PROCESSES:
+        if len(episode.kinds) < _REMEMBERED:
+            episode.kinds |= kinds
+        if len(episode.programs) < _REMEMBERED:
             episode.programs.add(seen.program)
         return graver or other
 

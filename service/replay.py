@@ -93,8 +93,6 @@ def replay(
 
     Raises
     ------
-    StorageError
-        When alerts could not be written.
     RecordingError
         When a part cannot be read; alerts of the parts before it are delivered.
     """
@@ -104,10 +102,7 @@ def replay(
         account.count(alert)
         delivery.send(alert)
 
-    try:
-        judge(_seen(batches, account, screen), model, episodes, send)
-    finally:
-        delivery.close()
+    judge(_seen(batches, account, screen), model, episodes, send)
     return account
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -24,11 +25,15 @@ from oddcall.service.sinks.jsonl import JsonLines, JsonStream
 from oddcall.service.sinks.terminal import Terminal
 from oddcall.service.source import Source
 from oddcall.service.state import StateDir
-from oddcall.service.summary import headline
+from oddcall.service.summary import headline, table
 from oddcall.service.watch import Keeping, Pulse, watch
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
+
+
+#: Programs shown when learning is over.
+_ROWS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +99,46 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
     StorageError
         When a recording, a baseline or an alert could not be written.
     """
-    sinks = open_sinks(request.alerts, request.json, screen)
-    ticks = here.source.ticks()
-    backlog: Iterable[WindowBatch] = ()
-    clean: Callable[[WindowBatch], WindowBatch] = _as_it_is
-    if model is None:
-        state = StateDir(request.settings.state_dir)
-        learning = _learning(state, request.settings, here, screen)
-        learned = learning.run(ticks)
-        if learned is None:
+    people = Remembered(here.ask)
+    with ExitStack() as opened:
+        delivery = Delivery(open_sinks(request.alerts, request.json, screen), screen.say)
+        opened.callback(delivery.close)
+        keeping: Keeping | None = None
+        if request.record:
+            keeping = Keeping(request.record, here.metadata, people, screen)
+            opened.callback(keeping.close)
+        pulse = Pulse(screen)
+        start = _start(request, model, here, screen, pulse)
+        if start is None:
             screen.say("stopped while learning; the next start goes on from here")
             return
-        backlog, clean = learned, learning.clean
-        model = load_bundle(state.baseline)
-    screen.say(f"watching with {headline(model)}")
-    if request.alerts:
-        screen.say(f"alerts go to {request.alerts}")
-    people = Remembered(here.ask)
-    pulse = Pulse(screen)
-    batches: Iterator[WindowBatch] = chain(backlog, map(clean, pulse.pass_on(ticks)))
-    keeping = Keeping(request.record, here.metadata, people, screen) if request.record else None
-    if keeping:
-        batches = keeping.pass_on(batches)
-    episodes = open_episodes(model, here.host, request.settings.alerts, people)
-    watch(batches, model, episodes, Delivery(sinks, screen.say), pulse)
+        model, batches = start
+        screen.say(f"watching with {headline(model)}")
+        if request.alerts:
+            screen.say(f"alerts go to {request.alerts}")
+        if keeping:
+            batches = keeping.pass_on(batches)
+        episodes = open_episodes(model, here.host, request.settings.alerts, people)
+        watch(batches, model, episodes, delivery, pulse)
     if keeping and keeping.error:
         raise keeping.error
+
+
+def _start(
+    request: Request, model: Model | None, here: Here, screen: Screen, pulse: Pulse
+) -> tuple[Model, Iterator[WindowBatch]] | None:
+    """Give the model and what it is to judge; None when it was stopped while learning."""
+    ticks = here.source.ticks()
+    if model is not None:
+        return model, pulse.pass_on(ticks)
+    state = StateDir(request.settings.state_dir)
+    learning = _learning(state, request.settings, here, screen)
+    backlog = learning.run(ticks)
+    if backlog is None:
+        return None
+    learned = load_bundle(state.baseline)
+    screen.say("\n".join(["", *table(learned, _ROWS), ""]))
+    return learned, chain(backlog, map(learning.clean, pulse.pass_on(ticks)))
 
 
 def open_sinks(alerts: Path | None, json: TextIO | None, screen: Screen) -> list[Sink]:
@@ -144,7 +163,3 @@ def _learning(state: StateDir, settings: Settings, here: Here, screen: Screen) -
     )
     evidence = Evidence(section.duration, section.patience, section.min_windows)
     return Learning(state, evidence, str(settings.budget), here.metadata, screen)
-
-
-def _as_it_is(batch: WindowBatch) -> WindowBatch:
-    return batch

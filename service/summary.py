@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState
     from oddcall.models.model import Model
 
-_ROWS = 40
 _JUDGED_BY = {"program": "itself", "similar": "programs like it", "host": "the whole host"}
 
 
@@ -26,20 +25,20 @@ def headline(model: Model) -> str:
     )
 
 
-def table(model: Model) -> Iterator[str]:
-    """Lay out what is known of each program, the best known first."""
+def table(model: Model, most: int = 40) -> Iterator[str]:
+    """Lay out what is known of at most so many programs, the best known first."""
     programs = sorted(model.programs, key=lambda p: (-p.windows, p.program.exe))
     names = unlike([program.program.exe for program in programs])
     width = max([7, *map(len, names)])
     yield f"{'program':<{width}}  {'windows':>8}  {'state':<10}  {'judged by':<16}  alerts/day"
-    for name, program in list(zip(names, programs, strict=True))[:_ROWS]:
+    for name, program in list(zip(names, programs, strict=True))[:most]:
         judged = _JUDGED_BY.get(program.level, program.level)
         yield (
             f"{name:<{width}}  {program.windows:>8,}  {program.readiness:<10}  {judged:<16}  "
             f"{program.expected_alerts_per_day:>10.2f}"
         )
-    if len(programs) > _ROWS:
-        yield f"and {len(programs) - _ROWS} more"
+    if len(programs) > most:
+        yield f"and {len(programs) - most} more"
 
 
 def as_dict(model: Model) -> dict[str, Any]:

@@ -50,12 +50,13 @@ class Keeping:
 
     def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
         """Yield every batch once it is kept."""
-        try:
-            for batch in batches:
-                self._try(self._append, batch)
-                yield batch
-        finally:
-            self._try(self._end)
+        for batch in batches:
+            self._try(self._append, batch)
+            yield batch
+
+    def close(self) -> None:
+        """End the recording."""
+        self._try(self._end)
 
     def _append(self, batch: WindowBatch) -> None:
         if self._writer:
@@ -136,13 +137,7 @@ def watch(
     delivery: Delivery,
     pulse: Pulse,
 ) -> None:
-    """Judge batches until they end; every alert goes to every sink.
-
-    Raises
-    ------
-    StorageError
-        At the end, when alerts could not be delivered.
-    """
+    """Judge batches until they end; every alert goes to every sink."""
 
     def send(alert: Alert) -> None:
         pulse.count(alert)
@@ -153,7 +148,4 @@ def watch(
             yield batch
             delivery.flush()
 
-    try:
-        judge(flushed(), model, episodes, send)
-    finally:
-        delivery.close()
+    judge(flushed(), model, episodes, send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -48,12 +49,9 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
     with stopping(sensor.stop), sensor:
         metadata = recording_metadata(sensor)
         writer = RecordingWriter(output, metadata)
-        screen = open_screen(people(json_))
-        screen.say(how_it_counts(sensor))
-        try:
+        with closing(open_screen(people(json_))) as screen:
+            screen.say(how_it_counts(sensor))
             tally = record(until(sensor, duration_s), writer, screen, duration_s)
-        finally:
-            screen.close()
     if json_:
         click.echo(json.dumps({"recording": str(output), **tally.as_dict()}))
     else:

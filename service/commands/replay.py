@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -53,15 +54,12 @@ def command(
     metadata = read_metadata(recording)
     check_fit(judge, metadata, recording)
     host = host_of(metadata)
-    screen = open_screen(people(json_), every_s=2)
-    try:
-        file = JsonLines(alerts, once=True) if alerts else None
+    file = JsonLines(alerts, once=True) if alerts else None
+    with closing(open_screen(people(json_), every_s=2)) as screen:
         sinks: list[Sink] = [] if json_ else [Terminal(screen)]
-        delivery = Delivery([*sinks, file] if file else sinks, screen.say)
-        episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
-        account = replay(read_batches(recording), judge, episodes, delivery, screen)
-    finally:
-        screen.close()
+        with closing(Delivery([*sinks, file] if file else sinks, screen.say)) as delivery:
+            episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
+            account = replay(read_batches(recording), judge, episodes, delivery, screen)
     already = file.already if file else 0
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -91,14 +92,10 @@ def load(url: str, length: str, rate: float, json_: bool) -> None:
     from oddcall.service.screen import Status, open_screen
 
     seconds = duration(length)
-    screen = open_screen(people(json_))
-    try:
-        seen = simulate.load(
-            url,
-            seconds,
-            rate=rate,
-            progress=lambda done: screen.show(Status(f"sending requests to {url}", done)),
-        )
-    finally:
-        screen.close()
+    with closing(open_screen(people(json_))) as screen:
+
+        def progress(done: float) -> None:
+            screen.show(Status(f"sending requests to {url}", done))
+
+        seen = simulate.load(url, seconds, rate=rate, progress=progress)
     click.echo(json.dumps(seen) if json_ else ", ".join(f"{k} {n:,}" for k, n in seen.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -42,18 +43,16 @@ def command(settings: Settings, recordings: tuple[Path, ...], output: Path, json
     from oddcall.service.train import train
     from oddcall.training.fit import FitSettings
 
-    screen = open_screen(people(json_), every_s=2)
     chosen = FitSettings(
         budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows
     )
 
-    def progress(what: str, done: float) -> None:
-        screen.show(Status(what, done))
+    with closing(open_screen(people(json_), every_s=2)) as screen:
 
-    try:
+        def progress(what: str, done: float) -> None:
+            screen.show(Status(what, done))
+
         model = train(recordings, output, chosen, progress)
-    finally:
-        screen.close()
     if json_:
         click.echo(json.dumps({"output": str(output), **summary.as_dict(model)}))
         return

@@ -78,6 +78,7 @@ def test_replay_gives_what_watch_gave(
     episodes = session.open_episodes(odd_calls, host, request.settings.alerts, people)
     delivery = Delivery([JsonLines(again, once=True)], screen.say)
     account = replay(read_batches(kept), odd_calls, episodes, delivery, screen)
+    delivery.close()
     assert live.read_bytes() == again.read_bytes()
     states = [json.loads(line)["state"] for line in live.read_text().splitlines()]
     assert states == ["open", "close", "open", "update", "close"]
@@ -160,7 +161,8 @@ def test_learning_first_then_watching(
     kept = tmp_path / "kept"
     session.run(Request(settings, record=kept), None, here(fake_sensor(ordinary)), screen)
     assert screen.lines[0].startswith("no model yet: learning this host for 1m40s")
-    assert screen.lines[1].startswith("watching with model")
+    assert "program   windows  state" in screen.lines[1]
+    assert screen.lines[2].startswith("watching with model")
     assert sum(map(len, read_batches(kept))) == 2 * (len(ordinary) - 101)
     assert session.known_model(state, None) is odd_calls
 
