@@ -82,6 +82,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OddcallError as error:
         return _fail(error)
     except (KeyboardInterrupt, click.Abort):
+        click.echo("oddcall: stopped", err=True)
         return 0
     except SystemExit:
         # What click makes of a reader (`| head`) that has left, and of nothing else.
