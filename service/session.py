@@ -16,7 +16,6 @@ from oddcall.models.window import WindowBatch
 from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.evidence import Evidence
-from oddcall.service.learning import Learning
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen
 from oddcall.service.settings import AlertSection, Settings
@@ -30,6 +29,7 @@ from oddcall.service.watch import Keeping, Pulse, watch
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
+    from oddcall.service.learning import Learning
 
 
 #: Programs shown when learning is over.
@@ -156,6 +156,9 @@ def open_episodes(
 
 
 def _learning(state: StateDir, settings: Settings, here: Here, screen: Screen) -> Learning:
+    # A watch that has its model does without recordings, and 30 MB of Parquet.
+    from oddcall.service.learning import Learning
+
     section = settings.learning
     screen.say(
         f"no model yet: learning this host for {format_duration(section.duration)}, "

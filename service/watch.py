@@ -17,11 +17,11 @@ from oddcall.service.judging import judge
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
-from oddcall.training.recording import RecordingWriter
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
     from oddcall.sensor.sensor import Tick
+    from oddcall.training.recording import RecordingWriter
 
 
 class Keeping:
@@ -43,6 +43,9 @@ class Keeping:
     def __init__(
         self, folder: Path, metadata: dict[str, str], people: Remembered, screen: Screen
     ) -> None:
+        # A watch that keeps nothing does without 30 MB of Parquet.
+        from oddcall.training.recording import RecordingWriter
+
         self._folder, self._people, self._screen = folder, people, screen
         self._writer: RecordingWriter | None = RecordingWriter(folder, metadata)
         self._begun = False
