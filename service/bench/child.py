@@ -57,7 +57,7 @@ def main() -> None:
                 taken = bursts(getppid, calls, count, time.perf_counter_ns)
             case "getppid", (calls, count, number):
                 taken = threads(getppid, calls, count, cpus, number)
-            case _, (children, count):
+            case _, (children, count, _):
                 taken = bursts(fork, children, count, time.perf_counter_ns)
         print(json.dumps(taken), flush=True)  # noqa: T201  the answer to the benchmark
 

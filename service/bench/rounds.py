@@ -29,7 +29,7 @@ MEASURES: dict[str, tuple[str | int, ...]] = {
     "ns": ("getppid", 2000, 300, 1),
     "ns_2_threads": ("getppid", 20_000, 20, 2),
     "ns_64_threads": ("getppid", 2000, 10, 64),
-    "ns_fork": ("fork", 10, 100),
+    "ns_fork": ("fork", 10, 100, 1),
 }
 #: The same for what costs microseconds a call.
 SLOW_MEASURES: dict[str, tuple[str | int, ...]] = {"ns": ("getppid", 50, 40, 1)}

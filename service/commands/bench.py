@@ -15,7 +15,7 @@ Examples:
 """
 
 
-@click.group("bench")
+@click.group("bench", epilog=_EXAMPLES)
 def command() -> None:
     """Measure what oddcall costs on this host, beside its floor and its peers."""
 
