@@ -9,8 +9,9 @@
 
 An episode belongs to a program (in one container). Windows of its other
 processes join it, and so do those of what they fork or become. It closes
-after ``quiet_s`` without an alerting window. Time is the windows' own, so a
-recording gives the episodes that its host gave.
+after ``quiet_s`` without an alerting window, and already after ``apart_s`` when
+what comes then is of another kind: that is another behaviour. Time is the
+windows' own, so a recording gives the episodes that its host gave.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class EpisodeSettings:
     ----------
     quiet_s : float, default 15.0
         Seconds without an alerting window that close an episode.
+    apart_s : float, default 3.0
+        Seconds without an alerting window after which another kind is another episode.
     update_s : float, default 60.0
         Seconds between two updates of an episode that does not change.
     max_open : int, default 1024
@@ -55,6 +58,7 @@ class EpisodeSettings:
     """
 
     quiet_s: float = 15.0
+    apart_s: float = 3.0
     update_s: float = 60.0
     max_open: int = 1024
 
@@ -72,6 +76,10 @@ class _Episode:
     kinds: set[str] = field(default_factory=set)
     programs: set[Program] = field(default_factory=set)
     pids: dict[int, None] = field(default_factory=dict)
+
+    def other_than(self, seen: Sighting) -> bool:
+        """Whether a window shows nothing of what the episode showed."""
+        return not _kinds(seen) & self.kinds
 
     def standing(self, state: str) -> Standing:
         return Standing(
@@ -158,6 +166,9 @@ class Episodes:
     def _see(self, key: tuple[Program, str], seen: Sighting, rows: WindowBatch) -> list[Alert]:
         lines: list[Alert] = []
         episode = self._open.get(key)
+        if episode and self._apart(episode, seen):
+            lines.append(self._close(key))
+            episode = None
         if episode is None:
             lines += self._make_room()
             id_ = alert_id(self._host, self._model.id, seen, "open")
@@ -172,6 +183,10 @@ class Episodes:
         episode.suppressed += len(rows)
         return lines
 
+    def _apart(self, episode: _Episode, seen: Sighting) -> bool:
+        quiet_ns = seen.start_ns - episode.latest.end_ns
+        return quiet_ns >= self._settings.apart_s * 1e9 and episode.other_than(seen)
+
     def _add(self, episode: _Episode, seen: Sighting, rows: WindowBatch) -> bool:
         """Add windows to an episode; returns whether they make it graver or another kind."""
         episode.latest = seen
@@ -181,8 +196,7 @@ class Episodes:
         for pid in rows.pid[rows.pid > _FIRST_PIDS].tolist():
             if len(episode.pids) < _REMEMBERED:
                 episode.pids[pid] = None
-        kinds = {feature.feature for feature in seen.explanation.top[:_KIND_FEATURES]}
-        other = not kinds & episode.kinds or seen.program not in episode.programs
+        other = episode.other_than(seen) or seen.program not in episode.programs
         worst = episode.worst
         budget = self._model.budget_per_day
         grade = LEVELS.index(
@@ -191,7 +205,7 @@ class Episodes:
         graver = grade > episode.grade
         episode.grade = max(grade, episode.grade)
         if len(episode.kinds) < _REMEMBERED:
-            episode.kinds |= kinds
+            episode.kinds |= _kinds(seen)
         if len(episode.programs) < _REMEMBERED:
             episode.programs.add(seen.program)
         return graver or other
@@ -218,3 +232,9 @@ class Episodes:
         line = build(seen, episode.standing(state), self._host, self._model, context)
         episode.suppressed, episode.written_ns = 0, episode.latest.end_ns
         return line
+
+
+def _kinds(seen: Sighting) -> set[str]:
+    """Name the kind of behaviour a window shows: its strongest features, what they hint at."""
+    strongest = {feature.feature for feature in seen.explanation.top[:_KIND_FEATURES]}
+    return strongest | {hint.technique for hint in seen.explanation.hints}

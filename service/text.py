@@ -71,34 +71,41 @@ def _updated(alert: Alert, width: int) -> Iterator[_Line]:
     yield from _wrapped("head", head, width)
     yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
+    yield from _labelled("process", _who(alert), width)
+    yield "", ""
     yield from _features(alert, width)
     yield from _evidence(alert, width)
+    yield from _hints(alert, width)
     yield from _labelled("alert", f"{alert['episode_id']}, update", width)
     yield "", ""
 
 
 def _closed(alert: Alert, width: int) -> Iterator[_Line]:
-    text = f"{_clock(alert)}  {_name(alert)} is quiet again, after {_since_onset(alert)}"
+    text = f"{_clock(alert)}  {_name(alert)} is quiet since, after {_since_onset(alert)} of it"
     yield from _wrapped("quiet", text, width)
     yield "", ""
 
 
 def _process(alert: Alert, width: int) -> Iterator[_Line]:
-    process, program = alert["process"], alert["program"]
-    parent = f"{process['parent']} ({process['ppid']})" if process["parent"] else process["ppid"]
-    exe, arguments = program["exe"] or program["comm"], process["cmdline"] or ""
+    program = alert["program"]
+    exe, arguments = program["exe"] or program["comm"], alert["process"]["cmdline"] or ""
     if not arguments.startswith(exe):
         yield from _labelled("process", exe, width)
     if arguments:
         label = "process" if arguments.startswith(exe) else ""
         yield from _labelled(label, _cut(arguments, 3 * (width - _LEFT - 2)), width)
-    who = f"pid {process['pid']}, user {process['uid']}, started by {parent}"
-    yield from _labelled("", who, width)
+    yield from _labelled("", _who(alert), width)
     place = [f"unit {program['unit']}" if program["unit"] else ""]
     place.append(f"container {program['container'][:12]}" if program["container"] else "")
     if any(place):
         yield from _labelled("", ", ".join(filter(None, place)), width)
     yield "", ""
+
+
+def _who(alert: Alert) -> str:
+    process = alert["process"]
+    parent = f"{process['parent']} ({process['ppid']})" if process["parent"] else process["ppid"]
+    return f"pid {process['pid']}, user {process['uid']}, started by {parent}"
 
 
 def _features(alert: Alert, width: int) -> Iterator[_Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from contextlib import closing
 from pathlib import Path
 
@@ -59,5 +60,5 @@ def command(settings: Settings, recordings: tuple[Path, ...], output: Path, json
     click.echo("\n".join(summary.table(model)))
     click.echo(f"\ntrained on {summary.trained_on(model)}")
     for warning in model.warnings:
-        click.echo(f"warning: {warning}")
+        click.echo(textwrap.fill(f"warning: {warning}", 80, subsequent_indent="  "))
     click.echo(f"saved {output} (model {model.id[:12]})")

@@ -115,7 +115,8 @@ class OddCalls:
         ]
         sentence = f"nginx made {'a call' if len(top) == 1 else 'calls'} it never made before."
         hint = SimpleNamespace(technique="T1055.008", why="it made ptrace calls")
-        return SimpleNamespace(sentence=sentence, top=top, nearest_windows=[], hints=[hint])
+        hints = [hint] if any(feature.feature == "ptrace" for feature in top) else []
+        return SimpleNamespace(sentence=sentence, top=top, nearest_windows=[], hints=hints)
 
 
 @pytest.fixture

@@ -151,6 +151,17 @@ def test_another_kind_is_said_at_once(line: Line, batch: Any, row: Any) -> None:
     assert [top["feature"] for top in update["explanation"]["top"]] == ["connect"]
 
 
+def test_another_kind_after_a_pause_is_another_episode(line: Line, batch: Any, row: Any) -> None:
+    """Two behaviours some seconds apart are two alerts; the same one again is still one."""
+    line.see(batch(row(at_s=1, calls={PTRACE: 3})))
+    line.see(batch(row(at_s=6, calls={PTRACE: 3})))
+    assert states(line.alerts) == ["open"]
+    line.see(batch(row(at_s=12, calls={CONNECT: 3})))
+    assert states(line.alerts) == ["open", "close", "open"]
+    line.see(batch(row(at_s=13, calls={PTRACE: 3})))
+    assert states(line.alerts[3:]) == ["update"], "without a pause it is the same episode"
+
+
 def test_a_lasting_episode_is_said_now_and_then(line: Line, batch: Any, row: Any) -> None:
     """Unchanged, it is said once every update_s."""
     for at in range(1, 190):

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from oddcall.models.errors import RecordingError, SettingError, StorageError
-from oddcall.service import session
+from oddcall.service import learning, session
 from oddcall.service.config import load
 from oddcall.service.context import Context, recorded
-from oddcall.service.learning import Learning
 from oddcall.service.origin import host_of
 from oddcall.service.replay import Account, check_fit, replay
 from oddcall.service.session import Here, Request
@@ -81,8 +80,8 @@ def test_replay_gives_what_watch_gave(
     delivery.close()
     assert live.read_bytes() == again.read_bytes()
     states = [json.loads(line)["state"] for line in live.read_text().splitlines()]
-    assert states == ["open", "close", "open", "update", "close"]
-    assert account.alerts == 2
+    assert states == ["open", "close", "open", "close", "open", "close"]
+    assert account.alerts == 3
     assert account.windows == sum(map(len, busy))
     first = json.loads(live.read_text().splitlines()[0])
     assert first["process"]["cmdline"] == "cmd 100"
@@ -101,7 +100,7 @@ def test_the_person_is_told_and_so_is_the_machine(
     session.run(request_of(json=stream), odd_calls, here(fake_sensor(busy)), quiet)
     assert {json.loads(line)["schema_version"] for line in stream.getvalue().splitlines()} == {1}
     assert "never made before" not in quiet.text
-    assert "2 alerts, lost 0" in screen.statuses[-1].line
+    assert "3 alerts, lost 0" in screen.statuses[-1].line
 
 
 def test_losses_are_said_once(
@@ -153,7 +152,7 @@ def test_learning_first_then_watching(
 
     flags = {"state_dir": str(tmp_path / "state"), "learning.duration": "100s"}
     settings = load(flags, environ={}).settings
-    monkeypatch.setattr(session, "Learning", partial(Learning, start=Child))
+    monkeypatch.setattr(learning, "Learning", partial(learning.Learning, start=Child))
     monkeypatch.setattr(session, "load_bundle", lambda path: path.read_text() and odd_calls)
     state = session.StateDir(settings.state_dir)
     state.make()
@@ -205,7 +204,7 @@ def test_a_full_disk_ends_the_recording_not_the_watch(
         session.run(
             request_of(alerts=alerts, record=kept), odd_calls, here(fake_sensor(busy)), screen
         )
-    assert len(alerts.read_text().splitlines()) == 5
+    assert len(alerts.read_text().splitlines()) == 6
     assert sum(map(len, read_batches(kept))) == 6
     assert len([line for line in screen.lines if "The recording ends here" in line]) == 1
 

@@ -130,7 +130,7 @@ def test_no_line_is_wider_than_the_terminal(width: int, state: str) -> None:
 def test_an_update_and_a_close_say_how_long() -> None:
     """An update says since when, a close that it is over."""
     assert "for 2.0 s now" in render(altered(state="update"))
-    assert "is quiet again, after 2.0 s" in render(altered(state="close"))
+    assert "nginx (nginx) is quiet since, after 2.0 s of it" in render(altered(state="close"))
 
 
 def test_what_was_lost_or_folded_is_said() -> None:
