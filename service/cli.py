@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "train": "Learn a baseline from recordings of clean time.",
     "watch": "Judge this host as it runs, and alert.",
     "replay": "Judge a recording as watch would have.",
+    "evaluate": "Measure detectors on labelled data.",
     "simulate": "Run a harmless behaviour that should be noticed.",
     "bench": "Measure what watching costs on this host.",
     "config": "Check and show the settings.",

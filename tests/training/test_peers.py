@@ -1,0 +1,262 @@
+"""Promises of the detectors of whole traces, of those we compare with as well as of ours."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oddcall.models.errors import EvidenceError
+from oddcall.training.evaluation import DETECTORS
+from oddcall.training.ngrams import Index, mean_of
+from oddcall.training.peers import Stide
+from oddcall.training.trace_detector import FOLDS, TraceDetector, firsts, folds, sample
+from oddcall.training.trace_order import Linear, Local, Markov
+from oddcall.training.trace_sets import CallSet
+from oddcall.training.trace_views import Surprise, Views
+from oddcall.training.trace_windows import as_windows
+from oddcall.training.traces import TraceSet, Vocabulary
+
+ALL = list(DETECTORS.values())
+
+
+def traces_of(lists: list[list[int]], vocabulary: Vocabulary | None = None) -> TraceSet:
+    """Traces of made-up calls."""
+    known = Vocabulary() if vocabulary is None else vocabulary
+    return TraceSet.of([np.array([known.id(str(c)) for c in one]) for one in lists], known)
+
+
+def program(random: np.random.Generator, calls: list[int], n: int) -> list[list[int]]:
+    """Traces that walk through three fixed steps of ``calls`` in random order."""
+    steps = [calls[:3], calls[3:7], calls[7:]]
+    return [
+        list(itertools.chain(*(steps[i] for i in random.integers(0, 3, random.integers(15, 30)))))
+        for _ in range(n)
+    ]
+
+
+@pytest.fixture(scope="module")
+def sets() -> tuple[TraceSet, TraceSet, TraceSet]:
+    """Two programs to learn from, more of the same, and traces of what was never done."""
+    random, vocabulary = np.random.default_rng(1), Vocabulary()
+    one, two = list(range(10)), list(range(20, 32))
+    clean = program(random, one, 60) + program(random, two, 60)
+    later = program(random, one, 40) + program(random, two, 40)
+    odd = [[40, 41, 40, 42] * 20 for _ in range(10)]
+    odd += [random.permutation(one * 10).tolist() for _ in range(10)]
+    random.shuffle(clean)
+    return tuple(traces_of(part, vocabulary) for part in (clean, later, odd))  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="module")
+def fitted(sets: tuple[TraceSet, TraceSet, TraceSet]) -> dict[str, TraceDetector]:
+    return {detector.name: detector().fit(sets[0]) for detector in ALL}
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_scores_are_finite_repeatable_and_one_a_trace(
+    name: str, fitted: dict[str, TraceDetector], sets: tuple[TraceSet, TraceSet, TraceSet]
+) -> None:
+    """Every detector gives each trace one finite score, the same when asked again."""
+    judge = fitted[name]
+    assert isinstance(judge, TraceDetector)
+    for part in sets:
+        scores = judge.score(part)
+        assert scores.shape == (len(part),)
+        assert np.isfinite(scores).all()
+        assert np.array_equal(scores, judge.score(part))
+    assert judge.held_out.shape == (len(sets[0]),)
+    assert np.isfinite(judge.held_out).all()
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_score_is_of_the_trace_alone(
+    name: str, fitted: dict[str, TraceDetector], sets: tuple[TraceSet, TraceSet, TraceSet]
+) -> None:
+    """A trace's score does not depend on the traces it is judged with."""
+    alone = sets[1].take(np.array([3]))
+    assert fitted[name].score(alone)[0] == pytest.approx(fitted[name].score(sets[1])[3], rel=1e-4)
+
+
+# Raw counts are there to show that they fail, and composition looks at the mixture of calls only.
+@pytest.mark.parametrize("name", set(DETECTORS) - {"isolation-forest", "composition"})
+def test_higher_is_more_unusual(
+    name: str, fitted: dict[str, TraceDetector], sets: tuple[TraceSet, TraceSet, TraceSet]
+) -> None:
+    """Calls that were never made score above what was learned."""
+    _, later, odd = sets
+    normal, strange = fitted[name].score(later), fitted[name].score(odd)[:10]
+    assert np.median(strange) > np.quantile(normal, 0.9)
+
+
+@pytest.mark.parametrize("name", ["markov", "linear", "local", "stide", "kneser-ney", "views"])
+def test_order_is_seen(
+    name: str, fitted: dict[str, TraceDetector], sets: tuple[TraceSet, TraceSet, TraceSet]
+) -> None:
+    """The calls of a known program, shuffled, score above the program."""
+    _, later, odd = sets
+    assert fitted[name].score(odd)[10:].min() > np.quantile(fitted[name].score(later), 0.9)
+
+
+@pytest.mark.parametrize("name", ["markov", "linear", "local", "call-set", "views", "kneser-ney"])
+def test_held_out_scores_are_those_of_clean_traces(
+    name: str, fitted: dict[str, TraceDetector], sets: tuple[TraceSet, TraceSet, TraceSet]
+) -> None:
+    """A threshold for one in ten from held-out scores finds about so many later clean traces."""
+    threshold = np.quantile(fitted[name].held_out, 0.9)
+    assert np.mean(fitted[name].score(sets[1]) > threshold) <= 0.25
+
+
+@pytest.mark.parametrize("detector", ALL)
+def test_too_few_traces_are_refused(detector: type[TraceDetector]) -> None:
+    """Copies do not make a baseline: fewer different traces than parts are refused."""
+    copies = traces_of([[1, 2, 3]] * 40)
+    with pytest.raises(EvidenceError, match="too few"):
+        detector().fit(copies)
+
+
+@pytest.mark.parametrize("detector", ALL)
+def test_calls_met_only_later_do_no_harm(detector: type[TraceDetector]) -> None:
+    """Calls that enter the vocabulary after learning are judged, not an error."""
+    random, vocabulary = np.random.default_rng(0), Vocabulary()
+    judge = detector().fit(traces_of(program(random, list(range(10)), 40), vocabulary))
+    later = traces_of([[90 + i for i in range(20)], [1, 2]], vocabulary)
+    assert np.isfinite(judge.score(later)).all()
+
+
+def test_parts_keep_copies_together() -> None:
+    """Copies of a trace are in one part, or each would be held out by itself."""
+    made = traces_of([[i % 7, 3] for i in range(50)])
+    part = folds(made)
+    for same in range(7):
+        assert len(np.unique(part[made.same() == same])) == 1
+    assert set(part) == set(range(FOLDS))
+    assert firsts(made).sum() == 7
+
+
+def test_a_sample_holds_no_more_than_asked() -> None:
+    """A large set is sampled by whole traces, the same ones each time."""
+    made = traces_of([[i] * 10 for i in range(100)])
+    few = sample(made, 95)
+    assert len(few.calls) == 90
+    assert few.labels == sample(made, 95).labels
+    assert sample(made, 1_000) is made
+
+
+def test_witten_bell_by_hand() -> None:
+    """The probability of a call is what the counts say, worked out on paper."""
+    # After 0 came 1 twice and 2 once. No continuation: runs are counted as they occur.
+    text = traces_of([[0, 1, 0, 1, 0, 2]])
+    model = Index(text, 2).model(np.ones(6, np.bool_), continuation=False)
+    uniform = 1 / 4
+    p1 = (2 + 3 * uniform) / (6 + 3)
+    after0 = (2 + 2 * p1) / (3 + 2)
+    bits = model.bits(traces_of([[0, 1]], text.vocabulary))
+    assert bits[1] == pytest.approx(-np.log2(after0))
+
+
+def test_kneser_ney_counts_what_comes_before() -> None:
+    """A call that follows only one other is less likely elsewhere than its count says."""
+    # 9 is frequent but only ever after 8; 1 follows many.
+    lists = [[8, 9] * 6, [2, 1, 3, 1, 4, 1, 5, 1, 6, 1]]
+    text = traces_of(lists)
+    model = Index(text, 2).model(np.ones(22, np.bool_), "kneser-ney")
+    nine, one = (model.bits(traces_of([[7, 7, call]], text.vocabulary))[2] for call in (9, 1))
+    assert nine > one
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=12), min_size=1, max_size=6),
+    st.sampled_from(["witten-bell", "kneser-ney"]),
+    st.booleans(),
+)
+def test_probabilities_add_up(lists: list[list[int]], smoothing: str, continuation: bool) -> None:
+    """After any calls the probabilities of all known calls and an unknown one add up to one."""
+    text = traces_of(lists)
+    used = np.ones(len(text.calls), np.bool_)
+    model = Index(text, 3).model(used, smoothing, continuation=continuation)  # type: ignore[arg-type]
+    known = [int(t) for t in text.vocabulary.tokens]
+    for before in ([], lists[0][:2], [4, 4]):
+        ends = [traces_of([[*before, call]], text.vocabulary) for call in [*known, 99]]
+        total = sum(2.0 ** -model.bits(end)[-1] for end in ends)
+        assert total == pytest.approx(1, abs=1e-6)
+
+
+def test_scores_from_the_index_are_those_from_the_model() -> None:
+    """Probabilities of indexed text equal those found by looking the same text up."""
+    random = np.random.default_rng(0)
+    text = traces_of(random.integers(0, 6, (20, 15)).tolist())
+    index = Index(text, 4)
+    used = text.row % 3 > 0
+    model = index.model(used)
+    direct = -np.log2(model.probability[-1][index.orders[-1].place])
+    np.testing.assert_allclose(direct, model.bits(text))
+    assert mean_of(text, direct).shape == (20,)
+
+
+def test_stide_is_the_share_of_unseen_windows() -> None:
+    """Six calls that never followed each other count one window each."""
+    judge = Stide().learn(traces_of([list(range(20))]))
+    vocabulary = Vocabulary()
+    for i in range(20):
+        vocabulary.id(str(i))
+    same = TraceSet.of([np.arange(20), np.array([*range(10), 0, *range(11, 20)])], vocabulary)
+    assert judge.score(same).tolist() == [0.0, 6 / 20]
+
+
+def test_the_nearest_of_copies_is_not_itself() -> None:
+    """Held-out scores of the local model and of the call set ignore copies of a trace."""
+    lists = [[0, 1, 2] * 5, [0, 1, 2] * 5, [5, 6] * 7, [5, 7] * 7, [8, 9] * 7, [8, 7] * 7]
+    made = traces_of(lists)
+    for detector in (Local(), CallSet()):
+        held = detector.fit(made).held_out
+        assert held[0] == held[1] > 0.5
+
+
+def test_linear_foresees_a_fixed_order() -> None:
+    """An order without choices has no error where it was learned and much where it is broken."""
+    cycle = [list(range(i, 12)) + list(range(12)) * 6 for i in range(12)]
+    made = traces_of(cycle)
+    judge = Linear().fit(made)
+    assert judge.score(made).max() < 0.05
+    assert judge.score(traces_of([[0, 7, 3, 11, 2, 9, 1] * 9], made.vocabulary))[0] > 0.5
+
+
+def test_surprise_goes_on_past_every_known_score() -> None:
+    """Surprise never falls as scores rise, and tells apart scores beyond all that was known."""
+    surprise = Surprise(np.random.default_rng(0).normal(size=500))
+    values = surprise.of(np.linspace(-5, 20, 400))
+    assert (np.diff(values) >= -1e-9).all()
+    assert values[-1] > values[-2] > 20
+    assert surprise.of(np.array([-99.0]))[0] == pytest.approx(0)
+    flat = Surprise(np.zeros(50))
+    assert np.isfinite(flat.of(np.array([-1.0, 0.0, 1.0]))).all()
+
+
+def test_the_default_gives_each_view_one_vote() -> None:
+    """The three detectors of the order weigh together as much as each of the others."""
+    weights = {member.name: weight for member, weight in Views()._members}
+    assert sum(weights[n] for n in ("markov", "local", "linear")) == pytest.approx(1)
+    assert weights["call-set"] == weights["composition"] == 1
+    assert set(Views().parts) == set(weights)
+
+
+def test_windows_count_calls_and_pairs() -> None:
+    """A trace becomes one window with every call and as many transitions as calls."""
+    made = traces_of([[1, 2, 1], [3]])
+    batch = as_windows(made)
+    assert batch.n_events.tolist() == [3, 1]
+    assert batch.transitions.row_sums().tolist() == [3, 1]
+    assert batch.syscalls.to_dense()[0, :2].tolist() == [2, 1]
+
+
+def test_markov_holds_parts_out() -> None:
+    """A step made in one trace only is unexpected in its held-out score, not in its own."""
+    lists = [[0, 1, 2, 3] * (4 + i) for i in range(20)] + [[0, 1, 7, 8] * 4]
+    made = traces_of(lists)
+    judge = Markov().fit(made)
+    assert judge.held_out[-1] > judge.score(made)[-1] + 0.5

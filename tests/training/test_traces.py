@@ -1,0 +1,380 @@
+"""Promises of reading traces: plain files, the public sets' layouts, and what bad input is told."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
+from oddcall.training import traces as module
+from oddcall.training.datasets import adfa_833, adfa_ring, datasets_root, mit_lpr, read_unm
+from oddcall.training.labelled_hosts import beth, lid_ds
+from oddcall.training.traces import (
+    TraceSet,
+    Vocabulary,
+    call_token,
+    parse_trace,
+    read_traces,
+    require_alike,
+    unknown_names,
+)
+
+
+def words(traces: TraceSet, i: int) -> list[str]:
+    """A trace as it was written."""
+    tokens = traces.vocabulary.tokens
+    return [tokens[call] for call in traces.trace(i)]
+
+
+def read(root: Path) -> TraceSet:
+    return read_traces(root, Vocabulary())
+
+
+def put(path: Path, text: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_reads_recursively_in_order_of_paths(tmp_path: Path) -> None:
+    """Every file below the directory is one trace, in the order of the paths."""
+    put(tmp_path / "b" / "deep" / "2.txt", "5 6\n7")
+    put(tmp_path / "a.txt", "3 4\t3 ")
+    found = read(tmp_path)
+    assert found.labels == ("a.txt", "b/deep/2.txt")
+    assert [words(found, i) for i in range(2)] == [["3", "4", "3"], ["5", "6", "7"]]
+
+
+def test_gzip_is_read_whatever_its_name(tmp_path: Path) -> None:
+    """A gzip file is unpacked, and equals its plain text."""
+    put(tmp_path / "a", "1 2 3")
+    put(tmp_path / "b.anything", gzip.compress(b"1 2 3"))
+    found = read(tmp_path)
+    assert words(found, 0) == words(found, 1)
+    assert found.same().tolist() == [0, 0]
+
+
+def test_names_are_written_one_way(tmp_path: Path) -> None:
+    """Names may be in capitals or carry the kernel's own prefix; zeros may lead a number."""
+    put(tmp_path / "a", "sys_openat READ __x64_sys_close")
+    assert words(read(tmp_path), 0) == ["openat", "read", "close"]
+    assert call_token(b"007") == "7"
+
+
+def test_what_is_no_trace_is_passed_over(tmp_path: Path) -> None:
+    """Hidden files, README, LICENSE and empty files are no traces."""
+    for name in (".DS_Store", "README.txt", "LICENSE", "notes.md", "empty.txt"):
+        put(tmp_path / name, "" if name == "empty.txt" else "Words about the data.")
+    put(tmp_path / "real.txt", "1 2")
+    assert read(tmp_path).labels == ("real.txt",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"1 2\x003", "a binary file"),
+        (b"1 2 $PATH", "$PATH"),
+        (b"It was a dark and stormy night", "words that no kernel has"),
+        (b"\x1f\x8bnot gzip at all", "cannot be unpacked"),
+        (gzip.compress(b"1 2 3" * 100)[:-12], "cannot be unpacked"),
+        ("1 2 \u00e9".encode(), "xe9"),
+    ],
+)
+def test_foreign_files_are_named(tmp_path: Path, text: bytes, said: str) -> None:
+    """A file that is no trace is refused by name, saying what was found in it."""
+    put(tmp_path / "good", "1 2 3")
+    put(tmp_path / "odd", text)
+    with pytest.raises(RecordingError, match="odd") as caught:
+        read(tmp_path)
+    assert said in str(caught.value)
+
+
+def test_missing_and_empty_directories_differ(tmp_path: Path) -> None:
+    """A directory that is not there, a file, and one without traces are told apart."""
+    with pytest.raises(SettingError, match="nothing of that name"):
+        read(tmp_path / "none")
+    with pytest.raises(SettingError, match="a file"):
+        read(put(tmp_path / "file", "1"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvidenceError, match="no trace"):
+        read(tmp_path / "empty")
+
+
+def test_an_unknown_name_among_known_ones_is_kept(tmp_path: Path) -> None:
+    """A call that no table has stays a call of its own, and is reported."""
+    put(tmp_path / "a", "openat read frobnicate close")
+    found = read(tmp_path)
+    assert words(found, 0)[2] == "frobnicate"
+    assert unknown_names(found.vocabulary) == ["frobnicate"]
+
+
+def test_numbers_are_not_compared_with_names(tmp_path: Path) -> None:
+    """One set by number and one by name is an error, not a perfect detection."""
+    put(tmp_path / "a" / "1", "1 2 3")
+    put(tmp_path / "b" / "1", "openat read")
+    vocabulary = Vocabulary()
+    numbers, names = (read_traces(tmp_path / part, vocabulary) for part in "ab")
+    require_alike(numbers, numbers, "a")
+    with pytest.raises(RecordingError, match=r"calls by number.*calls by name"):
+        require_alike(numbers, names, "b")
+
+
+def test_a_long_trace_is_cut_and_a_huge_set_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded: calls past the limit of a trace are left out, a larger set is refused."""
+    monkeypatch.setattr(module, "MOST_CALLS", 10)
+    monkeypatch.setattr(module, "MOST_CALLS_OF_SET", 25)
+    put(tmp_path / "a", "1 " * 50)
+    assert read(tmp_path).lengths.tolist() == [10]
+    put(tmp_path / "b", "2 " * 50)
+    put(tmp_path / "c", "3 " * 50)
+    with pytest.raises(RecordingError, match="too many"):
+        read(tmp_path)
+
+
+@given(st.lists(st.lists(st.integers(0, 600), min_size=1, max_size=30), min_size=1, max_size=12))
+def test_numbers_survive_reading(lists: list[list[int]]) -> None:
+    """What was written is what is read, call by call."""
+    vocabulary = Vocabulary()
+    parsed = [parse_trace(" ".join(map(str, calls)).encode(), "x", vocabulary) for calls in lists]
+    found = TraceSet.of(parsed, vocabulary)
+    assert [[int(w) for w in words(found, i)] for i in range(len(found))] == lists
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=20),
+    st.integers(1, 30),
+)
+def test_chunks_are_the_set_again(lengths: list[int], most: int) -> None:
+    """Chunks hold every trace once, in order, and no more calls than asked unless one does."""
+    vocabulary = Vocabulary()
+    made = TraceSet.of([np.arange(n, dtype=np.int64) for n in lengths], vocabulary)
+    parts = list(made.chunks(most))
+    assert np.array_equal(np.concatenate([p.calls for _, p in parts]), made.calls)
+    assert sum((p.labels for _, p in parts), ()) == made.labels
+    assert all(len(p.calls) <= most or len(p) == 1 for _, p in parts)
+    assert [begin for begin, _ in parts] == np.cumsum([0, *(len(p) for _, p in parts)])[
+        :-1
+    ].tolist()
+
+
+def adfa_files() -> dict[str, str]:
+    """A made-up ADFA-LD: 12 training, 800 validation and 3 attack traces."""
+    files = {
+        f"ADFA-LD/Training_Data_Master/UTD-{i:04}.txt": f"6 6 {i} 3 4 5 6 7" for i in range(12)
+    }
+    files |= {
+        f"ADFA-LD/Validation_Data_Master/UVD-{i:04}.txt": f"1 {i} 3 4 5 6 7 8" for i in range(800)
+    }
+    files |= {f"ADFA-LD/Attack_Data_Master/Adduser_{i}/UAD-{i}.txt": f"9 {i} 9 9" for i in range(3)}
+    return files
+
+
+def test_adfa_is_read_from_its_archive_or_its_folder(tmp_path: Path) -> None:
+    """The archive and the directory that it unpacks to give the same split."""
+    files = adfa_files() | {"ADFA-LD/__MACOSX/Training_Data_Master/._UTD.txt": "\0"}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    for name, text in adfa_files().items():
+        put(tmp_path / name, text)
+    packed, unpacked = adfa_833(tmp_path / "a.zip"), adfa_833(tmp_path / "ADFA-LD")
+    for a, b in (
+        (packed.train, unpacked.train),
+        (packed.normal, unpacked.normal),
+        (packed.attack, unpacked.attack),
+    ):
+        assert a.labels == b.labels
+        assert np.array_equal(a.calls, b.calls)
+    assert [len(s) for s in (packed.train, packed.normal, packed.attack)] == [12, 800, 3]
+    assert packed.attack.labels[0].startswith("Adduser_0/")
+
+
+def test_ring_draws_746_normals_of_its_lengths(tmp_path: Path) -> None:
+    """746 normals are judged, the rest learned from; none is in both; a seed is a split."""
+    for name, text in (adfa_files() | {"ADFA-LD/Training_Data_Master/short": "1 2 3"}).items():
+        put(tmp_path / name, text)
+    first, again, other = (adfa_ring(tmp_path, seed) for seed in (0, 0, 1))
+    assert len(first.normal) == 746
+    assert len(first.train) == 12 + 800 - 746
+    assert not set(first.normal.labels) & set(first.train.labels)
+    assert first.normal.labels == again.normal.labels != other.normal.labels
+    assert "short" not in first.normal.labels + first.train.labels
+
+
+def test_unm_traces_are_sorted_by_process_and_time(tmp_path: Path) -> None:
+    """Lines of process and call become a trace a process; files go by the time in their names."""
+    late, early = b"7 1\n8 5\n7 2 \n", b"9 3\n9 4\n"
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name, text in (("d/200-x.int.gz", late), ("d/100-y.int.gz", early)):
+            data = gzip.compress(text)
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    found = read_unm(tmp_path / "a.tar.gz", Vocabulary())
+    assert [words(found, i) for i in range(3)] == [["3", "4"], ["1", "2"], ["5"]]
+    assert found.labels == ("100-y.int.gz:9", "200-x.int.gz:7", "200-x.int.gz:8")
+    folder = put(tmp_path / "f" / "100-y.int", early).parent
+    assert words(read_unm(folder, Vocabulary()), 0) == ["3", "4"]
+
+
+@pytest.mark.parametrize("text", [b"1 2\n3\n", b"pid;call", b"\x1f\x8bxx"])
+def test_bad_unm_files_are_refused(tmp_path: Path, text: bytes) -> None:
+    """A file that is not pairs of process and call is refused."""
+    with pytest.raises(RecordingError):
+        read_unm(put(tmp_path / "x.int", text), Vocabulary())
+
+
+def test_mit_is_split_by_time(tmp_path: Path) -> None:
+    """The earlier half of the normal processes is learned from, the later half judged."""
+    with tarfile.open(tmp_path / "lpr-live-mit-new.tar.gz", "w:gz") as archive:
+        for i in (3, 1, 0, 2):
+            data = gzip.compress(f"{i} {i}\n{i} 9\n".encode())
+            info = tarfile.TarInfo(f"{100 + i}-host.log.int.gz")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    put(tmp_path / "exploit-ai.int.gz", gzip.compress(b"5 6\n5 6\n"))
+    split = mit_lpr(tmp_path)
+    assert [words(split.train, i)[0] for i in range(2)] == ["0", "1"]
+    assert [words(split.normal, i)[0] for i in range(2)] == ["2", "3"]
+    assert words(split.attack, 0) == ["6", "6"]
+
+
+def recording(folder: Path, name: str, lines: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+        archive.writestr(f"{name}.sc", "\n".join(lines) + "\n")
+        archive.writestr(f"{name}.json", json.dumps({"exploit": False, "container": []}))
+
+
+def test_lid_ds_2021_takes_begun_calls_thread_by_thread(tmp_path: Path) -> None:
+    """Only calls that begin count, and threads that ran side by side follow each other."""
+    lines = [
+        "1631203721577779003 33 2000 apache2 2000 openat > ",
+        "1631203721577779004 33 2000 apache2 2001 read > fd=5 size=10",
+        "1631203721577779005 33 2000 apache2 2000 openat < fd=7",
+        "1631203721577779006 33 2000 apache2 2000 close > fd=7",
+    ]
+    for part in ("training", "validation", "test/normal", "test/normal_and_attack"):
+        recording(tmp_path / part, "brave_bell_1", lines)
+    split = lid_ds(tmp_path)
+    assert words(split.train, 0) == ["openat", "close", "read"]
+    assert [len(s) for s in (split.train, split.normal, split.attack)] == [1, 1, 1]
+
+
+def test_lid_ds_2019_follows_runs_csv(tmp_path: Path) -> None:
+    """runs.csv says which recordings are exploits; the first 200 normal ones are learned from."""
+    rows = ["image_name, scenario_name, is_executing_exploit, warmup_time, recording_time, x"]
+    for i in range(203):
+        rows.append(f"img, run{i}, {i == 0}, 10, 30, 15")
+        put(
+            tmp_path / f"run{i}.txt",
+            f"1 12:00:00.001 0 33 mysqld 7 > read fd={i}\n2 12:00:00.1 0 33 mysqld 7 < read \n",
+        )
+    put(tmp_path / "runs.csv", "\n".join(rows) + "\n")
+    split = lid_ds(tmp_path)
+    assert [len(s) for s in (split.train, split.normal, split.attack)] == [200, 2, 1]
+    assert words(split.attack, 0) == ["read"]
+
+
+def test_a_broken_lid_ds_recording_is_named(tmp_path: Path) -> None:
+    """An archive without its parts, and a line that is no call, are refused by name."""
+    put(tmp_path / "training" / "x.zip", b"PK nonsense")
+    with pytest.raises(RecordingError, match=r"x\.zip"):
+        lid_ds(tmp_path)
+    recording(tmp_path / "training", "x", ["no call here"])
+    with pytest.raises(RecordingError, match="no system call"):
+        lid_ds(tmp_path)
+    with pytest.raises(SettingError, match="no scenario"):
+        lid_ds(tmp_path / "training")
+
+
+BETH = [
+    *("timestamp", "processId", "threadId", "parentProcessId", "userId", "mountNamespace"),
+    *("processName", "hostName", "eventId", "eventName", "stackAddresses", "argsNum"),
+    *("returnValue", "args", "sus", "evil"),
+]
+
+
+def beth_file(path: Path, events: list[tuple[int, str, str, int]]) -> None:
+    """Events of (process, host, name, evil)."""
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(BETH)
+        for pid, host, name, evil in events:
+            args = "[{'name': 'pathname', 'value': '/a,b'}]"
+            writer.writerow(
+                [1.5, pid, pid, 1, 0, 4, "ps", host, 257, name, "[1, 2]", 4, 0, args, 0, evil]
+            )
+
+
+def test_beth_makes_a_trace_of_each_process_of_each_host(tmp_path: Path) -> None:
+    """A process is known by host and id, and is an attack once any event of it is evil."""
+    beth_file(
+        tmp_path / "labelled_training_data.csv", [(1, "a", "openat", 0), (1, "b", "close", 0)]
+    )
+    beth_file(tmp_path / "labelled_validation_data.csv", [(2, "a", "read", 0)])
+    evil = [(3, "a", "execve", 0), (3, "a", "clone", 1), (4, "a", "close", 0)]
+    beth_file(tmp_path / "labelled_testing_data.csv", evil)
+    split = beth(tmp_path)
+    assert [len(s) for s in (split.train, split.normal, split.attack)] == [2, 2, 1]
+    assert words(split.attack, 0) == ["execve", "clone"]
+
+
+def test_beth_of_another_form_is_refused(tmp_path: Path) -> None:
+    """A file without the columns, or cut short, is refused; a missing one is named."""
+    with pytest.raises(SettingError, match="labelled_training"):
+        beth(tmp_path)
+    put(tmp_path / "labelled_training_data.csv", "a,b\n1,2\n")
+    with pytest.raises(RecordingError, match="processId"):
+        beth(tmp_path)
+    put(tmp_path / "labelled_training_data.csv", ",".join(BETH) + "\n1.0,2\n")
+    with pytest.raises(RecordingError, match="cut short"):
+        beth(tmp_path)
+
+
+def test_data_sets_are_found_where_the_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ODDCALL_DATASETS names the directory, and a missing set says how to name it."""
+    monkeypatch.setenv("ODDCALL_DATASETS", str(tmp_path))
+    assert datasets_root() == tmp_path
+    with pytest.raises(SettingError, match=r"ODDCALL_DATASETS"):
+        mit_lpr()
+    with pytest.raises(SettingError, match="--data"):
+        adfa_833()
+    monkeypatch.delenv("ODDCALL_DATASETS")
+    assert datasets_root().parts[-2:] == ("shared", "datasets")
+
+
+@pytest.mark.skipif(
+    not (datasets_root() / "adfa-ld" / "ADFA-LD.zip").exists(),
+    reason=f"ADFA-LD is not in {datasets_root()}",
+)
+def test_the_real_adfa_has_its_known_sizes() -> None:
+    """The published sizes: 833 and 4,372 normal traces and 746 attacks."""
+    split = adfa_833()
+    assert [len(s) for s in (split.train, split.normal, split.attack)] == [833, 4372, 746]
+    assert len(np.unique(split.normal.same())) == 2420
+
+
+@pytest.mark.skipif(
+    not (datasets_root() / "mit-lpr").exists(), reason=f"MIT lpr is not in {datasets_root()}"
+)
+def test_the_real_mit_lpr_has_its_known_sizes() -> None:
+    """The published sizes: 2,703 normal processes and 1,001 attacks, 8 of them different."""
+    split = mit_lpr()
+    assert len(split.train) + len(split.normal) == 2703
+    assert len(split.attack) == 1001
+    assert len(np.unique(split.attack.same())) == 8

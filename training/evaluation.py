@@ -1,0 +1,279 @@
+"""How well scores tell attacks from normal traces, and how well a method kept its own promise.
+
+Every figure is of one score a trace; higher is more unusual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.models.features import FloatArray
+from oddcall.training.peers import CumulativeAutoencoder, KneserNey, RawIsolationForest, Stide
+from oddcall.training.trace_detector import TraceDetector
+from oddcall.training.trace_order import Linear, Local, Markov
+from oddcall.training.trace_sets import CallSet, Composition
+from oddcall.training.trace_views import Views
+from oddcall.training.trace_windows import Windows
+from oddcall.training.traces import TraceSet
+
+#: Name -> detector, the default first, then its parts, the live one, and what others do.
+DETECTORS: dict[str, type[TraceDetector]] = {
+    detector.name: detector
+    for detector in (
+        Views,
+        Markov,
+        Local,
+        Linear,
+        CallSet,
+        Composition,
+        Windows,
+        RawIsolationForest,
+        Stide,
+        KneserNey,
+        CumulativeAutoencoder,
+    )
+}
+DEFAULT = Views.name
+#: False-positive rates at which detection is read off.
+RATES = (0.01, 0.05, 0.10)
+#: False-positive rate that a method is asked to keep by its own threshold.
+TARGET = 0.05
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """What is learned from, and what is judged.
+
+    Attributes
+    ----------
+    name : str
+    train, normal, attack : TraceSet
+        Of one vocabulary.
+    """
+
+    name: str
+    train: TraceSet
+    normal: TraceSet
+    attack: TraceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Middle 95 % of a figure over resampled traces."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a detector did.
+
+    Attributes
+    ----------
+    auc : float
+        Part of the pairs of a normal and an attack in which the attack scores higher.
+    ap : float
+        Average precision, at the share of attacks in the data.
+    detected : dict of float
+        False-positive rate -> most attacks found at that rate or less.
+    target, fpr, found : float
+        Rate asked for; rates of normals and of attacks above the threshold that the detector
+        took for it from its own held-out scores, having seen neither.
+    intervals : dict of Interval
+        Of ``"auc"`` and of each rate as text; empty when nothing was resampled.
+    """
+
+    auc: float
+    ap: float
+    detected: dict[float, float]
+    target: float
+    fpr: float
+    found: float
+    intervals: dict[str, Interval]
+
+
+def chosen_detectors(names: Sequence[str]) -> list[type[TraceDetector]]:
+    """Detectors by name, all for no name; raises SettingError for one that does not exist."""
+    strange = [name for name in names if name not in DETECTORS]
+    if strange:
+        raise SettingError(
+            f"there is no detector {strange[0]!r}", expected=" ".join(DETECTORS), got=strange[0]
+        )
+    return [DETECTORS[name] for name in dict.fromkeys(names)] or list(DETECTORS.values())
+
+
+def evaluate(
+    split: Split,
+    names: Sequence[str] = (),
+    *,
+    resamples: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Result]:
+    """Fit each detector on the training traces and judge the others.
+
+    Parameters
+    ----------
+    split : Split
+    names : sequence of str, optional
+        Detectors; all if left out.
+    resamples : int, default 0
+        How often to resample for the intervals.
+    progress : callable, optional
+        Told what is being done and how much is done, 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        A name is no detector's.
+    EvidenceError
+        There are too few training traces, or nothing to judge.
+    """
+    detectors = chosen_detectors(names)
+    _require(split)
+    results: dict[str, Result] = {}
+    fitted: dict[str, TraceDetector] = {}
+    for i, detector in enumerate(detectors):
+        if progress:
+            progress(f"{split.name}: {detector.name}", i / len(detectors))
+        judge = fitted.pop(detector.name, None) or detector().fit(split.train)
+        if isinstance(judge, Views):
+            fitted = judge.parts
+        results[detector.name] = _judged(judge, split, resamples)
+    return results
+
+
+def _require(split: Split) -> None:
+    for what, traces in (("normal", split.normal), ("attack", split.attack)):
+        if not len(traces):
+            raise EvidenceError(f"there is no {what} trace to judge", expected="at least one")
+
+
+def _judged(detector: TraceDetector, split: Split, resamples: int) -> Result:
+    normal, attack = detector.score(split.normal), detector.score(split.attack)
+    threshold = float(np.quantile(detector.held_out, 1 - TARGET))
+    return measure(normal, attack, threshold, resamples=resamples)
+
+
+def measure(
+    normal: FloatArray, attack: FloatArray, threshold: float, *, resamples: int = 0, seed: int = 0
+) -> Result:
+    """Compare scores of normal and attack traces.
+
+    Parameters
+    ----------
+    normal : float64 (n,)
+    attack : float64 (m,)
+    threshold : float
+        The detector's own, for a rate of ``TARGET``; scores above it count as found.
+    resamples : int, default 0
+    seed : int, default 0
+        Of the resampling.
+    """
+    ranks = _Ranks(normal, attack)
+    ones, others = np.ones((1, len(normal))), np.ones((1, len(attack)))
+    return Result(
+        auc=float(ranks.auc(ones, others)[0]),
+        ap=average_precision(normal, attack),
+        detected={rate: float(ranks.detected(ones, others, rate)[0]) for rate in RATES},
+        target=TARGET,
+        fpr=float(np.mean(normal > threshold)),
+        found=float(np.mean(attack > threshold)),
+        intervals=_intervals(ranks, resamples, seed),
+    )
+
+
+def average_precision(normal: FloatArray, attack: FloatArray) -> float:
+    """Mean precision over the attacks found, from the highest score down; ties count together."""
+    levels = np.unique(attack)[::-1]
+    found = len(attack) - np.searchsorted(np.sort(attack), levels, "left")
+    false = len(normal) - np.searchsorted(np.sort(normal), levels, "left")
+    gained = np.diff(found, prepend=0) / len(attack)
+    return float(np.sum(gained * found / (found + false)))
+
+
+def mean_result(results: Sequence[Result]) -> Result:
+    """Mean figures of repeated runs; the intervals span the runs."""
+
+    def mean(values: list[float]) -> float:
+        return float(np.mean(values))
+
+    def span(values: list[float]) -> Interval:
+        return Interval(min(values), max(values))
+
+    return Result(
+        mean([r.auc for r in results]),
+        mean([r.ap for r in results]),
+        {rate: mean([r.detected[rate] for r in results]) for rate in RATES},
+        TARGET,
+        mean([r.fpr for r in results]),
+        mean([r.found for r in results]),
+        {
+            "auc": span([r.auc for r in results]),
+            **{f"{rate:.2f}": span([r.detected[rate] for r in results]) for rate in RATES},
+        },
+    )
+
+
+class _Ranks:
+    """Both samples on one scale of distinct scores, so that resampling is a matter of weights."""
+
+    def __init__(self, normal: FloatArray, attack: FloatArray) -> None:
+        levels, place = np.unique(np.concatenate([normal, attack]), return_inverse=True)
+        self.levels = len(levels)
+        self.normal, self.attack = place[: len(normal)], place[len(normal) :]
+
+    def auc(self, normal: FloatArray, attack: FloatArray) -> FloatArray:
+        """Area for each row of weights, (k,)."""
+        at, below = self._at(normal, attack)
+        lower = np.cumsum(at, axis=1) - at / 2
+        area: FloatArray = (below * lower).sum(axis=1) / (at.sum(axis=1) * below.sum(axis=1))
+        return area
+
+    def detected(self, normal: FloatArray, attack: FloatArray, rate: float) -> FloatArray:
+        """Most attacks at or above a level that at most ``rate`` of the normals reach, (k,)."""
+        at, found = self._at(normal, attack)
+        false = np.cumsum(at[:, ::-1], axis=1) / at.sum(axis=1, keepdims=True)
+        reached = np.cumsum(found[:, ::-1], axis=1) / found.sum(axis=1, keepdims=True)
+        most: FloatArray = np.where(false <= rate + 1e-12, reached, 0).max(axis=1)
+        return most
+
+    def _at(self, normal: FloatArray, attack: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return self._gathered(self.normal, normal), self._gathered(self.attack, attack)
+
+    def _gathered(self, place: NDArray[np.intp], weights: FloatArray) -> FloatArray:
+        """Weight at each level, (k, levels)."""
+        return np.stack([np.bincount(place, row, self.levels) for row in weights])
+
+
+def _intervals(ranks: _Ranks, resamples: int, seed: int) -> dict[str, Interval]:
+    if not resamples:
+        return {}
+    random = np.random.default_rng(seed)
+    found: dict[str, list[FloatArray]] = {}
+    # Fifty at a time: memory stays small however many traces there are.
+    for begin in range(0, resamples, 50):
+        k = min(50, resamples - begin)
+        normal, attack = _drawn(random, k, len(ranks.normal)), _drawn(random, k, len(ranks.attack))
+        found.setdefault("auc", []).append(ranks.auc(normal, attack))
+        for rate in RATES:
+            detected = ranks.detected(normal, attack, rate)
+            found.setdefault(f"{rate:.2f}", []).append(detected)
+    return {name: _middle(np.concatenate(values)) for name, values in found.items()}
+
+
+def _drawn(random: np.random.Generator, k: int, n: int) -> FloatArray:
+    """How often each of n traces is drawn in k resamples, (k, n)."""
+    return random.multinomial(n, np.full(n, 1 / n), size=k).astype(np.float64)
+
+
+def _middle(values: FloatArray) -> Interval:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(float(low), float(high))

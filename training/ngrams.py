@@ -1,0 +1,246 @@
+"""Counted runs of calls, and what is expected to come after them.
+
+The probability of a call after the calls before it is interpolated over run lengths: what a
+long run says is trusted by how often the run was seen and by how many different calls came
+after it (Witten and Bell 1991; Kneser and Ney 1995 discount instead). Every run is known by a
+64-bit hash, so a model is a sorted array of hashes and an array of numbers a length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
+from oddcall.training.traces import TraceSet
+
+Keys = NDArray[np.uint64]
+Smoothing = Literal["witten-bell", "kneser-ney"]
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+_BEGIN = np.uint64(0x1B873593)
+
+
+def chain(previous: Keys, calls: IntArray) -> Keys:
+    """Hash of runs that are one call longer than those of ``previous``."""
+    mixed = (previous ^ (calls.astype(np.uint64) + np.uint64(1))) * _ODD
+    mixed ^= mixed >> _SHIFT
+    longer: Keys = mixed * _ODD
+    return longer
+
+
+def run_keys(traces: TraceSet, order: int, owner: IntArray | None = None) -> list[Keys]:
+    """Hashes of the runs of 1 to ``order`` calls that end at every call.
+
+    A run that would reach past the beginning of its trace begins with a mark for it.
+
+    Parameters
+    ----------
+    traces : TraceSet
+    order : int
+        Longest run.
+    owner : int64 (calls,), optional
+        Runs of different owners are different runs.
+
+    Returns
+    -------
+    ``order + 1`` arrays (calls,): the runs of no call (one for each owner), of one, of two...
+    """
+    begins = traces.indptr[:-1]
+    salt = np.zeros(len(traces.calls), np.int64) if owner is None else owner
+    empty = chain(np.zeros(len(salt), np.uint64), salt)
+    found = [empty]
+    for n in range(1, order + 1):
+        before = _before(found[n - 1], empty, begins) if n > 1 else empty
+        found.append(chain(before, traces.calls))
+    return found
+
+
+def _before(shorter: Keys, empty: Keys, begins: IntArray) -> Keys:
+    """Run of each call's predecessor; at the beginning of a trace a mark."""
+    shifted = np.empty_like(shorter)
+    shifted[1:] = shorter[:-1]
+    shifted[begins] = empty[begins] ^ _BEGIN
+    return shifted
+
+
+def contexts(keys: list[Keys], begins: IntArray) -> list[Keys]:
+    """Hashes of what comes before each call: ``contexts(keys)[n]`` goes with ``keys[n + 1]``."""
+    return [keys[0], *(_before(key, keys[0], begins) for key in keys[1:-1])]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Order:
+    """Runs of one length in the text that was indexed.
+
+    Attributes
+    ----------
+    keys : uint64 (g,), increasing
+    place : int64 (calls,)
+        Run that ends at each call.
+    context : int64 (g,)
+        What the run is without its last call: a position in ``context_keys``.
+    context_keys : uint64 (c,), increasing
+    shorter : int64 (g,)
+        The run without its first call, a position in the order below.
+    """
+
+    keys: Keys
+    place: IntArray
+    context: IntArray
+    context_keys: Keys
+    shorter: IntArray
+
+
+class Index:
+    """Every run of a text, once: models of parts of the text are then counts over it.
+
+    Parameters
+    ----------
+    traces : TraceSet
+    order : int
+        Longest run.
+    owner : int64 (calls,), optional
+        As for ``run_keys``.
+    """
+
+    def __init__(self, traces: TraceSet, order: int, owner: IntArray | None = None) -> None:
+        keys = run_keys(traces, order, owner)
+        before = contexts(keys, traces.indptr[:-1])
+        self.orders: list[_Order] = []
+        shorter_place = np.zeros(len(traces.calls), np.int64)
+        for n in range(1, order + 1):
+            unique, first, place = np.unique(keys[n], return_index=True, return_inverse=True)
+            context_keys, context = np.unique(before[n - 1][first], return_inverse=True)
+            self.orders.append(
+                _Order(unique, place, context, context_keys, shorter_place[first].copy())
+            )
+            shorter_place = place
+
+    def model(
+        self,
+        used: NDArray[np.bool_],
+        smoothing: Smoothing = "witten-bell",
+        *,
+        continuation: bool = True,
+        base: FloatArray | None = None,
+    ) -> Interpolated:
+        """Count the runs that end at the calls ``used``.
+
+        Parameters
+        ----------
+        used : bool (calls,)
+        smoothing : {"witten-bell", "kneser-ney"}
+        continuation : bool, default True
+            Count a shorter run by the different calls before it, not by its occurrences.
+        base : float64 (runs of one call,), optional
+            Probability of each run of one call where nothing is known; uniform if left out.
+        """
+        counts = [np.bincount(o.place[used], minlength=len(o.keys)) for o in self.orders]
+        if continuation:
+            for n in range(len(counts) - 1):
+                longer = self.orders[n + 1].shorter[counts[n + 1] > 0]
+                counts[n] = np.bincount(longer, minlength=len(counts[n]))
+        uniform = np.full(len(counts[0]), 1.0 / (len(counts[0]) + 1))
+        return Interpolated.of(self.orders, counts, smoothing, uniform if base is None else base)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interpolated:
+    """Probability of a call after the calls before it.
+
+    Attributes
+    ----------
+    keys : list of uint64 (g,)
+        Runs of each length, increasing.
+    probability : list of float64 (g,)
+        Of a run's last call after the others, by all lengths up to its own.
+    context_keys : list of uint64 (c,)
+    left : list of float64 (c,)
+        Part of the probability that a context leaves to shorter runs; 1 if it was not counted.
+    uniform : float
+        Probability of a call that was never met.
+    """
+
+    keys: list[Keys]
+    probability: list[FloatArray]
+    context_keys: list[Keys]
+    left: list[FloatArray]
+    uniform: float
+
+    @classmethod
+    def of(
+        cls, orders: list[_Order], counts: list[IntArray], smoothing: Smoothing, base: FloatArray
+    ) -> Interpolated:
+        """Interpolate counts from the shortest run to the longest."""
+        probability: list[FloatArray] = []
+        left: list[FloatArray] = []
+        for n, (order, count) in enumerate(zip(orders, counts, strict=True)):
+            lower = base if n == 0 else probability[n - 1][order.shorter]
+            size = len(order.context_keys)
+            total = np.bincount(order.context, count, size)
+            kinds = np.bincount(order.context, count > 0, size)
+            if smoothing == "witten-bell":
+                kept, share = count.astype(np.float64), kinds / np.maximum(total + kinds, 1)
+                whole = total + kinds
+            else:
+                discount = _discount(count)
+                kept, whole = np.maximum(count - discount, 0.0), total
+                share = discount * kinds / np.maximum(total, 1)
+            share = np.where(total > 0, share, 1.0)
+            own = kept / np.maximum(whole, 1)[order.context]
+            probability.append(own + share[order.context] * lower)
+            left.append(share)
+        keys = [order.keys for order in orders]
+        known = [order.context_keys for order in orders]
+        return cls(keys, probability, known, left, 1.0 / (len(base) + 1))
+
+    def bits(
+        self, traces: TraceSet, owner: IntArray | None = None, base: FloatArray | None = None
+    ) -> FloatArray:
+        """Bits each call of other traces takes, (calls,); many are those not expected.
+
+        Parameters
+        ----------
+        traces : TraceSet
+        owner : int64 (calls,), optional
+            As for ``run_keys``.
+        base : float64 (calls,), optional
+            Probability of each call where nothing is known; uniform if left out.
+        """
+        order = len(self.keys)
+        keys = run_keys(traces, order, owner)
+        before = contexts(keys, traces.indptr[:-1])
+        # The longest run decides everything: each is looked up once.
+        _, first, place = np.unique(keys[order], return_index=True, return_inverse=True)
+        p = np.full(len(first), self.uniform) if base is None else base[first]
+        for n in range(order):
+            left, is_context = _look_up(self.context_keys[n], before[n][first])
+            share = np.where(is_context, self.left[n][left], 1.0)
+            run, is_run = _look_up(self.keys[n], keys[n + 1][first])
+            p = np.where(is_run, self.probability[n][run], share * p)
+        bits: FloatArray = -np.log2(np.maximum(p, 1e-300))[place]
+        return bits
+
+
+def _discount(count: IntArray) -> float:
+    """Take from every count what runs met once and twice say (Ney's estimate), 0.1 to 0.95."""
+    once, twice = int(np.sum(count == 1)), int(np.sum(count == 2))
+    return float(np.clip(once / max(once + 2 * twice, 1), 0.1, 0.95))
+
+
+def _look_up(known: Keys, wanted: Keys) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Find each key among increasing ones: its position (any if absent), and whether it is."""
+    position = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return position, known[position] == wanted
+
+
+def mean_of(traces: TraceSet, values: FloatArray) -> FloatArray:
+    """Mean of a value a call over each trace, (n,)."""
+    mean: FloatArray = np.bincount(traces.row, values, len(traces)) / traces.lengths
+    return mean

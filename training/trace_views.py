@@ -1,0 +1,91 @@
+"""The default: the order of calls, the set of calls and their composition, one vote each."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+
+from oddcall.models.features import FloatArray
+from oddcall.training.trace_detector import TraceDetector, sample
+from oddcall.training.trace_order import Linear, Local, Markov
+from oddcall.training.trace_sets import CallSet, Composition
+from oddcall.training.traces import TraceSet
+
+#: Part of the held-out scores above which the tail is taken to fall off exponentially.
+_TAIL = 0.9
+
+
+class Surprise:
+    """Minus the logarithm of a score's p-value among held-out scores of clean traces.
+
+    Past the highest tenth the tail is exponential: scores beyond every known one still differ.
+
+    Parameters
+    ----------
+    held_out : float64 (n,)
+    """
+
+    def __init__(self, held_out: FloatArray) -> None:
+        self._sorted = np.sort(held_out)
+        self._begin = float(np.quantile(held_out, _TAIL))
+        excess = held_out[held_out > self._begin] - self._begin
+        least = max(0.1 * float(held_out.std()), 1e-6)
+        self._scale = max(float(excess.mean()) if len(excess) else 0.0, least)
+
+    def of(self, scores: FloatArray) -> FloatArray:
+        """Surprise of each score, (n,), above 0."""
+        n = len(self._sorted)
+        at_least = n - np.searchsorted(self._sorted, scores, "left")
+        within = -np.log((1 + at_least) / (n + 1))
+        beyond = (scores - self._begin) / self._scale - np.log(1 - _TAIL)
+        surprise: FloatArray = np.where(scores > self._begin, beyond, within)
+        return surprise
+
+
+class Views:
+    """Sum of the surprises of three views, by Fisher's method.
+
+    The three detectors of the order share one vote, as they rise and fall together. What is
+    usual in one view adds nothing and takes nothing away. The sum's own law is not Fisher's
+    (views depend on each other): thresholds come from held-out sums.
+    """
+
+    name: ClassVar[str] = "views"
+
+    held_out: FloatArray
+
+    def __init__(self) -> None:
+        self._members: tuple[tuple[TraceDetector, float], ...] = (
+            (Markov(), 1 / 3),
+            (Local(), 1 / 3),
+            (Linear(), 1 / 3),
+            (CallSet(), 1.0),
+            (Composition(), 1.0),
+        )
+
+    @property
+    def parts(self) -> dict[str, TraceDetector]:
+        """The detectors that are joined, by name; fitted once this one is."""
+        return {member.name: member for member, _ in self._members}
+
+    def fit(self, traces: TraceSet) -> Self:
+        """Learn from clean traces."""
+        known = sample(traces)
+        self._surprises = [Surprise(member.fit(known).held_out) for member, _ in self._members]
+        self.held_out = self._sum([member.held_out for member, _ in self._members])
+        return self
+
+    def score(self, traces: TraceSet) -> FloatArray:
+        """Weighted sum of surprises, (n,)."""
+        return self._sum([member.score(traces) for member, _ in self._members])
+
+    def _sum(self, scores: list[FloatArray]) -> FloatArray:
+        votes = [
+            weight * surprise.of(score)
+            for (_, weight), surprise, score in zip(
+                self._members, self._surprises, scores, strict=True
+            )
+        ]
+        total: FloatArray = np.sum(votes, axis=0)
+        return total
