@@ -31,12 +31,15 @@ class Status:
         Part that is done, 0 to 1, where there is an end.
     columns, rows
         A table for a live screen; the first column is left-aligned, numbers right.
+    pace_s : float or None
+        Seconds to the next line on a plain screen, where that differs from the screen's own.
     """
 
     line: str
     done: float | None = None
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    pace_s: float | None = None
 
 
 class Screen(Protocol):
@@ -80,7 +83,7 @@ class Plain:
     def show(self, status: Status) -> None:
         """Write the status if the last one is old enough."""
         if self._now() >= self._next_s:
-            self._next_s = self._now() + self._every_s
+            self._next_s = self._now() + (status.pace_s or self._every_s)
             done = "" if status.done is None else f" ({status.done:.0%})"
             self.say(status.line + done)
 

@@ -91,6 +91,16 @@ def known_model(state: StateDir, path: Path | None) -> Model | None:
     return load_bundle(state.baseline) if state.baseline.exists() else None
 
 
+def budget_of(model: Model, settings: Settings) -> str:
+    """Say which budget holds where one was asked for: a model keeps to its own."""
+    if abs(model.budget_per_day - settings.budget.per_day) < 1e-9:
+        return f"the budget is {settings.budget}"
+    return (
+        f"the model was trained for {model.budget_per_day:g} alerts a day and keeps to that; "
+        f"for {settings.budget} train anew (`oddcall train --budget`, or --relearn)"
+    )
+
+
 def run(request: Request, model: Model | None, here: Here, screen: Screen) -> None:
     """Watch until the source ends, learning first where there is no model.
 

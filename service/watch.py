@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from oddcall.training.recording import RecordingWriter
 
 
+#: A log that is kept for months needs no line every ten seconds.
+_PACE_S = 300.0
+
+
 class Keeping:
     """Keeps what is judged as a recording, so that ``replay`` can judge it again.
 
@@ -129,7 +133,8 @@ class Pulse:
             f"{counted(tick.tracked, 'process')}, {counted(self.windows, 'window')}, "
             f"{counted(self.alerts, 'alert')}, "
             f"lost {sum(self.lost.values()):,}, {share:.1%} of a core, "
-            f"{tick.cost.rss_bytes / 1e6:.0f} MB"
+            f"{tick.cost.rss_bytes / 1e6:.0f} MB",
+            pace_s=_PACE_S,
         )
 
 

@@ -70,6 +70,8 @@ def command(
         held.callback(screen.close)
         held.enter_context(sensor)
         screen.say(live.how_it_counts(sensor))
+        if known and "budget" in settings.model_fields_set:
+            screen.say(session.budget_of(known, settings))
         metadata = live.recording_metadata(sensor)
         here = session.Here(sensor, metadata, host_of(metadata), live.ask_proc)
         request = session.Request(settings, alerts, record, sys.stdout if json_ else None)

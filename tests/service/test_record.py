@@ -1,0 +1,75 @@
+"""Promises about recording: what is told is what is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from oddcall.models.window import Program
+from oddcall.service.record import record, until
+from oddcall.training.recording import RecordingWriter, read_batches
+
+METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+SHELL = Program("/bin/dash", 1, 11)
+
+
+def test_the_summary_counts_what_was_written(
+    tmp_path: Path, fake_sensor: Any, screen: Any, batch: Any, row: Any
+) -> None:
+    """Windows, processes, programs and calls are those of the recording, each counted once."""
+    ticks = [
+        batch(row(pid=1), row(pid=2, program=SHELL, exits=1)),
+        batch(),
+        batch(row(pid=1, at_s=3), row(pid=2, at_s=3, program=SHELL), row(pid=3, at_s=3)),
+        batch(row(pid=1, at_s=4, exits=1, calls={1: 7})),
+    ]
+    writer = RecordingWriter(tmp_path / "r", METADATA)
+    tally = record(fake_sensor(ticks).ticks(), writer, screen, None)
+    assert tally.as_dict() == {
+        "windows": 6,
+        "processes": 4,
+        "programs": 2,
+        "calls": 5 * 300 + 7,
+        "lost": 0,
+        "lost_by_kind": {"full map": 0},
+    }
+    assert str(tally) == "6 windows, 4 processes, 2 programs, 1,507 calls, lost 0"
+    read = list(read_batches(tmp_path / "r"))
+    assert sum(map(len, read)) == 6
+    assert sum(int(b.syscalls.counts.sum()) for b in read) == 1507
+
+
+def test_memory_goes_with_the_processes_alive(
+    tmp_path: Path, fake_sensor: Any, screen: Any, batch: Any, row: Any
+) -> None:
+    """A hundred thousand processes that came and went are a number, not a list."""
+    ticks = [
+        batch(*(row(pid=1000 * tick + i, at_s=tick, exits=1) for i in range(300)))
+        for tick in range(1, 20)
+    ]
+    writer = RecordingWriter(tmp_path / "r", METADATA)
+    tally = record(fake_sensor(ticks).ticks(), writer, screen, None)
+    assert tally.processes == 19 * 300
+    assert not tally._alive
+
+
+def test_losses_are_told_by_kind(
+    tmp_path: Path, fake_sensor: Any, screen: Any, batch: Any, row: Any
+) -> None:
+    """A recording that missed something says what."""
+    (tick,) = fake_sensor([batch(row())]).ticks()
+    tick.lost.update({"full map": 3, "other": 0})
+    tally = record([tick], RecordingWriter(tmp_path / "r", METADATA), screen, 10.0)
+    assert str(tally).endswith("lost 3 (3 full map)")
+    assert screen.statuses[0].done is not None
+
+
+def test_it_ends_when_the_time_is_over(fake_sensor: Any) -> None:
+    """After the duration the source is asked for its last tick; before, it is not."""
+    sensor = fake_sensor([], endless=True)
+    ticks = list(until(sensor, 0.3))
+    assert 3 <= len(ticks) <= 7
+    assert sensor.stopped
+    again = fake_sensor([])
+    assert list(until(again, None)) == []
+    assert not again.stopped

@@ -1,0 +1,101 @@
+"""Promises about what is shown while a command runs."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+
+from oddcall.service import screen
+from oddcall.service.screen import Live, Plain, Status, open_screen
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.s = 100.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    return Terminal()
+
+
+def test_a_plain_screen_says_all_and_shows_some() -> None:
+    """Said lines come at once; of statuses one comes now and then, with how far it is."""
+    stream, clock = io.StringIO(), Clock()
+    plain = Plain(stream, every_s=10, now=clock)
+    for _ in range(25):
+        plain.show(Status(f"at {clock.s:g}", 0.25))
+        clock.s += 1
+    plain.say("two\nlines")
+    assert stream.getvalue().splitlines() == [
+        "at 100 (25%)",
+        "at 110 (25%)",
+        "at 120 (25%)",
+        "two",
+        "lines",
+    ]
+
+
+def test_a_status_may_ask_for_calm() -> None:
+    """A log that is kept for months gets a line every few minutes."""
+    stream, clock = io.StringIO(), Clock()
+    plain = Plain(stream, every_s=10, now=clock)
+    for _ in range(900):
+        plain.show(Status("watching", pace_s=300))
+        clock.s += 1
+    assert stream.getvalue().count("watching") == 3
+
+
+def test_a_live_screen_draws_within_the_terminal(terminal: Terminal) -> None:
+    """The table is cut to the terminal's height, and says how much it leaves out."""
+    live = open_screen(terminal)
+    assert isinstance(live, Live)
+    rows = [(f"program-{i}", str(i)) for i in range(50)]
+    live.show(Status("learning, 5s more", 0.5, ("program", "windows"), rows))
+    live.say("said meanwhile " * 8)
+    live.close()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    lines = text.replace("\r", "\n").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("and 35 more" in line for line in lines)
+    assert any("program-14 " in line for line in lines)
+    assert not any("program-15 " in line for line in lines)
+    assert any(line.startswith("━" * 40) for line in lines)
+    assert "said meanwhile" in text
+
+
+def test_a_live_screen_redraws_a_few_times_a_second(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand statuses in a moment cost one drawing."""
+    live = Live(terminal)
+    drawn: list[Any] = []
+    monkeypatch.setattr(screen, "_picture", lambda status, _height: drawn.append(status) or "")
+    for i in range(1000):
+        live.show(Status(str(i)))
+    live.close()
+    assert 1 <= len(drawn) < 20
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    """What is not a terminal gets no control characters."""
+    stream = io.StringIO()
+    plain = open_screen(stream)
+    plain.say("hello")
+    plain.show(Status("there", 0.5, ("a",), [("b",)]))
+    plain.close()
+    assert stream.getvalue() == "hello\nthere (50%)\n"
