@@ -25,7 +25,7 @@ BPF_F_TABLE("array", u32, struct oc_head, heads, OC_SLOTS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct oc_counts, counts, OC_SLOTS, BPF_F_MMAPABLE);
 /* Epoch in which a slot last counted: reading costs what is active, not what exists. */
 BPF_F_TABLE("array", u32, u64, touched, OC_SLOTS, BPF_F_MMAPABLE);
-BPF_F_TABLE("array", u32, u64, epoch, 1, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, u64, control, OC_CONTROLS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, u64, tally, OC_TALLIES, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, u64, threads, OC_THREADS, 0);
 /* A plain hash never evicts: what does not fit is told and counted. */
@@ -35,18 +35,14 @@ BPF_STACK(free_slots, u32, OC_SLOTS);
 static inline struct oc_head *head_at(u32 slot) { return heads.lookup(&slot); }
 static inline struct oc_counts *counts_at(u32 slot) { return counts.lookup(&slot); }
 static inline u64 *touched_at(u32 slot) { return touched.lookup(&slot); }
+static inline u64 *control_at(u32 what) { return control.lookup(&what); }
 static inline u64 *tally_at(u32 what) { return tally.lookup(&what); }
 static inline u32 *slot_known(u32 tgid) { return slot_of.lookup(&tgid); }
 static inline int slot_learn(u32 tgid, u32 slot) { return slot_of.update(&tgid, &slot); }
-static inline void slot_forget(u32 tgid) { slot_of.delete(&tgid); }
+static inline int slot_learn_first(u32 tgid, u32 slot) { return slot_of.insert(&tgid, &slot); }
+static inline int slot_forget(u32 tgid) { return slot_of.delete(&tgid); }
 static inline int free_pop(u32 *slot) { return free_slots.pop(slot) != 0; }
 static inline void free_push(u32 slot) { free_slots.push(&slot, 0); }
-
-static inline u64 *epoch_now(void)
-{
-	u32 only = 0;
-	return epoch.lookup(&only);
-}
 
 static inline u64 *word_at(u32 tid)
 {

@@ -15,8 +15,10 @@ typedef _Bool bool;
 
 #include "oddcall.h"
 
-#define OC_THREADS 65536
 #define OC_SEED 0
+
+/* Set before loading: one less than the size of the table of threads, a power of two. */
+const volatile u32 thread_mask = 65535;
 
 /* Only what is read; CO-RE finds the rest of the layout (libbpf, "BPF CO-RE reference"). */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -93,6 +95,11 @@ struct pt_regs {
 #define OFF_INODE_INO bpf_core_field_offset(struct inode, i_ino)
 #define OFF_INODE_SB bpf_core_field_offset(struct inode, i_sb)
 #define OFF_SB_DEV bpf_core_field_offset(struct super_block, s_dev)
+#if defined(__x86_64__)
+#define OFF_TASK_COMPAT bpf_core_field_offset(struct task_struct, thread_info.status)
+#else
+#define OFF_TASK_COMPAT bpf_core_field_offset(struct task_struct, thread_info.flags)
+#endif
 #define OFF_BPRM_INTERP bpf_core_field_offset(struct linux_binprm, interp)
 #define OFF_BPRM_FDPATH bpf_core_field_offset(struct linux_binprm, fdpath)
 #define OFF_URING_OPCODE bpf_core_field_offset(struct io_kiocb, opcode)
@@ -121,9 +128,9 @@ ARRAY(heads, struct oc_head, 1, BPF_F_MMAPABLE);
 ARRAY(counts, struct oc_counts, 1, BPF_F_MMAPABLE);
 /* Epoch in which a slot last counted: reading costs what is active, not what exists. */
 ARRAY(touched, u64, 1, BPF_F_MMAPABLE);
-ARRAY(epoch, u64, 1, BPF_F_MMAPABLE);
+ARRAY(control, u64, OC_CONTROLS, BPF_F_MMAPABLE);
 ARRAY(tally, u64, OC_TALLIES, BPF_F_MMAPABLE);
-ARRAY(threads, u64, OC_THREADS, 0);
+ARRAY(threads, u64, 1, 0);
 
 /* A plain hash never evicts: what does not fit is told and counted. */
 struct {
@@ -143,9 +150,10 @@ struct {
 static inline struct oc_head *head_at(u32 slot) { return AT(heads, slot); }
 static inline struct oc_counts *counts_at(u32 slot) { return AT(counts, slot); }
 static inline u64 *touched_at(u32 slot) { return AT(touched, slot); }
+static inline u64 *control_at(u32 what) { return AT(control, what); }
 static inline u64 *tally_at(u32 what) { return AT(tally, what); }
 static inline u32 *slot_known(u32 tgid) { return AT(slot_of, tgid); }
-static inline void slot_forget(u32 tgid) { bpf_map_delete_elem(&slot_of, &tgid); }
+static inline int slot_forget(u32 tgid) { return bpf_map_delete_elem(&slot_of, &tgid); }
 static inline int free_pop(u32 *slot) { return bpf_map_pop_elem(&free_slots, slot); }
 static inline void free_push(u32 slot) { bpf_map_push_elem(&free_slots, &slot, 0); }
 
@@ -154,15 +162,14 @@ static inline int slot_learn(u32 tgid, u32 slot)
 	return bpf_map_update_elem(&slot_of, &tgid, &slot, BPF_ANY);
 }
 
-static inline u64 *epoch_now(void)
+static inline int slot_learn_first(u32 tgid, u32 slot)
 {
-	u32 only = 0;
-	return AT(epoch, only);
+	return bpf_map_update_elem(&slot_of, &tgid, &slot, BPF_NOEXIST);
 }
 
 static inline u64 *word_at(u32 tid)
 {
-	u32 place = tid & (OC_THREADS - 1);
+	u32 place = tid & thread_mask;
 	return AT(threads, place);
 }
 

@@ -4,9 +4,7 @@
  * A slot is one process running one program. A thread's state is one 64-bit word,
  * so that it is always read and written whole:
  *
- *     tid (22 bits) | slot (20 bits) | unused (10) | shared (1) | symbol of its last call (11)
- *
- * `shared` says that other threads may count in the same slot at the same time.
+ *     tid (22 bits) | slot (20 bits) | unused (8) | flags (3) | symbol of its last call (11)
  */
 /* One text for two loaders. bcc.h or core.h, read before it, gives what they do differently:
  * the maps and how each is reached, and OFF_*, the place of each kernel field that is read,
@@ -18,23 +16,25 @@
 #define NR_RT_SIGRETURN 15
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
-#define IS_EXEC(nr) ((nr) == NR_EXECVE || (nr) == NR_EXECVEAT)
 #define IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == 435)
 #define COMPAT_NR_SIGRETURN 173
-#define IS_COMPAT_EXEC(nr) ((nr) == 11 || (nr) == 358)
+#define COMPAT_NR_EXECVE 11
+#define COMPAT_NR_EXECVEAT 358
 #define IS_COMPAT_FORK(nr) ((nr) == 120 || (nr) == 2 || (nr) == 190 || (nr) == 435)
 #define COMPAT_BIT 0x2 /* TS_COMPAT, arch/x86/include/asm/thread_info.h */
 #elif defined(__aarch64__)
 #define NR_RT_SIGRETURN 139
 #define NR_EXECVE 221
 #define NR_EXECVEAT 281
-#define IS_EXEC(nr) ((nr) == NR_EXECVE || (nr) == NR_EXECVEAT)
 #define IS_FORK(nr) ((nr) == 220 || (nr) == 435)
 #define COMPAT_NR_SIGRETURN 173
-#define IS_COMPAT_EXEC(nr) ((nr) == 11 || (nr) == 387)
+#define COMPAT_NR_EXECVE 11
+#define COMPAT_NR_EXECVEAT 387
 #define IS_COMPAT_FORK(nr) ((nr) == 120 || (nr) == 2 || (nr) == 190 || (nr) == 435)
 #define COMPAT_BIT (1 << 22) /* TIF_32BIT, arch/arm64/include/asm/thread_info.h */
 #endif
+#define IS_EXEC(nr) ((nr) == NR_EXECVE || (nr) == NR_EXECVEAT)
+#define IS_COMPAT_EXEC(nr) ((nr) == COMPAT_NR_EXECVE || (nr) == COMPAT_NR_EXECVEAT)
 
 /* What is counted of each call. The benchmark leaves parts out, to see what each costs. */
 #define OC_PART_CALLS 1
@@ -44,6 +44,7 @@
 #define OC_PARTS (OC_PART_CALLS | OC_PART_ERRORS | OC_PART_TRANSITIONS)
 #endif
 
+#define EEXIST 17
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 #define RESTART_FIRST 512     /* ERESTARTSYS to ERESTART_RESTARTBLOCK never reach the program */
 #define RESTART_LAST 516
@@ -73,17 +74,19 @@ static inline void tell(u32 what)
 
 static inline void touch(u32 slot)
 {
-	u64 *now = epoch_now(), *last = touched_at(slot);
+	u64 *now = control_at(OC_EPOCH), *last = touched_at(slot);
 	if (now && last && *last != *now)
 		*last = *now;
 }
 
 #define SYMBOL 0x7ff
-#define SHARED 0x800
+#define SHARED 0x800   /* other threads may count in the same slot at the same time */
+#define EXECED 0x1000  /* it has become another program, and its exec is still to return */
+#define NARROW 0x2000  /* beside OC_START: the program is a 32-bit one */
 
-static inline u64 word_of(u32 tid, u32 slot, u32 shared, u32 symbol)
+static inline u64 word_of(u32 tid, u32 slot, u32 flags, u32 symbol)
 {
-	return ((u64)tid << 42) | ((u64)(slot & 0xfffff) << 22) | shared | symbol;
+	return ((u64)tid << 42) | ((u64)(slot & 0xfffff) << 22) | flags | symbol;
 }
 
 static inline void set_word(u32 tid, u64 word)
@@ -122,27 +125,47 @@ static inline void read_exe(struct oc_head *head, u64 task)
 	head->dev = field32(field64(inode + OFF_INODE_SB) + OFF_SB_DEV);
 }
 
-/* Take a slot for the process of `task`, whose identity is known here and now.
- * `exe` is the kernel address of the path it runs, or 0. */
-static inline u32 take_slot(u64 task, u32 tgid, u64 exe)
+/* How a process comes to a slot, and so what the index may hold of its pid before. */
+enum way {
+	BEGIN, /* born, or another program: whatever it holds is not of this one */
+	MEET,  /* found running: nothing */
+	ADOPT, /* found without a slot, which it now may have: that it has none */
+};
+
+static inline int learn(u32 tgid, u32 slot, const enum way way)
+{
+	return way == BEGIN ? slot_learn(tgid, slot) : slot_learn_first(tgid, slot);
+}
+
+static inline u32 free_slot(u32 tgid)
 {
 	u32 slot = OC_UNTRACKED;
-	if (free_pop(&slot) != 0) {
-		tell(OC_LOST_PROCESS);
-		slot = OC_UNTRACKED;
-	}
-	if (slot_learn(tgid, slot) != 0) {
-		tell(OC_LOST_INDEX);
-		if (slot != OC_UNTRACKED)
-			free_push(slot);
+	u64 *withheld = control_at(OC_WITHHELD);
+	if (withheld && tgid * 0x9E3779B1 < *withheld)
 		return OC_UNTRACKED;
-	}
-	if (slot == OC_UNTRACKED)
+	if (free_pop(&slot) == 0)
 		return slot;
-	tell(OC_SLOTS_TAKEN);
+	/* Until user space says that there are free ones again. */
+	u64 *room = control_at(OC_ROOM);
+	if (room)
+		*room = 0;
+	return OC_UNTRACKED;
+}
+
+/* Take a slot for the process of `task`, whose identity is known here and now.
+ * `exe` is the kernel address of the path it runs, or 0. Two threads may be at this at once:
+ * one of them has its way with the index, and what the other took goes back. */
+static inline u32 take_slot(u64 task, u32 tgid, u64 exe, const enum way way)
+{
+	u32 slot = free_slot(tgid);
 	struct oc_head *head = head_at(slot);
-	if (!head)
+	if (slot == OC_UNTRACKED || !head)
 		return OC_UNTRACKED;
+	if ((way == ADOPT && slot_forget(tgid) != 0) || learn(tgid, slot, way) != 0) {
+		free_push(slot);
+		return OC_UNTRACKED;
+	}
+	tell(OC_SLOTS_TAKEN);
 	u64 leader = field64(task + OFF_TASK_GROUP_LEADER);
 	head->tgid = tgid;
 	head->start_ns = field64(leader + OFF_TASK_START);
@@ -159,16 +182,42 @@ static inline u32 take_slot(u64 task, u32 tgid, u64 exe)
 		bpf_probe_read_kernel_str(head->exe, OC_EXE, (void *)exe);
 	bpf_probe_read_kernel(head->comm, OC_COMM, (void *)(leader + OFF_TASK_COMM));
 	read_exe(head, task);
-	head->serial += 1;
+	/* In this order: a new serial is how user space knows of a new occupant, who lives. */
 	head->state = OC_LIVE;
+	asm volatile("" ::: "memory");
+	head->serial += 1;
 	touch(slot);
 	return slot;
+}
+
+/* A slot for a process that is new here, or whose program is. */
+static inline u32 begin_slot(u64 task, u32 tgid, u64 exe, const enum way way)
+{
+	u32 slot = take_slot(task, tgid, exe, way);
+	if (slot != OC_UNTRACKED)
+		return slot;
+	long refused = learn(tgid, OC_UNTRACKED, way);
+	u32 *known = refused == -EEXIST ? slot_known(tgid) : 0;
+	if (known)
+		return *known;
+	tell(refused ? OC_LOST_INDEX : OC_LOST_PROCESS);
+	return OC_UNTRACKED;
 }
 
 static inline u32 slot_of_current(u64 task, u32 tgid)
 {
 	u32 *known = slot_known(tgid);
-	return known ? *known : take_slot(task, tgid, 0);
+	if (!known)
+		return begin_slot(task, tgid, 0, MEET);
+	if (*known != OC_UNTRACKED)
+		return *known;
+	/* It was told as lost when it began; from now on it need not be. */
+	u64 *room = control_at(OC_ROOM);
+	if (!room || !*room)
+		return OC_UNTRACKED;
+	u32 slot = take_slot(task, tgid, 0, ADOPT);
+	known = slot == OC_UNTRACKED ? slot_known(tgid) : 0;
+	return known ? *known : slot;
 }
 
 static inline void end_slot(u32 slot)
@@ -237,28 +286,32 @@ HOT_HOOK(on_sys_exit, "sys_exit")
 		failed = false;
 	}
 	u32 nr = full < OC_CALLS - 1 ? full : OC_CALLS - 1;
-	/* on_exec counted it, for the program that made the call. */
-	if (ret == 0 && (compat ? IS_COMPAT_EXEC(nr) : IS_EXEC(nr)))
-		return 0;
-
 	u64 *kept = word_at(tid);
 	if (!kept)
 		return 0;
 	u64 word = *kept;
-	u32 slot, shared, previous;
-	if ((word >> 42) == tid) {
+	bool met = (word >> 42) == tid;
+	u32 slot = OC_UNTRACKED, shared = word & SHARED, previous = word & SYMBOL;
+	if (met) {
+		/* on_exec counted it, for the program that made the call. */
+		if (word & EXECED) {
+			*kept = word & ~(u64)EXECED;
+			return 0;
+		}
 		slot = (word >> 22) & 0xfffff;
-		shared = word & SHARED;
-		previous = word & SYMBOL;
-	} else {
+	}
+	if (slot == OC_UNTRACKED) {
 		slot = slot_of_current(task, tgid);
 		shared = sharing(slot, task);
+	}
+	if (!met) {
 		previous = OC_START;
 		if (word)
 			tell(OC_LOST_THREAD);
-		/* A newborn thread returns from a fork that its parent made. */
-		if (ret == 0 && (compat ? IS_COMPAT_FORK(nr) : IS_FORK(nr))) {
-			*kept = word_of(tid, slot, shared, OC_START);
+		/* A newborn thread returns from a fork that its parent made, and an exec is counted. */
+		if (ret == 0 && (compat ? IS_COMPAT_FORK(nr) || IS_COMPAT_EXEC(nr)
+					: IS_FORK(nr) || IS_EXEC(nr))) {
+			*kept = word_of(tid, slot, compat ? shared | NARROW : shared, OC_START);
 			return 0;
 		}
 	}
@@ -292,7 +345,7 @@ HOOK(on_fork)
 			touch(slot);
 		}
 	}
-	take_slot(child, child_tgid, (u64)(from ? from->exe : 0));
+	begin_slot(child, child_tgid, (u64)(from ? from->exe : 0), BEGIN);
 	return 0;
 }
 
@@ -303,27 +356,34 @@ HOOK(on_exec)
 	u64 task = ctx->args[0], bprm = ctx->args[2];
 	u32 old_tid = ctx->args[1];
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	u32 nr = field64(bprm + OFF_BPRM_FDPATH) ? NR_EXECVEAT : NR_EXECVE;
-
-	u32 *known = slot_known(tgid);
-	u32 before = known ? *known : take_slot(task, tgid, 0);
 	u64 *kept = word_at(old_tid);
-	u32 previous = kept && (*kept >> 42) == old_tid ? *kept & SYMBOL : OC_START;
+	u64 word = kept && (*kept >> 42) == old_tid ? *kept : OC_START;
+	u32 previous = word & SYMBOL;
+	/* The registers are the new program's by now: the call came by the gate that the thread's
+	 * last call took, and to a path from a descriptor if there is one (fs/exec.c, alloc_bprm). */
+	bool compat = previous == OC_START ? word & NARROW : previous >= OC_CALLS;
+	bool at = field64(bprm + OFF_BPRM_FDPATH);
+	u32 nr = compat ? (at ? COMPAT_NR_EXECVEAT : COMPAT_NR_EXECVE) : at ? NR_EXECVEAT : NR_EXECVE;
+
+	u32 before = slot_of_current(task, tgid);
 	struct oc_head *old = head_at(before);
 	if (old)
 		__sync_fetch_and_add(&old->execs, 1);
-	count_call(before, SHARED, previous, nr, false, false);
+	count_call(before, SHARED, previous, nr, compat, false);
 	end_slot(before);
 	clear_word(old_tid);
 
-	u32 slot = take_slot(task, tgid, field64(bprm + OFF_BPRM_INTERP));
-	set_word(tgid, word_of(tgid, slot, slot == OC_UNTRACKED ? SHARED : 0, OC_START));
+	u32 slot = begin_slot(task, tgid, field64(bprm + OFF_BPRM_INTERP), BEGIN);
+	u32 flags = EXECED | (slot == OC_UNTRACKED ? SHARED : 0);
+	if (field32(task + OFF_TASK_COMPAT) & COMPAT_BIT)
+		flags |= NARROW;
+	set_word(tgid, word_of(tgid, slot, flags, OC_START));
 	return 0;
 }
 
 /* Raw tracepoint sched_process_exit(struct task_struct *, ...): a process ends with its
  * last thread. do_exit() has lowered signal->live before (kernel/exit.c); two last threads
- * at once may both see zero, and both may do this. */
+ * at once may both see zero, and one of them does this. */
 HOOK(on_exit)
 {
 	u64 both = bpf_get_current_pid_tgid();
@@ -335,8 +395,8 @@ HOOK(on_exit)
 	if (!known)
 		return 0;
 	u32 slot = *known;
-	slot_forget(tgid);
-	end_slot(slot);
+	if (slot_forget(tgid) == 0)
+		end_slot(slot);
 	return 0;
 }
 

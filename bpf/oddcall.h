@@ -17,10 +17,16 @@
 #define OC_LIVE 1
 #define OC_ENDED 2
 
+/* What user space tells the program. */
+#define OC_EPOCH 0    /* the look that is under way */
+#define OC_ROOM 1     /* not zero: a process without a slot may ask again */
+#define OC_WITHHELD 2 /* share of all pids, in parts of 2^32, that get no slot: simulates loss */
+#define OC_CONTROLS 3
+
 /* Rows of the tally: what was handed out, and every way to lose. All only grow. */
 #define OC_SLOTS_TAKEN 0  /* slots taken from the free list */
 #define OC_LOST_PROCESS 1 /* processes that found no free slot: counted together in slot 0 */
-#define OC_LOST_INDEX 2   /* processes that did not fit the index by pid: likewise */
+#define OC_LOST_INDEX 2   /* the same, of processes that did not fit the index by pid either */
 #define OC_LOST_THREAD 3  /* times a thread's last call was displaced by another thread's */
 #define OC_TALLIES 4
 

@@ -146,7 +146,7 @@ def _load(loader: str) -> str:
     with Probe(ProbeSettings(slots=64, loader=loader)) as probe:
         took = time.perf_counter() - began
         os.getppid()
-        counted = int(probe.maps.counts[:, : 1 << 9].sum())
+        counted = int(probe.maps.counts[probe.maps.heads["state"] != 0].sum())
     if not counted:
         raise KernelError(
             "the program was attached but counted nothing",

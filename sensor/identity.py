@@ -80,31 +80,36 @@ class Identities:
         found = process.read(self._proc, pid)
         if found is not None and not process.same_start(start, found.start_ticks):
             found = None  # another process has taken the pid since
-        binary = self._binary(head, found)
+        binary, sure = self._binary(head, found)
         group = found.group if found is not None and found.group.path else self._inherited(head)
         if group is not None:
             self._groups[pid] = (start, group)
+        if len(self._groups) > 2 * len(self.program):
+            # Of one whose end was not told: it had lost its slot before.
+            del self._groups[next(iter(self._groups))]
         known = group or Group()
         program = Program(*binary, known.unit, known.container)
-        return program, known.container_id, bool(binary[0] and binary[2] and group)
+        return program, known.container_id, bool(sure and group)
 
-    def _binary(self, head: Any, found: process.Process | None) -> _Binary:  # noqa: ANN401
-        """Path, device and inode: from /proc if it still runs the same, else as remembered."""
+    def _binary(self, head: Any, found: process.Process | None) -> tuple[_Binary, bool]:  # noqa: ANN401
+        """Path, device and inode, and whether they are sure.
+
+        From /proc if the process still runs the same, else as remembered.
+        """
         key = (int(head["dev"]), int(head["ino"]))
         if found is not None and found.exe and found.ino == key[1]:
-            return self._remember(key, (found.exe, found.dev, found.ino))
+            return self._remember(key, (found.exe, found.dev, found.ino)), bool(found.ino)
         if key in self._binaries:
-            self._binaries.move_to_end(key)
-            return self._binaries[key]
+            return self._remember(key, self._binaries[key]), bool(key[1])
         # What follows the first zero is left from whoever had the slot before.
         path = os.fsdecode(bytes(head["exe"]).partition(b"\0")[0])
         real = _real_path(path, key[1])
         if real is not None:
-            return self._remember(key, real)
+            return self._remember(key, real), True
         if found is not None and found.exe and not key[1]:
-            return found.exe, found.dev, found.ino
+            return (found.exe, found.dev, found.ino), bool(found.ino)
         # Gone before anyone looked, and run by a path that says nothing now.
-        return path if path.isprintable() else ascii(path), _device(key[0]), key[1]
+        return (path if path.isprintable() else ascii(path), _device(key[0]), key[1]), False
 
     def _remember(self, key: tuple[int, int], binary: _Binary) -> _Binary:
         self._binaries[key] = binary

@@ -11,7 +11,7 @@ from oddcall.models.transitions import SEED
 from oddcall.sensor import bytecode
 from oddcall.sensor.btf import kernel_layout
 from oddcall.sensor.compile_bcc import Request, compile_apart
-from oddcall.sensor.loader import HOOKS, HOT_HOOK, MAPS, THREADS, URING_HOOK
+from oddcall.sensor.loader import HOOKS, HOT_HOOK, MAPS, URING_HOOK
 
 
 class BccLoader:
@@ -25,13 +25,13 @@ class BccLoader:
         self._descriptors: dict[str, int] = {}
         self._links: list[int] = []
 
-    def load(self, slots: int, uring_tracepoint: str) -> None:
+    def load(self, slots: int, threads: int, uring_tracepoint: str) -> None:
         """Compile the program and load every function of it."""
         layout = kernel_layout(platform.machine())
         flags = [
             f"-DLINUX_VERSION_CODE={_version_code()}",
             f"-DOC_SLOTS={slots}",
-            f"-DOC_THREADS={THREADS}",
+            f"-DOC_THREADS={threads}",
             f"-DOC_SEED={SEED}",
             *(f"-D{macro}={value}" for macro, value in layout.offsets.items()),
             *([] if uring_tracepoint else ["-DOC_NO_URING"]),
@@ -50,6 +50,10 @@ class BccLoader:
     def map_fd(self, name: str) -> int:
         """Descriptor of a map."""
         return self._descriptors[name]
+
+    def program_fd(self, function: str) -> int:
+        """Descriptor of a function of the program."""
+        return self._descriptors[function]
 
     def close(self) -> None:
         """Detach and unload."""

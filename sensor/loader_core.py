@@ -29,24 +29,27 @@ class CoreLoader:
         self._object: int | None = None
         self._links: list[int] = []
 
-    def load(self, slots: int, uring_tracepoint: str) -> None:
+    def load(self, slots: int, threads: int, uring_tracepoint: str) -> None:
         """Open the object that was built for this architecture, size its maps, load it."""
         lib, path = libbpf(), _object_path()
         ctypes.set_errno(0)
         self._object = _checked(lib.bpf_object__open_file(path.encode(), None), "open its object")
         for name, entries in _SIZED.items():
             lib.bpf_map__set_max_entries(self._map(name), slots * entries)
+        lib.bpf_map__set_max_entries(self._map("threads"), threads)
+        mask = ctypes.c_uint32(threads - 1)
+        refused = lib.bpf_map__set_initial_value(self._map(".rodata"), ctypes.byref(mask), 4)
+        if refused:
+            raise _refused("set the size of its table of threads", -refused)
         if not uring_tracepoint:
-            program = lib.bpf_object__find_program_by_name(self._object, URING_HOOK.encode())
-            lib.bpf_program__set_autoload(program, False)
+            lib.bpf_program__set_autoload(self._program(URING_HOOK), False)
         failed = lib.bpf_object__load(self._object)
         if failed:
             raise _refused("load its object", -failed)
 
     def attach(self, tracepoint: str, function: str) -> None:
         """Run one function of the program at a raw tracepoint from now on."""
-        lib = libbpf()
-        program = lib.bpf_object__find_program_by_name(self._object, function.encode())
+        lib, program = libbpf(), self._program(function)
         if function == HOT_HOOK:
             link = lib.bpf_program__attach(program)  # typed: its section names the tracepoint
         else:
@@ -56,6 +59,10 @@ class CoreLoader:
     def map_fd(self, name: str) -> int:
         """Descriptor of a map."""
         return int(libbpf().bpf_map__fd(self._map(name)))
+
+    def program_fd(self, function: str) -> int:
+        """Descriptor of a function of the program."""
+        return int(libbpf().bpf_program__fd(self._program(function)))
 
     def close(self) -> None:
         """Detach and unload."""
@@ -67,6 +74,9 @@ class CoreLoader:
 
     def _map(self, name: str) -> int:
         return int(libbpf().bpf_object__find_map_by_name(self._object, name.encode()))
+
+    def _program(self, function: str) -> int:
+        return int(libbpf().bpf_object__find_program_by_name(self._object, function.encode()))
 
 
 def _object_path() -> str:

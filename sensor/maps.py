@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,20 @@ from numpy.typing import NDArray
 from oddcall.sensor.layout import COUNT_WIDTH, HEAD, HEADER
 
 Counters = NDArray[np.uint32]
+
+#: Slots mapped at a time: a whole number of pages, 10.7 MB.
+_STRETCH = 1024
+
+
+class Rows(Protocol):
+    """Rows of counters that are copied when asked for; a numpy array is one too."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Slots, and counters of each."""
+
+    def __getitem__(self, rows: NDArray[Any], /) -> Counters:
+        """Copy the rows at these positions, or under this mask: (k, COUNT_WIDTH)."""
 
 
 @dataclass(slots=True)
@@ -23,24 +37,27 @@ class Maps:
     ----------
     heads : HEAD array (slots,)
         Who each slot counts for. Read only.
-    counts : uint32 array (slots, COUNT_WIDTH)
+    counts : Rows (slots, COUNT_WIDTH)
         Counters; they only grow, and wrap at 2**32. Read only.
     touched : uint64 array (slots,)
         Epoch in which the slot last counted. Read only.
-    epoch : uint64 array (1,)
-        Written by the sweep.
+    control : uint64 array (OC_CONTROLS,)
+        What the program is told; written by the sweep.
     tally : uint64 array (OC_TALLIES,)
         Slots taken, and every kind of loss. Read only.
     free : callable
         Give a slot back to the kernel.
+    skipped : callable
+        How often the kernel did not run the program where it should have.
     """
 
     heads: NDArray[Any]
-    counts: Counters
+    counts: Rows
     touched: NDArray[np.uint64]
-    epoch: NDArray[np.uint64]
+    control: NDArray[np.uint64]
     tally: NDArray[np.uint64]
     free: Callable[[int], None]
+    skipped: Callable[[], int]
 
     @classmethod
     def in_memory(cls, slots: int, free: Callable[[int], None]) -> Maps:
@@ -49,19 +66,69 @@ class Maps:
             np.zeros(slots, HEAD),
             np.zeros((slots, COUNT_WIDTH), np.uint32),
             np.zeros(slots, np.uint64),
-            np.full(1, 2, np.uint64),
+            first_control(),
             np.zeros(HEADER["OC_TALLIES"], np.uint64),
             free,
+            lambda: 0,
         )
 
 
-def view(fd: int, slots: int, dtype: np.dtype[Any], *, writable: bool = False) -> NDArray[Any]:
-    """Map an array map (``BPF_F_MMAPABLE``, kernel 5.5) into this process.
+def first_control() -> NDArray[np.uint64]:
+    """Build what the program is told before the first look."""
+    control = np.zeros(HEADER["OC_CONTROLS"], np.uint64)
+    # Two behind zero, so that a slot never touched looks old.
+    control[HEADER["OC_EPOCH"]] = 2
+    return control
 
-    The kernel rounds each value up to eight bytes; our values are multiples of eight.
-    The mapping lives as long as the array does.
+
+class MappedRows:
+    """Counters in the kernel, mapped a stretch at a time as its slots come to be used.
+
+    What is mapped counts as this process's memory, whether or not it was ever looked at. Low
+    slots are taken first, so most of a large table stays unmapped.
+
+    Parameters
+    ----------
+    fd : int
+        Descriptor of the map; open for as long as rows are read.
+    slots : int
+    """
+
+    def __init__(self, fd: int, slots: int) -> None:
+        self.shape = (slots, COUNT_WIDTH)
+        self._fd = fd
+        self._stretches: list[Counters | None] = [None] * -(-slots // _STRETCH)
+
+    def __getitem__(self, rows: NDArray[Any], /) -> Counters:
+        """See `Rows`."""
+        wanted = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        copied = np.empty((len(wanted), COUNT_WIDTH), np.uint32)
+        number, place = np.divmod(wanted, _STRETCH)
+        for stretch in np.unique(number).tolist():
+            here = number == stretch
+            copied[here] = self._mapped(stretch)[place[here]]
+        return copied
+
+    def _mapped(self, stretch: int) -> Counters:
+        known = self._stretches[stretch]
+        if known is None:
+            first = stretch * _STRETCH
+            slots = min(_STRETCH, self.shape[0] - first)
+            row = np.dtype((np.uint32, (COUNT_WIDTH,)))
+            known = self._stretches[stretch] = view(self._fd, slots, row, first=first)
+        return known
+
+
+def view(
+    fd: int, slots: int, dtype: np.dtype[Any], *, first: int = 0, writable: bool = False
+) -> NDArray[Any]:
+    """Map an array map (``BPF_F_MMAPABLE``, kernel 5.5) into this process, from `first` on.
+
+    The kernel rounds each value up to eight bytes; our values are multiples of eight, and
+    what lies before `first` is a multiple of a page. The mapping lives as long as the array.
     """
     protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
     pages = -(-slots * dtype.itemsize // mmap.PAGESIZE) * mmap.PAGESIZE
-    mapped = mmap.mmap(fd, pages, mmap.MAP_SHARED, protection)
+    begin = first * dtype.itemsize
+    mapped = mmap.mmap(fd, pages, mmap.MAP_SHARED, protection, offset=begin)
     return np.frombuffer(mapped, dtype, count=slots)

@@ -16,12 +16,13 @@ import numpy as np
 
 from oddcall.models.errors import KernelError, PrivilegeError, SettingError
 from oddcall.sensor.btf import kernel_layout
-from oddcall.sensor.layout import COUNT_WIDTH, HEAD, HEADER
+from oddcall.sensor.layout import HEAD, HEADER
 from oddcall.sensor.libbpf import push
 from oddcall.sensor.loader import HOOKS, URING_HOOK, Loader
 from oddcall.sensor.loader_bcc import BccLoader
 from oddcall.sensor.loader_core import CoreLoader
-from oddcall.sensor.maps import Maps, view
+from oddcall.sensor.maps import MappedRows, Maps, first_control, view
+from oddcall.sensor.skipped import skipped
 
 #: In the order in which ``auto`` tries them.
 LOADERS: dict[str, type[Loader]] = {"bcc": BccLoader, "core": CoreLoader}
@@ -34,12 +35,21 @@ class ProbeSettings:
     Parameters
     ----------
     slots : int, default 8192
-        Processes counted at once, and 10.5 KB of kernel memory each.
+        Processes counted at once, and 10.9 KB of kernel memory each.
+    threads : int, optional
+        Threads whose last call is remembered, a power of two, 8 bytes of kernel memory each.
+        By default one for every id that the kernel gives (``kernel.pid_max``). With fewer,
+        threads whose ids are equal modulo it displace each other: no call is lost, but the
+        transition from the one before it is, and that is counted.
+    simulate_loss : float, default 0.0
+        Share of all process ids, from 0 to 1, that get no slot: to see what loss looks like.
     loader : {"auto", "bcc", "core"}, default "auto"
         ``auto`` takes the first that works, in that order.
     """
 
     slots: int = 8192
+    threads: int | None = None
+    simulate_loss: float = 0.0
     loader: str = "auto"
 
     def __post_init__(self) -> None:
@@ -129,28 +139,36 @@ class Probe:
 
     def _start(self, loader: Loader) -> None:
         self._loader = loader
-        loader.load(self.settings.slots, self.uring_tracepoint)
-        self.maps = _map_views(loader, self.settings.slots)
+        settings = self.settings
+        loader.load(settings.slots, settings.threads or _most_threads(), self.uring_tracepoint)
+        hooks = HOOKS | ({self.uring_tracepoint: URING_HOOK} if self.uring_tracepoint else {})
+        self.maps = _map_views(loader, settings.slots, list(hooks.values()))
+        self.maps.control[HEADER["OC_WITHHELD"]] = round(settings.simulate_loss * 2**32)
         # Pushed from the top down, so that low slots are taken first and memory stays compact.
-        for slot in range(self.settings.slots - 1, HEADER["OC_UNTRACKED"], -1):
+        for slot in range(settings.slots - 1, HEADER["OC_UNTRACKED"], -1):
             self.maps.free(slot)
-        hooks = {self.uring_tracepoint: URING_HOOK} if self.uring_tracepoint else {}
-        for tracepoint, function in (hooks | HOOKS).items():
+        for tracepoint, function in hooks.items():
             loader.attach(tracepoint, function)
 
 
-def _map_views(loader: Loader, slots: int) -> Maps:
-    row, word = np.dtype((np.uint32, (COUNT_WIDTH,))), np.dtype(np.uint64)
+def _most_threads() -> int:
+    """Past the highest thread id there can be, as a power of two."""
+    past = int(Path("/proc/sys/kernel/pid_max").read_text())
+    return 1 << (past - 1).bit_length()
+
+
+def _map_views(loader: Loader, slots: int, functions: list[str]) -> Maps:
+    word = np.dtype(np.uint64)
     maps = Maps(
         heads=view(loader.map_fd("heads"), slots, HEAD),
-        counts=view(loader.map_fd("counts"), slots, row),
+        counts=MappedRows(loader.map_fd("counts"), slots),
         touched=view(loader.map_fd("touched"), slots, word),
-        epoch=view(loader.map_fd("epoch"), 1, word, writable=True),
+        control=view(loader.map_fd("control"), HEADER["OC_CONTROLS"], word, writable=True),
         tally=view(loader.map_fd("tally"), HEADER["OC_TALLIES"], word),
         free=functools.partial(push, loader.map_fd("free_slots")),
+        skipped=functools.partial(skipped, [loader.program_fd(name) for name in functions]),
     )
-    # Two behind zero, so that a slot never touched looks old.
-    maps.epoch[0] = 2
+    maps.control[:] = first_control()
     return maps
 
 

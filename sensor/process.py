@@ -46,8 +46,6 @@ class Process:
         The executable has no name any more: replaced by an upgrade, removed, or a memfd.
     dev, ino : int
         Device and inode of the executable, 0 where not told.
-    cmdline : str
-        Arguments with spaces between, at most `CMDLINE_BYTES` of them.
     group : Group
         Container and unit.
     complete : bool
@@ -65,7 +63,6 @@ class Process:
     deleted: bool
     dev: int
     ino: int
-    cmdline: str
     group: cgroup.Group
     complete: bool
 
@@ -95,7 +92,11 @@ def read(proc: Path, pid: int) -> Process | None:
 
 
 def cmdline(proc: Path, pid: int) -> str:
-    """Read the arguments only; ``""`` when the process is gone, a zombie or out of reach."""
+    """Read the arguments, with spaces between; at most `CMDLINE_BYTES` of them.
+
+    ``""`` when the process is gone, a zombie or out of reach. Identity does not need them, so
+    they are read for the few processes that people are told of.
+    """
     return _arguments(_text_of(f"{proc}/{pid}/cmdline", None, CMDLINE_BYTES))
 
 
@@ -134,7 +135,6 @@ def _read(folder: int, pid: int) -> Process | None:
         deleted=exe.endswith(_DELETED.encode()),
         dev=dev,
         ino=ino,
-        cmdline=_arguments(_text_of("cmdline", folder, CMDLINE_BYTES)),
         group=cgroup.parse(_shown(text, keep="\n")),
         complete=bool(exe and ino and text),
     )

@@ -38,6 +38,8 @@ class SensorSettings:
     max_programs : int, default 1024
         Programs told apart.
     loader : {"auto", "bcc", "core"}, default "auto"
+    simulate_loss : float, default 0.0
+        Share of all process ids that get no slot, from 0 to 1: to see what loss looks like.
     """
 
     interval_s: float = 1.0
@@ -46,12 +48,14 @@ class SensorSettings:
     max_processes: int = 8192
     max_programs: int = 1024
     loader: str = "auto"
+    simulate_loss: float = 0.0
 
     def __post_init__(self) -> None:
         _require("max_processes", self.max_processes, 16, (1 << 20) - 1)
         _require("max_programs", self.max_programs, 2, 1 << 20)
         _require("min_events", self.min_events, 1, 1 << 31)
         _require("max_age_s", self.max_age_s, 0.1, 3600.0)
+        _require("simulate_loss", self.simulate_loss, 0.0, 1.0)
 
 
 def _require(name: str, value: float, low: float, high: float) -> None:
@@ -116,7 +120,11 @@ class Sensor:
     ) -> None:
         self.settings = settings or SensorSettings()
         self.probe = Probe(
-            ProbeSettings(slots=self.settings.max_processes, loader=self.settings.loader)
+            ProbeSettings(
+                slots=self.settings.max_processes,
+                loader=self.settings.loader,
+                simulate_loss=self.settings.simulate_loss,
+            )
         )
         self._clock = Clock(self.settings.interval_s)
         self._identities = Identities(self.settings.max_processes, proc, self.settings.max_programs)

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddcall.models.sparse import IntArray, Sparse
-from oddcall.sensor.layout import COUNT_COLUMNS, COUNT_ORDER, HEADER, TALLIES
+from oddcall.sensor.entries import Entries
+from oddcall.sensor.layout import COUNT_ORDER, HEADER, TALLIES
 from oddcall.sensor.maps import Counters, Maps
 
 _ENDED = HEADER["OC_ENDED"]
 _UNTRACKED = HEADER["OC_UNTRACKED"]
+_EPOCH, _ROOM = HEADER["OC_EPOCH"], HEADER["OC_ROOM"]
 #: Slots read in one go: bounds the copy to about five megabytes whatever the churn.
 _CHUNK = 512
 
@@ -120,6 +122,8 @@ class Sweep:
         self._opened_s = np.zeros(slots)
         self._start_lost = np.zeros((slots, 2), np.int64)
         self._looked_lost = np.zeros(2, np.int64)
+        self._untracked: Counters = np.zeros((1, maps.counts.shape[1]), np.uint32)
+        self._untracked_events = 0
         #: Serial of the last occupant whose slot went back: nothing more is owed for it.
         self._given_back = np.zeros(slots, np.uint32)
         self._returned = 0
@@ -136,10 +140,14 @@ class Sweep:
         return self.tracked > len(self._maps.heads) // 2
 
     def lost(self) -> dict[str, int]:
-        """Count what was lost since the program was attached, by kind."""
+        """Count what was lost by the last look, since the program was attached, by kind."""
         tally = {name: int(self._maps.tally[row]) for name, row in TALLIES.items()}
         del tally["slots taken"]
-        return {"events without a slot": self._lost_events(), **tally}
+        return {
+            "events without a slot": self._untracked_events,
+            **tally,
+            "hook runs skipped": self._maps.skipped(),
+        }
 
     def look(self, now_s: float, *, close_all: bool = False, ended_only: bool = False) -> Snapshot:
         """Read every slot that counted since the last look, and close windows by the rule.
@@ -154,21 +162,26 @@ class Sweep:
             Read only the slots whose occupant is gone, between ticks, to give them back.
         """
         rows = self._ended() if ended_only else self._due(now_s, close_all)
-        lost = np.array([self._lost_events(), self._lost_processes()], np.int64)
+        lost = self._count_lost()
         parts = [
             self._read(rows[at : at + _CHUNK], now_s, lost, close_all)
             for at in range(0, max(len(rows), 1), _CHUNK)
         ]
         if not ended_only:
             self._looked_s, self._looked_lost = now_s, lost
+        # Processes that found no slot may ask again, when there is one.
+        self._maps.control[_ROOM] = self.tracked < len(self._maps.heads) - 1
         return join(parts)
 
-    def _lost_events(self) -> int:
-        return int(_events(self._maps.counts[_UNTRACKED : _UNTRACKED + 1])[0])
-
-    def _lost_processes(self) -> int:
+    def _count_lost(self) -> IntArray:
+        """Events and processes lost so far."""
+        now = self._maps.counts[np.array([_UNTRACKED])]
+        # Added up here: what all the untracked do together may wrap its counters.
+        self._untracked_events += int(Entries.of(now - self._untracked).events()[0])
+        self._untracked = now
         tally = self._maps.tally
-        return int(tally[HEADER["OC_LOST_PROCESS"]] + tally[HEADER["OC_LOST_INDEX"]])
+        processes = int(tally[HEADER["OC_LOST_PROCESS"]] + tally[HEADER["OC_LOST_INDEX"]])
+        return np.array([self._untracked_events + self._maps.skipped(), processes], np.int64)
 
     def _ended(self) -> IntArray:
         heads = self._maps.heads
@@ -177,8 +190,8 @@ class Sweep:
     def _due(self, now_s: float, close_all: bool) -> IntArray:
         """Find slots that counted since the last look, or whose open window is old."""
         maps = self._maps
-        current = maps.epoch[0]
-        maps.epoch[0] = current + np.uint64(1)
+        current = maps.control[_EPOCH]
+        maps.control[_EPOCH] = current + np.uint64(1)
         # One epoch further back: a processor may still have been storing the one before
         # when the last look had passed its slot.
         due = maps.touched >= current - np.uint64(1)
@@ -197,10 +210,10 @@ class Sweep:
         self._serial[rows] = heads["serial"]
         self._start_life[rows[new]] = 0
 
-        delta = counts - self._start[rows]
+        entries = Entries.of(counts - self._start[rows])
         life = np.stack([heads["forks"], heads["execs"]], axis=1).astype(np.int64)
         grown = life - self._start_life[rows]
-        events = _events(delta)
+        events = entries.events()
         alive = (events > 0) | grown.any(axis=1)
         begun = alive & ~self._open[rows]
         self._opened_s[rows[begun]] = self._looked_s
@@ -223,9 +236,7 @@ class Sweep:
             heads=heads[closes],
             opened_s=self._opened_s[shut],
             closed_s=np.full(len(shut), now_s),
-            blocks={
-                name: Sparse.from_dense(delta[closes, COUNT_COLUMNS[name]]) for name in COUNT_ORDER
-            },
+            blocks=entries.blocks(closes),
             forks=grown[closes, 0],
             execs=grown[closes, 1],
             ended=ended[closes],
@@ -240,12 +251,3 @@ class Sweep:
         self._returned += len(slots)
         for slot in slots.tolist():  # one short system call each; the kernel has no batch for it
             self._maps.free(slot)
-
-
-def _events(counts: Counters) -> IntArray:
-    """Count calls, 32-bit calls and io_uring submissions of each row."""
-    total: IntArray = sum(
-        counts[:, COUNT_COLUMNS[name]].sum(axis=1, dtype=np.int64)
-        for name in ("syscalls", "compat", "uring")
-    )
-    return total

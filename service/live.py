@@ -39,10 +39,12 @@ def recording_metadata(sensor: Sensor) -> dict[str, str]:
 
 def ask_proc(pid: int, start_time_ns: int, ppid: int) -> Context:
     """Read a process's arguments and its parent's name, if it is still that process."""
+    # First, so that they are of this process if it is found to be still this one afterwards.
+    arguments = process.cmdline(_PROC, pid)
     found = process.read(_PROC, pid)
     if found is None or not process.same_start(start_time_ns, found.start_ticks):
         return Context(parent=_name(ppid))
-    return Context(found.cmdline or None, _name(ppid))
+    return Context(arguments or None, _name(ppid))
 
 
 def _name(pid: int) -> str | None:

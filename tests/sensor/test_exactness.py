@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,23 @@ import pytest
 from oddcall.models import calls
 from oddcall.models.transitions import bucket
 
+WORKLOADS = Path(__file__).parent / "workloads"
+
 pytestmark = pytest.mark.kernel
+
+GETPID_32, FORK_32, WAITPID_32, EXECVE_32 = 20, 2, 7, 11
+OPEN_BY_URING = 18
+#: Container id that no runtime has given.
+CONTAINER = "5e" * 32
+
+x86_only = pytest.mark.skipif(platform.machine() != "x86_64", reason="its code is of x86-64")
 
 NOTHING_LOST = {
     "events without a slot": 0,
     "processes without a slot": 0,
     "processes not indexed": 0,
     "threads displaced": 0,
+    "hook runs skipped": 0,
     "programs past the cap": 0,
 }
 
@@ -74,20 +86,103 @@ def test_threads_lose_no_count_and_their_sequences_do_not_mix(count):
     assert rows.transitions.row_sums().sum() == rows.syscalls.row_sums().sum()
 
 
-def test_an_exec_ends_one_program_and_begins_another(count, tmp_path):
-    """Counts before the exec belong to the old program, after it to the new one."""
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another program than the one that runs the tests: a copy of the interpreter."""
     copy = tmp_path / "other-python"
     shutil.copy(Path(sys.executable).resolve(), copy)
-    counted = count("exec_chain", 2003, copy)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("how", "call"),
+    [("path", "execve"), ("thread", "execve"), ("script", "execve"), ("fd", "execveat")],
+)
+def test_an_exec_ends_one_program_and_begins_another(count, other, how, call):
+    """Counts before the exec belong to the old program, after it to the new, however it is run."""
+    workload, program = WORKLOADS / "exec_chain.py", other
+    if how == "script":
+        program = other.with_name("script")
+        program.write_text(f"#!{other}\n{workload.read_text()}")
+        program.chmod(0o755)
+    counted = count("exec_chain", how, 2003, program)
     rows = counted.of({int(counted.output)})
-    exes = np.array([counted.windows.programs[i].exe for i in rows.program])
-    before, after = rows.take(exes != str(copy)), rows.take(exes == str(copy))
+    binaries = np.array([counted.windows.programs[i].ino for i in rows.program])
+    there = binaries == other.stat().st_ino
+    before, after = rows.take(~there), rows.take(there)
     assert counted.calls("getppid", before) == 2003
     assert counted.calls("getpgrp", after) == 4099
     assert counted.calls("getppid", after) == 0
-    assert counted.calls("execve", before) == 2, "the start by the test, and the exec itself"
-    assert before.execs.sum() == 2
+    assert before.execs.sum() == 2, "the start by the test, and the exec itself"
+    assert counted.calls("execve", before) + counted.calls("execveat", before) == 2
+    assert counted.calls(call, before) == (2 if call == "execve" else 1)
+    assert counted.calls("execve", after) + counted.calls("execveat", after) == 0
     assert len(set(rows.start_time_ns.tolist())) == 1
+    assert counted.lost == NOTHING_LOST
+
+
+@x86_only
+@pytest.mark.parametrize("how", ["vfork", "clone3"])
+def test_a_child_of_any_birth_is_counted_from_its_first_call(count, how):
+    """A child is a process of its own though it shares memory, and its birth is no call of its."""
+    counted = count("births", how, 101)
+    parent = int(counted.output)
+    rows = counted.of({parent})
+    children = counted.windows.take(counted.windows.ppid == parent)
+    assert len(np.unique(children.pid)) == 101
+    assert children.n_events.tolist() == [23] * 101
+    assert counted.calls("getuid", children) == 101 * 23
+    assert counted.calls(how, rows) == 101
+    assert rows.forks.sum() == 101
+    assert counted.lost == NOTHING_LOST
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A container's cgroup below a service's, on whatever hierarchy names units here."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    named = [at for _, at, kind, options, *_ in mounts if "name=systemd" in options]
+    unified = [at for _, at, kind, *_ in mounts if kind == "cgroup2"]
+    service = Path([*named, *unified][0], "oddcall-test.service")
+    scope = service / f"docker-{CONTAINER}.scope"
+    scope.mkdir(parents=True)
+    yield scope
+    scope.rmdir()
+    service.rmdir()
+
+
+def test_a_process_in_other_namespaces_is_known_by_the_hosts_names(count, cgroup):
+    """A container's process has the host's pid, and its container and unit, whatever it sees."""
+    counted = count("namespaced", 1511, cgroup)
+    rows = counted.of({int(counted.output)})
+    inside = rows.take(rows.container == CONTAINER)
+    assert counted.calls("getppid", rows) == 1511
+    assert counted.calls("getppid", inside) == 1511
+    program = counted.windows.programs[inside.program[0]]
+    assert (program.container, program.unit) == ("docker", "oddcall-test.service")
+    assert program.exe == str(Path(sys.executable).resolve())
+    assert inside.identity_complete.all()
+
+
+def test_a_frozen_process_is_counted_exactly_and_its_sleep_is_no_window(count):
+    """While a process is stopped nothing is counted, and no window stretches across."""
+    counted = count("frozen", 1009, 2.0, 503, interval_s=0.05, max_age_s=0.3)
+    rows = counted.of({int(counted.output)})
+    assert counted.calls("getppid", rows) == 1009 + 503
+    assert len(rows) >= 2
+    assert rows.observed_s.max() < 1.0
+    assert counted.lost == NOTHING_LOST
+
+
+@pytest.mark.parametrize("how", ["restarted", "given-up"])
+def test_an_interrupted_call_is_counted_each_time_the_kernel_is_entered(count, how):
+    """A call made again after a signal counts again, and to be interrupted is no error."""
+    counted = count("signals", how, 211)
+    rows = counted.of({int(counted.output)})
+    assert counted.calls("recvfrom", rows) == 211 + 1
+    assert counted.calls("rt_sigreturn", rows) == 211
+    assert counted.total("errors", calls.number("recvfrom"), rows) == 0
+    assert counted.total("errors", calls.number("rt_sigreturn"), rows) == 0
 
 
 def test_calls_that_fail_are_counted_by_number(count):
@@ -98,21 +193,43 @@ def test_calls_that_fail_are_counted_by_number(count):
     assert counted.total("errors", calls.number("fchdir"), rows) == 1013
 
 
+@x86_only
 def test_32_bit_calls_are_kept_apart(count):
     """Number 20 by the 32-bit gate is getpid, and never the 64-bit number 20 (writev)."""
     counted = count("compat", 601)
     rows = counted.of({int(counted.output)})
-    assert counted.total("compat", 20, rows) == 601
+    assert counted.total("compat", GETPID_32, rows) == 601
     assert counted.calls("writev", rows) == 0
+
+
+@x86_only
+def test_a_32_bit_program_makes_no_64_bit_call(count, tmp_path):
+    """All that a 32-bit binary does is a 32-bit call, and the exec that ends it is one too."""
+    binary = tmp_path / "elf32"
+    counted = count("elf32", 1201, binary)
+    parent = int(counted.output)
+    exes = np.array([counted.windows.programs[i].exe for i in counted.windows.program])
+    inside = counted.windows.take(exes == str(binary))
+    ours, child = inside.take(inside.pid == parent), inside.take(inside.ppid == parent)
+    assert inside.syscalls.row_sums().sum() == 0
+    made = ours.compat.to_dense().sum(axis=0)
+    did = {number: int(made[number]) for number in np.flatnonzero(made)}
+    assert did == {GETPID_32: 1201, FORK_32: 1, WAITPID_32: 1, EXECVE_32: 1}
+    assert child.compat.to_dense()[:, EXECVE_32].tolist() == [1]
+    assert child.n_events.tolist() == [1]
+    assert ours.execs.sum() == child.execs.sum() == 1
 
 
 @pytest.mark.parametrize("how", [(), ("sqpoll",)])
 def test_io_uring_submissions_are_counted_by_opcode(count, how):
-    """Work handed over by io_uring is seen, whoever takes it from the queue."""
-    counted = count("uring", 307, 211, *how)
+    """Work handed over by io_uring is seen, whoever takes it, and is no system call."""
+    counted = count("uring", 307, 211, 1511, *how)
     rows = counted.of({int(counted.output)})
     assert counted.total("uring", 0, rows) == 307
     assert counted.total("uring", 22, rows) == 211
+    assert counted.total("uring", OPEN_BY_URING, rows) == 1511
+    assert counted.calls("openat", rows) < 1511, "what the interpreter opens, and no more"
+    assert rows.exits.sum() == 2, "one exec into the interpreter, one end"
 
 
 def test_threads_that_outlive_the_first_one_are_counted(count):

@@ -118,3 +118,23 @@ def test_what_is_kept_follows_the_living(proc, exe):
     known.meet(np.array([3]), head(7, 100, exe))
     known.forget(head(7, 100, exe))
     assert known._groups == {}
+
+
+def test_a_program_run_by_a_descriptor_is_not_claimed_to_be_known(proc, exe):
+    """A path of another process's descriptors says nothing here, and the identity says so."""
+    tree(proc, 7, 100, exe)
+    known = Identities(8, proc, 16)
+    both = np.concatenate([head(7, 100, exe), head(8, 101, exe, ppid=7, path="/dev/fd/3")])
+    both["ino"][1] += 1
+    known.meet(np.array([3, 4]), both)
+    assert known.programs[known.program[4]].exe == "/dev/fd/3"
+    assert known.complete.tolist()[3:5] == [True, False]
+
+
+def test_what_is_kept_is_bounded_though_ends_are_not_told(proc, exe):
+    """Processes that lost their slots end unseen: what was kept of them gives way to others'."""
+    known = Identities(8, proc, 16)
+    for pid in range(100, 200):
+        tree(proc, pid, 100, exe)
+        known.meet(np.array([3]), head(pid, 100, exe))
+    assert len(known._groups) <= 16

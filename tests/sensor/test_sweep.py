@@ -38,7 +38,7 @@ class Kernel:
         self.touch(slot)
 
     def touch(self, slot: int) -> None:
-        self.maps.touched[slot] = self.maps.epoch[0]
+        self.maps.touched[slot] = self.maps.control[HEADER["OC_EPOCH"]]
 
 
 def sweep_of(kernel: Kernel, **rule: float) -> Sweep:
