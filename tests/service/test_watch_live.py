@@ -177,3 +177,18 @@ def test_learning_goes_on_after_a_kill(tmp_path: Path, running: Start) -> None:
     second = running(words)
     wait_for(lambda: second.said("going on with "), 30, second)
     assert second.end() == 0
+
+
+@pytest.mark.parametrize("verb", ["record", "watch"])
+def test_without_privilege_it_says_so(tmp_path: Path, verb: str) -> None:
+    """Without capabilities it is one sentence and code 3, and nothing is left behind to undo."""
+    words = [*ODDCALL, verb, "--config", os.devnull]
+    words += ["-o", str(tmp_path / "r")] if verb == "record" else ["--state-dir", str(tmp_path)]
+    done = subprocess.run(
+        ["setpriv", "--bounding-set", "-all", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.startswith("oddcall: ")
+    assert done.stderr.count("\n") == 1
+    assert "CAP_BPF" in done.stderr
+    assert not list(tmp_path.rglob("*.parquet"))
