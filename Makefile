@@ -24,7 +24,7 @@ run: setup ## Learn on this host, visibly, then watch it (as root)
 
 test: lint ## Set up, check the style, types and layering, then run every test
 	@echo "==> pytest"
-	@$(BIN)/pytest $(ARGS)
+	@scripts/step "pytest" $(BIN)/pytest $(ARGS)
 
 # Type checkers do not see import hooks: these links are how mypy finds `oddcall.*`.
 lint: setup-test ## Style (ruff), types (mypy --strict), layering (import-linter)
