@@ -58,12 +58,16 @@ def _path(value: object) -> Path:
     return Path(value).expanduser()
 
 
+def _path_or_none(value: object) -> Path | None:
+    return None if value is None else _path(value)
+
+
 class Kind(GroupedMetadata):
     """What pydantic must know of one kind of value: how to read, write and describe it."""
 
     def __init__(
         self,
-        read: Callable[[object], object],
+        read: Callable[..., object],
         schema: dict[str, object],
         write: Callable[..., object] | None = None,
     ) -> None:
@@ -93,6 +97,10 @@ def one_of(*allowed: str) -> Kind:
 
 
 PATH = Kind(_path, {"type": "string"}, str)
+#: For what need not be given.
+OPTIONAL_PATH = Kind(
+    _path_or_none, {"type": ["string", "null"]}, lambda path: None if path is None else str(path)
+)
 BUDGET = Kind(_budget, {"type": "string", "examples": ["1/day", "5/week", "2/hour"]}, str)
 
 
