@@ -11,7 +11,7 @@ from oddcall.service.kinds import BUDGET, PATH, Section, one_of, seconds, whole
 from oddcall.service.quantities import Budget
 from oddcall.service.state import default_state_dir
 
-_LOADER = one_of("auto", "bcc")
+_LOADER = one_of("auto", "bcc", "core")
 
 
 class SensorSection(Section):
