@@ -20,6 +20,7 @@ from oddcall.models.errors import SettingError
 from oddcall.service.kinds import Section
 from oddcall.service.quantities import format_duration
 from oddcall.service.settings import Settings
+from oddcall.service.sinks.mistakes import mistake
 
 DEFAULT_FILE = Path("/etc/oddcall/oddcall.toml")
 PREFIX = "ODDCALL_"
@@ -68,7 +69,7 @@ def load(
     for name, value, source in _layers(flags or {}, file, environ, wrong):
         values[name], origin[name] = value, source
     try:
-        settings = Settings.model_validate(_nested(values))
+        settings = Settings.model_validate(_nested(values), context={"environ": environ})
     except ValidationError as error:
         wrong += [_sentence(problem, values, origin) for problem in error.errors()]
     else:
@@ -152,6 +153,8 @@ def _nested(values: Mapping[str, object]) -> dict[str, object]:
 def _sentence(
     problem: Mapping[str, Any], values: Mapping[str, object], origin: Mapping[str, str]
 ) -> str:
+    if problem["loc"][0] == "sinks":
+        return mistake(problem, next(s for n, s in origin.items() if n.startswith("sinks")))
     name = ".".join(str(part) for part in problem["loc"])
     source = origin.get(name) or next((s for n, s in origin.items() if n.startswith(name)), "")
     place = f"{name} ({source})" if source else name

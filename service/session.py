@@ -20,7 +20,9 @@ from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen
 from oddcall.service.settings import AlertSection, Settings
 from oddcall.service.sinks.base import Delivery, Sink
+from oddcall.service.sinks.fanout import FanOut
 from oddcall.service.sinks.jsonl import JsonLines, JsonStream
+from oddcall.service.sinks.sections import name_of
 from oddcall.service.sinks.terminal import Terminal
 from oddcall.service.source import Source
 from oddcall.service.state import StateDir
@@ -111,7 +113,7 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
     """
     people = Remembered(here.ask)
     with ExitStack() as opened:
-        delivery = Delivery(open_sinks(request.alerts, request.json, screen), screen.say)
+        delivery = Delivery(open_sinks(request, here.host, screen), screen.say)
         opened.callback(delivery.close)
         keeping: Keeping | None = None
         if request.record:
@@ -124,8 +126,8 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
             return
         model, batches = start
         screen.say(f"watching with {headline(model)}")
-        if request.alerts:
-            screen.say(f"alerts go to {request.alerts}")
+        if told := [*filter(None, [request.alerts]), *map(name_of, request.settings.sinks)]:
+            screen.say(f"alerts go to {', '.join(map(str, told))}")
         if keeping:
             batches = keeping.pass_on(batches)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
@@ -151,10 +153,23 @@ def _start(
     return learned, chain(backlog, map(learning.clean, pulse.pass_on(ticks)))
 
 
-def open_sinks(alerts: Path | None, json: TextIO | None, screen: Screen) -> list[Sink]:
+def open_sinks(request: Request, host: dict[str, str], screen: Screen) -> list[Sink]:
     """Open every place alerts go to; raises StorageError or SettingError when one cannot be."""
-    sinks: list[Sink] = [JsonStream(json) if json else Terminal(screen)]
-    return [*sinks, JsonLines(alerts)] if alerts else sinks
+    from oddcall.service.sinks.opening import open_named, open_queued
+
+    sections = request.settings.sinks
+    sinks: list[Sink] = [] if request.json else [Terminal(screen)]
+    named: list[Sink] = [JsonLines(request.alerts)] if request.alerts else []
+    if request.json and not takes_stdout(request.settings):
+        named.append(JsonStream(request.json))
+    queued = open_queued(sections, request.settings.state_dir, host, screen.say)
+    queued += [open_named(sink, host, screen.say) for sink in named]
+    return [*sinks, FanOut(queued)] if queued else sinks
+
+
+def takes_stdout(settings: Settings) -> bool:
+    """Whether standard output is a sink's, so that nothing else may go there."""
+    return any(section.type == "stdout" for section in settings.sinks)
 
 
 def open_episodes(

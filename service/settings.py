@@ -9,6 +9,7 @@ from pydantic import Field
 
 from oddcall.service.kinds import BUDGET, PATH, Section, one_of, seconds, whole
 from oddcall.service.quantities import Budget
+from oddcall.service.sinks.sections import SINKS
 from oddcall.service.state import default_state_dir
 
 _LOADER = one_of("auto", "bcc", "core")
@@ -72,6 +73,7 @@ class Settings(Section):
     budget: Annotated[Budget, BUDGET] = Field(
         default=Budget(1, "day"), description="false alerts per host a person is willing to read"
     )
+    sinks: SINKS = Field(default=(), description="where alerts go, beside the screen")
     sensor: SensorSection = SensorSection()
     learning: LearningSection = LearningSection()
     alerts: AlertSection = AlertSection()

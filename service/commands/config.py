@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -61,7 +62,9 @@ def schema() -> None:
 
 
 def _toml(loaded: Loaded) -> list[str]:
-    lines, section = [], ""
+    lines: list[str] = []
+    sinks: list[str] = []
+    section = ""
     for name in setting_names():
         *path, last = name.split(".")
         if path and path[0] != section:
@@ -69,7 +72,24 @@ def _toml(loaded: Loaded) -> list[str]:
             lines += ["", f"[{section}]"]
         owner = getattr(loaded.settings, path[0]) if path else loaded.settings
         about = type(owner).model_fields[last].description
-        value = owner.model_dump(mode="json")[last]
+        value = [] if name == "sinks" else owner.model_dump(mode="json")[last]
         origin = loaded.origin.get(name, f"built in; {variable(name)}")
+        if name == "sinks" and loaded.settings.sinks:
+            sinks = ["", f"# {about} ({origin})", *_tables(loaded)]
+            continue
         lines += [f"# {about} ({origin})", f"{last} = {json.dumps(value)}"]
-    return lines
+    return [*lines, *sinks]
+
+
+def _tables(loaded: Loaded) -> Iterator[str]:
+    """Write sinks as the tables they are, which come last in a file."""
+    for section in loaded.settings.model_dump(mode="json")["sinks"]:
+        yield "[[sinks]]"
+        ordered = {"type": section.pop("type"), **section}
+        headers = ordered.pop("headers", {})
+        for name, value in ordered.items():
+            if value is not None:
+                yield f"{name} = {json.dumps(value)}"
+        for name, value in headers.items():
+            yield f"headers.{json.dumps(name)} = {json.dumps(value)}"
+        yield ""

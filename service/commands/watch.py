@@ -66,7 +66,7 @@ def command(
         known = session.known_model(state, model)
         sensor = live.open_sensor(settings.sensor)
         held.enter_context(stopping(sensor.stop))
-        screen = open_screen(people(json_))
+        screen = open_screen(people(json_ or session.takes_stdout(settings)))
         held.callback(screen.close)
         held.enter_context(sensor)
         screen.say(live.how_it_counts(sensor))

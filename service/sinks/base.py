@@ -75,8 +75,12 @@ class Delivery:
             When alerts could not be delivered.
         """
         self.flush()
+        wrong: OddcallError | None = None
         for sink in self._sinks:
-            sink.close()
+            try:
+                sink.close()
+            except OddcallError as error:
+                wrong = wrong or error
         left = sum(map(len, self._pending)) + self.dropped
         if left and self._cause:
             raise StorageError(
@@ -84,6 +88,8 @@ class Delivery:
                 got=str(self._cause).rstrip("."),
                 fix="`oddcall replay` finds them again in a recording of that time.",
             )
+        if wrong:
+            raise wrong
 
     def _fails(self, i: int, error: OddcallError) -> None:
         if not self._failing[i]:

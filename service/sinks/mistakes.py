@@ -24,7 +24,7 @@ def mistake(problem: Mapping[str, Any], source: str) -> str:
         return f"sinks ({source}): expected {_allowed(problem)}"
     number, *within = where
     # The type stands between the number and the option, where there is one.
-    kind, *option = [str(part) for part in within] or [""]
+    kind, *option = [str(part) for part in within if part != "[key]"] or [""]
     named = f" ({kind})" if kind else ""
     place = f"sink {number + 1}{named}{' ' * bool(option)}{'.'.join(option)} ({source})"
     if problem["type"] == "extra_forbidden":

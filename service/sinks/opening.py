@@ -11,6 +11,7 @@ from oddcall.models.errors import OddcallError, StorageError
 from oddcall.service.formats import FORMATS
 from oddcall.service.formats.native import native
 from oddcall.service.sinks.address import FACILITIES
+from oddcall.service.sinks.base import Sink
 from oddcall.service.sinks.fanout import FanOut
 from oddcall.service.sinks.filter import Filter
 from oddcall.service.sinks.memory import Memory, Queue
@@ -26,38 +27,44 @@ from oddcall.service.sinks.sections import (
     WebhookSection,
     name_of,
 )
-from oddcall.service.sinks.spool import InUseError, Spool
+from oddcall.service.sinks.stream import Through
 from oddcall.service.sinks.transport import Transport
 
 #: Folder of the queues, in the state directory.
 QUEUES = "queues"
-#: Alerts that wait at most for a sink whose queue cannot be on disk.
-_IN_MEMORY = 1000
+#: Alerts that wait at most for a sink whose queue is not on disk.
+IN_MEMORY = 1000
 
 
-def open_sinks(
+def open_queued(
     sections: Sequence[AnySection],
     state_dir: Path,
     host: Mapping[str, str],
     say: Callable[[str], None],
-) -> FanOut:
-    """Open every sink; each goes on with what its queue holds from an earlier run.
+) -> list[Queued]:
+    """Open the sinks of the settings; each goes on with what its queue holds from an earlier run.
 
     Raises
     ------
     SettingError
         When a sink needs what is not installed.
-    StorageError
+    InUseError
         When another process uses a queue.
     """
     opened: list[Queued] = []
     try:
         for section in sections:
-            opened.append(_open(section, state_dir / QUEUES, host, say))  # noqa: PERF401  closed below
+            # One by one: those before a wrong one are closed again.
+            opened.append(_open(section, state_dir / QUEUES, host, say))  # noqa: PERF401
     except OddcallError:
         FanOut(opened).close()
         raise
-    return FanOut(opened)
+    return opened
+
+
+def open_named(sink: Sink, host: Mapping[str, str], say: Callable[[str], None]) -> Queued:
+    """Give a sink that was named by a flag a thread, and a queue that ends with the process."""
+    return Queued(sink.name, Through(sink), Memory(IN_MEMORY), host, say)
 
 
 def unreachable(section: AnySection) -> str:
@@ -159,10 +166,12 @@ def _open(
 
 
 def _queue(path: Path, most: int, say: Callable[[str], None]) -> Queue:
+    from oddcall.service.sinks.spool import InUseError, Spool
+
     try:
         return Spool(path, most, say)
     except InUseError:
         raise
     except StorageError as error:
         say(f"{error} Alerts wait in memory until then.")
-        return Memory(min(most, _IN_MEMORY))
+        return Memory(min(most, IN_MEMORY))

@@ -115,7 +115,7 @@ class Queued:
         self._sent, self._failing = 0, ""
         self._refusals: dict[str, tuple[int, int]] = {}
         self._singly = 0
-        self._full_said = False
+        self._full_said = self._closed = False
         self._ended: BrokenPipeError | None = None
         self._deadline_s: float | None = None
         # Guards the queue and wakes the thread; never held while something is sent.
@@ -159,6 +159,9 @@ class Queued:
         StorageError
             When something is left and its queue is not on disk.
         """
+        if self._closed:
+            return
+        self._closed = True
         self.stop()
         self._thread.join(self._left_s() + _LAST_WAITS_S)
         with self._turn:

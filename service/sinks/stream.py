@@ -10,19 +10,12 @@ from oddcall.service.sinks.transport import Record, undelivered
 
 
 class Stream:
-    """Write one line of JSON a record.
-
-    Parameters
-    ----------
-    stream : TextIO
-    ends : bool, default False
-        Let a BrokenPipeError through: whoever reads is all there is, so their leaving ends it.
-    """
+    """Write one line of JSON a record; a reader that has left is waited for."""
 
     batch = 1
 
-    def __init__(self, stream: TextIO, *, ends: bool = False) -> None:
-        self._stream, self._ends = stream, ends
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def send(self, records: Sequence[Record]) -> None:
         """Write at once; raises DeliveryError."""
@@ -31,8 +24,6 @@ class Stream:
                 self._stream.write(record.line + "\n")
             self._stream.flush()
         except OSError as error:
-            if self._ends and isinstance(error, BrokenPipeError):
-                raise
             raise undelivered("standard output", error) from error
 
     def reach(self) -> None:
