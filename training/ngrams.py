@@ -21,6 +21,9 @@ from oddcall.training.traces import TraceSet
 Keys = NDArray[np.uint64]
 Smoothing = Literal["witten-bell", "kneser-ney"]
 
+#: Calls in a row that an attack is looked for in.
+STRETCH = 2_000
+
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 _BEGIN = np.uint64(0x1B873593)
@@ -244,3 +247,28 @@ def mean_of(traces: TraceSet, values: FloatArray) -> FloatArray:
     """Mean of a value a call over each trace, (n,)."""
     mean: FloatArray = np.bincount(traces.row, values, len(traces)) / traces.lengths
     return mean
+
+
+def worst_mean(
+    traces: TraceSet, values: FloatArray, length: int = STRETCH, step: int = 250
+) -> FloatArray:
+    """Mean over the worst ``length`` calls in a row of each trace, (n,).
+
+    The mean of the whole where a trace is shorter. An attack is a small part of a long trace,
+    and would drown in its mean.
+
+    Parameters
+    ----------
+    traces : TraceSet
+    values : float64 (calls,)
+    length, step : int
+        Stretches begin every ``step`` calls; the last one ends with the trace.
+    """
+    worst = mean_of(traces, values)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    # One long trace at a time: its stretches are columns.
+    for i in np.flatnonzero(traces.lengths > length):
+        last = traces.indptr[i + 1] - length
+        begins = np.append(np.arange(traces.indptr[i], last, step), last)
+        worst[i] = (total[begins + length] - total[begins]).max() / length
+    return worst

@@ -18,7 +18,7 @@ from oddcall.training.ngrams import Smoothing, mean_of, run_keys
 from oddcall.training.trace_detector import cross_scores, in_chunks, sample
 from oddcall.training.trace_order import Markov
 from oddcall.training.trace_sets import shares
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces import MOST_CALLS, TraceSet
 
 
 class _Peer:
@@ -84,10 +84,11 @@ class Stide(_Peer):
 
 
 class KneserNey(Markov):
-    """Mean bits a call by an interpolated Kneser-Ney model of order six."""
+    """Mean bits a call, over all of a trace, by an interpolated Kneser-Ney model of order six."""
 
     name: ClassVar[str] = "kneser-ney"
     smoothing: ClassVar[Smoothing] = "kneser-ney"
+    stretch: ClassVar[int] = MOST_CALLS
 
 
 class CumulativeAutoencoder(_Peer):

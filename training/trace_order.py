@@ -10,14 +10,14 @@ from scipy.linalg import solve
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.ngrams import Index, Interpolated, Smoothing, chain, mean_of
+from oddcall.training.ngrams import STRETCH, Index, Interpolated, Smoothing, chain, worst_mean
 from oddcall.training.trace_detector import FOLDS, firsts, folds, in_chunks, sample
 from oddcall.training.trace_sets import nearest, shares
 from oddcall.training.traces import TraceSet
 
 
 class Markov:
-    """Mean bits a call by an interpolated model of runs of up to six calls.
+    """Bits a call by an interpolated model of runs of up to six calls.
 
     Remembers exactly what followed what. Fails where a program that was not trained on takes
     known steps in an order of its own.
@@ -26,6 +26,7 @@ class Markov:
     name: ClassVar[str] = "markov"
     order: ClassVar[int] = 6
     smoothing: ClassVar[Smoothing] = "witten-bell"
+    stretch: ClassVar[int] = STRETCH
 
     held_out: FloatArray
     _model: Interpolated
@@ -38,18 +39,20 @@ class Markov:
         for fold in range(FOLDS):
             model = index.model((part != fold)[row], self.smoothing)
             p = model.probability[-1][index.orders[-1].place]
-            bits = mean_of(known, -np.log2(np.maximum(p, 1e-300)))
+            bits = worst_mean(known, -np.log2(np.maximum(p, 1e-300)), self.stretch)
             self.held_out[part == fold] = bits[part == fold]
         self._model = index.model(np.ones(len(row), np.bool_), self.smoothing)
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
-        """Mean bits a call, (n,)."""
-        return in_chunks(traces, lambda part: mean_of(part, self._model.bits(part)))
+        """Mean bits a call over the worst stretch, (n,)."""
+        return in_chunks(
+            traces, lambda part: worst_mean(part, self._model.bits(part), self.stretch)
+        )
 
 
 class Local:
-    """Mean bits a call by a model of the one known trace that is most alike.
+    """Bits a call by a model of the one known trace that is most alike.
 
     Which is alike is decided by the mixture of calls. Fails where no known trace is.
     """
@@ -78,7 +81,7 @@ class Local:
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
-        """Mean bits a call, (n,)."""
+        """Mean bits a call over the worst stretch, (n,)."""
         return in_chunks(traces, self._score)
 
     def _score(self, traces: TraceSet) -> FloatArray:
@@ -89,11 +92,11 @@ class Local:
         owner = like[traces.row]
         known = traces.calls < self._width
         rarity = np.where(known, self._rarity[np.where(known, traces.calls, 0)], self._rarity.min())
-        return mean_of(traces, self._model.bits(traces, owner, rarity))
+        return worst_mean(traces, self._model.bits(traces, owner, rarity))
 
 
 class Linear:
-    """Mean squared error of a linear guess of each call from the twelve before it.
+    """Squared error of a linear guess of each call from the twelve before it.
 
     Every place before the call votes for what comes next, so a known step in a new
     surrounding is still half expected: this generalises where counted runs only remember.
@@ -133,8 +136,8 @@ class Linear:
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
-        """Mean squared error a call, (n,): 0 for foreseen, about 1 for anything else."""
-        return in_chunks(traces, lambda part: mean_of(part, self._errors(part)))
+        """Mean squared error over the worst stretch, (n,): 0 for foreseen, about 1 for the rest."""
+        return in_chunks(traces, lambda part: worst_mean(part, self._errors(part)))
 
     @property
     def _symbols(self) -> int:

@@ -192,19 +192,21 @@ def _table(splits: list[Split], results: dict[str, Result], default: str) -> Ite
     split, many = splits[0], len(splits) > 1
     learned, normal, attack = len(split.train), len(split.normal), len(split.attack)
     runs = f", mean of {len(splits)} splits" if many else ""
-    yield f"{split.name}: {learned:,} learned from, {normal:,} normal, {attack:,} attacks{runs}"
+    name = split.name.rsplit(" ", 1)[0] if many else split.name
+    yield f"{name}: {learned:,} learned from, {normal:,} normal, {attack:,} attacks{runs}"
     yield ""
     yield f"{'':41}  detected at false positives of   own threshold for 5 %"
     yield (
         f"{'detector':20}{'AUC':>6} {'range':>14}{'AP':>7}{'1 %':>9}{'5 %':>7}{'10 %':>7}"
         f"{'false':>15}{'found':>8}"
     )
-    for name, result in results.items():
+    for detector, result in results.items():
         spread = result.intervals.get("auc")
         between = f"{spread.low:.3f}-{spread.high:.3f}" if spread else ""
         one, five, ten = (f"{detected:.3f}" for detected in result.detected.values())
+        marked = detector + "*" * (detector == default)
         yield (
-            f"{name + '*' * (name == default):20}{result.auc:>6.3f} {between:>14}{result.ap:>7.3f}"
+            f"{marked:20}{result.auc:>6.3f} {between:>14}{result.ap:>7.3f}"
             f"{one:>9}{five:>7}{ten:>7}{result.fpr:>15.3f}{result.found:>8.3f}"
         )
     yield ""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError
 from oddcall.training.evaluation import DETECTORS
-from oddcall.training.ngrams import Index, mean_of
+from oddcall.training.ngrams import Index, mean_of, worst_mean
 from oddcall.training.peers import Stide
 from oddcall.training.trace_detector import FOLDS, TraceDetector, firsts, folds, sample
 from oddcall.training.trace_order import Linear, Local, Markov
@@ -224,6 +224,33 @@ def test_linear_foresees_a_fixed_order() -> None:
     judge = Linear().fit(made)
     assert judge.score(made).max() < 0.05
     assert judge.score(traces_of([[0, 7, 3, 11, 2, 9, 1] * 9], made.vocabulary))[0] > 0.5
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.integers(1, 15), st.integers(1, 7))
+def test_the_worst_stretch_is_what_a_search_finds(lengths: list[int], most: int, step: int) -> None:
+    """The worst stretch of a long trace and the mean of a short one are what a search finds."""
+    made = TraceSet.of([np.zeros(n, np.int64) for n in lengths], Vocabulary())
+    values = np.random.default_rng(sum(lengths)).random(sum(lengths))
+    found = worst_mean(made, values, most, step)
+    for i, n in enumerate(lengths):
+        own = values[made.indptr[i] : made.indptr[i + 1]]
+        begins = [*range(0, n - most, step), n - most] if n > most else [0]
+        assert found[i] == pytest.approx(max(own[b : b + most].mean() for b in begins))
+
+
+def test_a_short_attack_does_not_drown_in_a_long_trace() -> None:
+    """A hundred strange calls among twenty thousand known ones score above any clean trace."""
+    random, vocabulary = np.random.default_rng(2), Vocabulary()
+    steps = [[0, 1, 2], [3, 4, 5, 6], [7, 8]]
+
+    def long() -> list[int]:
+        return list(itertools.chain(*(steps[i] for i in random.integers(0, 3, 7_000))))
+
+    judge = Markov().fit(traces_of([long() for _ in range(8)], vocabulary))
+    clean, attacked = [long() for _ in range(4)], long()
+    attacked[9_000:9_100] = random.integers(0, 9, 100).tolist()
+    scores = judge.score(traces_of([*clean, attacked], vocabulary))
+    assert scores[4] > 1.1 * scores[:4].max()
 
 
 def test_surprise_goes_on_past_every_known_score() -> None:
