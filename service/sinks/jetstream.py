@@ -10,7 +10,7 @@ import asyncio
 import math
 import ssl
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,9 @@ from oddcall.service.sinks.transport import Record, RefusedError, undelivered
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
+
+#: Longest time to end a connection in order.
+_FAREWELL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +156,14 @@ class JetStream:
             )
             yield way.jetstream(timeout=server.timeout_s)
         finally:
-            await way.close()
+            # After a failed handshake the client waits for an end that never comes.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(way.close(), _FAREWELL_S)
 
     @property
     def _tls(self) -> bool:
         return urlsplit(self._server.url).scheme == "tls"
 
     async def _note(self, error: Exception) -> None:
-        """Keep what the client says goes wrong; what it raises may say less."""
-        self._cause = error
+        """Keep what went wrong first: what follows, and what the client raises, say less."""
+        self._cause = self._cause or error

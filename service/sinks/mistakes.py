@@ -32,7 +32,7 @@ def mistake(problem: Mapping[str, Any], source: str) -> str:
     if problem["type"] == "missing":
         about = SECTIONS[kind].model_fields[option[0]].description
         return f"{place}: it is missing ({about})"
-    if problem["type"].startswith("union_tag"):
+    if not kind:
         given = problem["input"].get("type") if isinstance(problem["input"], dict) else None
         got = f", got {given!r}" if given is not None else ""
         return f"{place}: expected as type one of {', '.join(SECTIONS)}{got}"
