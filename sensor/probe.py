@@ -73,6 +73,8 @@ class Probe:
     Attributes
     ----------
     maps : Maps
+    programs : list of int
+        Descriptor of every function of the program, while it is loaded.
     loader : str
         The loader that was taken.
     why : str
@@ -97,6 +99,7 @@ class Probe:
         self._loaders = loaders
         self.loader = self.why = self.uring_tracepoint = ""
         self.maps: Maps
+        self.programs: list[int] = []
         self._loader: Loader | None = None
 
     def __enter__(self) -> Self:
@@ -142,7 +145,8 @@ class Probe:
         settings = self.settings
         loader.load(settings.slots, settings.threads or _most_threads(), self.uring_tracepoint)
         hooks = HOOKS | ({self.uring_tracepoint: URING_HOOK} if self.uring_tracepoint else {})
-        self.maps = _map_views(loader, settings.slots, list(hooks.values()))
+        self.programs = [loader.program_fd(name) for name in hooks.values()]
+        self.maps = _map_views(loader, settings.slots, self.programs)
         self.maps.control[HEADER["OC_WITHHELD"]] = round(settings.simulate_loss * 2**32)
         # Pushed from the top down, so that low slots are taken first and memory stays compact.
         for slot in range(settings.slots - 1, HEADER["OC_UNTRACKED"], -1):
@@ -157,7 +161,7 @@ def _most_threads() -> int:
     return 1 << (past - 1).bit_length()
 
 
-def _map_views(loader: Loader, slots: int, functions: list[str]) -> Maps:
+def _map_views(loader: Loader, slots: int, programs: list[int]) -> Maps:
     word = np.dtype(np.uint64)
     maps = Maps(
         heads=view(loader.map_fd("heads"), slots, HEAD),
@@ -166,7 +170,7 @@ def _map_views(loader: Loader, slots: int, functions: list[str]) -> Maps:
         control=view(loader.map_fd("control"), HEADER["OC_CONTROLS"], word, writable=True),
         tally=view(loader.map_fd("tally"), HEADER["OC_TALLIES"], word),
         free=functools.partial(push, loader.map_fd("free_slots")),
-        skipped=functools.partial(skipped, [loader.program_fd(name) for name in functions]),
+        skipped=functools.partial(skipped, programs),
     )
     maps.control[:] = first_control()
     return maps

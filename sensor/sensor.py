@@ -13,11 +13,13 @@ from typing import Self
 
 import numpy as np
 
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import KernelError, SettingError
 from oddcall.models.window import WindowBatch
 from oddcall.sensor.clock import Beat, Clock
 from oddcall.sensor.identity import Identities
+from oddcall.sensor.pace import Pace
 from oddcall.sensor.probe import Probe, ProbeSettings
+from oddcall.sensor.run_time import RunTime
 from oddcall.sensor.sweep import Snapshot, Sweep, WindowRule, join
 
 
@@ -38,6 +40,10 @@ class SensorSettings:
     max_programs : int, default 1024
         Programs told apart.
     loader : {"auto", "bcc", "core"}, default "auto"
+    max_cpu : float, default 0.05
+        Share of one processor past which this process looks less often.
+    time_kernel_side : bool, default False
+        Have the kernel time our programs. That costs more than they do.
     simulate_loss : float, default 0.0
         Share of all process ids that get no slot, from 0 to 1: to see what loss looks like.
     """
@@ -48,6 +54,8 @@ class SensorSettings:
     max_processes: int = 8192
     max_programs: int = 1024
     loader: str = "auto"
+    max_cpu: float = 0.05
+    time_kernel_side: bool = False
     simulate_loss: float = 0.0
 
     def __post_init__(self) -> None:
@@ -67,10 +75,15 @@ def _require(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the agent itself has used: processor seconds since it began, resident bytes now."""
+    """What the agent itself has used: processor seconds since it began, resident bytes now.
+
+    And, where it is asked for, seconds that its programs have run in the kernel, in other
+    processes' time.
+    """
 
     cpu_s: float
     rss_bytes: int
+    bpf_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +103,8 @@ class Tick:
     tracked : int
         Processes that have a slot.
     cost : Cost
+    interval_s : float
+        Seconds until the next tick: more than the setting while the agent is over its cap.
     """
 
     time_ns: int
@@ -98,6 +113,7 @@ class Tick:
     lost: dict[str, int]
     tracked: int
     cost: Cost
+    interval_s: float = 1.0
 
 
 class Sensor:
@@ -127,6 +143,8 @@ class Sensor:
             )
         )
         self._clock = Clock(self.settings.interval_s)
+        self._pace = Pace(self.settings.max_cpu)
+        self._run_time: RunTime | None = None
         self._identities = Identities(self.settings.max_processes, proc, self.settings.max_programs)
         self._sweep: Sweep
         self._early: list[Snapshot] = []
@@ -134,6 +152,12 @@ class Sensor:
     def __enter__(self) -> Self:
         began = time.monotonic()
         self.probe.__enter__()
+        try:
+            if self.settings.time_kernel_side:
+                self._run_time = RunTime(self.probe.programs)
+        except KernelError:
+            self.probe.close()
+            raise
         rule = WindowRule(self.settings.min_events, self.settings.max_age_s)
         self._sweep = Sweep(self.probe.maps, rule, began)
         return self
@@ -145,6 +169,8 @@ class Sensor:
         trace: TracebackType | None,
     ) -> None:
         self._clock.close()
+        if self._run_time is not None:
+            self._run_time.close()
         self.probe.close()
 
     def stop(self) -> None:
@@ -154,7 +180,8 @@ class Sensor:
     def ticks(self) -> Iterator[Tick]:
         """Iterate over the looks at the host; the last one, after `stop`, closes all windows."""
         for beat in self._clock.beats(self._relieve):
-            yield self._tick(beat, close_all=False)
+            if self._pace.due():
+                yield self._tick(beat, close_all=False)
         yield self._tick(Beat(time.monotonic(), 0.0, 0), close_all=True)
 
     def _relieve(self) -> None:
@@ -171,7 +198,8 @@ class Sensor:
             windows=self._windows(snapshot, beat.late_s),
             lost={**self._sweep.lost(), "programs past the cap": self._identities.refused},
             tracked=self._sweep.tracked,
-            cost=_own_cost(),
+            cost=_own_cost(self._run_time),
+            interval_s=self._pace.intervals * self.settings.interval_s,
         )
 
     def _look(self, *, close_all: bool = False, ended_only: bool = False) -> Snapshot:
@@ -211,8 +239,12 @@ class Sensor:
         return batch.take(batch.pid != os.getpid())
 
 
-def _own_cost() -> Cost:
+def _own_cost(run_time: RunTime | None) -> Cost:
     used = resource.getrusage(resource.RUSAGE_SELF)
     with Path("/proc/self/statm").open() as statm:
         pages = int(statm.read().split()[1])
-    return Cost(used.ru_utime + used.ru_stime, pages * resource.getpagesize())
+    return Cost(
+        cpu_s=used.ru_utime + used.ru_stime,
+        rss_bytes=pages * resource.getpagesize(),
+        bpf_s=run_time.seconds() if run_time else None,
+    )

@@ -52,6 +52,14 @@ def _budget(value: object) -> Budget:
         raise ValueError("a number of alerts per hour, day or week, such as 1/day") from None
 
 
+def _switch(value: object) -> bool:
+    # As TOML writes it, and as a variable of the environment can.
+    known = {True: True, False: False, "true": True, "false": False}
+    if not isinstance(value, bool | str) or value not in known:
+        raise ValueError("true or false")
+    return known[value]
+
+
 def _path(value: object) -> Path:
     if not isinstance(value, str | Path) or not str(value).strip():
         raise ValueError("a path")
@@ -101,6 +109,7 @@ PATH = Kind(_path, {"type": "string"}, str)
 OPTIONAL_PATH = Kind(
     _path_or_none, {"type": ["string", "null"]}, lambda path: None if path is None else str(path)
 )
+SWITCH = Kind(_switch, {"type": "boolean"})
 BUDGET = Kind(_budget, {"type": "string", "examples": ["1/day", "5/week", "2/hour"]}, str)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from oddcall.sensor import host, process
-from oddcall.sensor.sensor import Sensor, SensorSettings
+from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
 from oddcall.service.context import Context
 from oddcall.service.origin import metadata_of
+from oddcall.service.quantities import format_duration
 from oddcall.service.settings import SensorSection
 
 _PROC = Path("/proc")
@@ -23,6 +25,8 @@ def open_sensor(section: SensorSection) -> Sensor:
             max_processes=section.max_processes,
             max_programs=section.max_programs,
             loader=section.loader,
+            max_cpu=section.max_cpu_percent / 100,
+            time_kernel_side=section.time_kernel_side,
         )
     )
 
@@ -30,6 +34,38 @@ def open_sensor(section: SensorSection) -> Sensor:
 def how_it_counts(sensor: Sensor) -> str:
     """Say in one line which loader was taken, and why."""
     return f"counting with the loader {sensor.probe.loader} ({sensor.probe.why})"
+
+
+class Paced:
+    """The sensor as a source that says when it looks less often, and when as often again.
+
+    Parameters
+    ----------
+    sensor : Sensor
+    say : callable
+        Told one line.
+    """
+
+    def __init__(self, sensor: Sensor, say: Callable[[str], None]) -> None:
+        self._sensor, self._say = sensor, say
+
+    def ticks(self) -> Iterator[Tick]:
+        """See `oddcall.service.source.Source`."""
+        settings = self._sensor.settings
+        interval_s = settings.interval_s
+        for tick in self._sensor.ticks():
+            if tick.interval_s != interval_s:
+                slower, interval_s = tick.interval_s > interval_s, tick.interval_s
+                share = "more" if slower else "well less"
+                self._say(
+                    f"oddcall took {share} than {settings.max_cpu:.0%} of a core: "
+                    f"it now looks every {format_duration(interval_s)}"
+                )
+            yield tick
+
+    def stop(self) -> None:
+        """See `oddcall.service.source.Source`."""
+        self._sensor.stop()
 
 
 def recording_metadata(sensor: Sensor) -> dict[str, str]:

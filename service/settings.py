@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from oddcall.service.kinds import BUDGET, PATH, Section, one_of, seconds, whole
+from oddcall.service.kinds import BUDGET, PATH, SWITCH, Section, one_of, seconds, whole
 from oddcall.service.quantities import Budget
 from oddcall.service.sinks.sections import SINKS
 from oddcall.service.state import default_state_dir
@@ -35,6 +35,13 @@ class SensorSection(Section):
     )
     loader: Annotated[str, _LOADER] = Field(
         default="auto", description="what loads the program into the kernel"
+    )
+    max_cpu_percent: Annotated[int, whole(1, 100)] = Field(
+        default=5, description="share of one processor past which the agent looks less often"
+    )
+    time_kernel_side: Annotated[bool, SWITCH] = Field(
+        default=False,
+        description="show what the program in the kernel takes; timing it costs more than it does",
     )
 
 

@@ -128,11 +128,13 @@ class Pulse:
     def _status(self, tick: Tick) -> Status:
         elapsed_s = (tick.time_ns - self.began_ns) / 1e9
         share = (tick.cost.cpu_s - self.began_cpu_s) / elapsed_s if elapsed_s >= 1 else 0.0
+        bpf_s = tick.cost.bpf_s
+        kernel_side = f" and {bpf_s / max(elapsed_s, 1):.1%} in the kernel" if bpf_s else ""
         return Status(
             f"watching {format_duration(max(round(elapsed_s), 1))}: "
             f"{counted(tick.tracked, 'process')}, {counted(self.windows, 'window')}, "
             f"{counted(self.alerts, 'alert')}, "
-            f"lost {sum(self.lost.values()):,}, {share:.1%} of a core, "
+            f"lost {sum(self.lost.values()):,}, {share:.1%} of a core{kernel_side}, "
             f"{tick.cost.rss_bytes / 1e6:.0f} MB",
             pace_s=_PACE_S,
         )

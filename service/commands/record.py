@@ -38,7 +38,7 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
 
     Ctrl-C and SIGTERM end it cleanly, with the last windows written.
     """
-    from oddcall.service.live import how_it_counts, open_sensor, recording_metadata
+    from oddcall.service.live import Paced, how_it_counts, open_sensor, recording_metadata
     from oddcall.service.record import record, until
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import stopping
@@ -51,7 +51,7 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
         writer = RecordingWriter(output, metadata)
         with closing(open_screen(people(json_))) as screen:
             screen.say(how_it_counts(sensor))
-            tally = record(until(sensor, duration_s), writer, screen, duration_s)
+            tally = record(until(Paced(sensor, screen.say), duration_s), writer, screen, duration_s)
     if json_:
         click.echo(json.dumps({"recording": str(output), **tally.as_dict()}))
     else:

@@ -73,6 +73,8 @@ def command(
         if known and "budget" in settings.model_fields_set:
             screen.say(session.budget_of(known, settings))
         metadata = live.recording_metadata(sensor)
-        here = session.Here(sensor, metadata, host_of(metadata), live.ask_proc)
+        here = session.Here(
+            live.Paced(sensor, screen.say), metadata, host_of(metadata), live.ask_proc
+        )
         request = session.Request(settings, alerts, record, sys.stdout if json_ else None)
         session.run(request, known, here, screen)

@@ -1,0 +1,52 @@
+"""The running host as a source: it says when it slows down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+from oddcall.sensor.sensor import SensorSettings, Tick
+from oddcall.service.live import Paced, open_sensor
+from oddcall.service.settings import SensorSection
+
+
+class Slowing:
+    """Ticks of so many seconds each."""
+
+    settings = SensorSettings(interval_s=1.0, max_cpu=0.05)
+
+    def __init__(self, tick: Tick, intervals: list[float]) -> None:
+        self.given = [replace(tick, interval_s=interval) for interval in intervals]
+        self.stopped = False
+
+    def ticks(self) -> Iterator[Tick]:
+        yield from self.given
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def test_slowing_down_and_coming_back_are_each_said_in_one_line(batch: Any) -> None:
+    """The cap and the new interval are in the line; a tick like the one before says nothing."""
+    tick = Tick(0, 0.0, batch(), {}, 0, SimpleNamespace())
+    sensor, said = Slowing(tick, [1.0, 2.0, 2.0, 4.0, 2.0, 1.0]), []
+    source = Paced(sensor, said.append)
+    assert list(source.ticks()) == sensor.given
+    assert said == [
+        "oddcall took more than 5% of a core: it now looks every 2s",
+        "oddcall took more than 5% of a core: it now looks every 4s",
+        "oddcall took well less than 5% of a core: it now looks every 2s",
+        "oddcall took well less than 5% of a core: it now looks every 1s",
+    ]
+    source.stop()
+    assert sensor.stopped
+
+
+def test_the_sensor_is_what_the_settings_say() -> None:
+    """Percent become a share; the kernel side is timed on request only."""
+    assert open_sensor(SensorSection()).settings.max_cpu == 0.05
+    assert not open_sensor(SensorSection()).settings.time_kernel_side
+    asked = open_sensor(SensorSection(max_cpu_percent=20, time_kernel_side=True)).settings
+    assert (asked.max_cpu, asked.time_kernel_side) == (0.2, True)
