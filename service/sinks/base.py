@@ -74,13 +74,10 @@ class Delivery:
         StorageError
             When alerts could not be delivered.
         """
-        self.flush()
-        wrong: OddcallError | None = None
-        for sink in self._sinks:
-            try:
-                sink.close()
-            except OddcallError as error:
-                wrong = wrong or error
+        try:
+            self.flush()
+        finally:  # a pipe whose reader has left must not keep the others from being drained
+            wrong = self._close_all()
         left = sum(map(len, self._pending)) + self.dropped
         if left and self._cause:
             raise StorageError(
@@ -90,6 +87,16 @@ class Delivery:
             )
         if wrong:
             raise wrong
+
+    def _close_all(self) -> OddcallError | None:
+        """Close every sink; returns the first error."""
+        wrong: OddcallError | None = None
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except OddcallError as error:
+                wrong = wrong or error
+        return wrong
 
     def _fails(self, i: int, error: OddcallError) -> None:
         if not self._failing[i]:

@@ -21,6 +21,7 @@ from oddcall.service import session
 from oddcall.service.config import load
 from oddcall.service.context import Context
 from oddcall.service.sinks import opening
+from oddcall.service.sinks.base import Delivery
 from oddcall.service.sinks.fanout import FanOut
 from oddcall.service.sinks.memory import Memory
 from oddcall.service.sinks.queued import QueuedSettings
@@ -226,6 +227,42 @@ def test_slow_and_dead_sinks_do_not_slow_the_others(
         queue = Spool(tmp_path / "queues" / f"{name}.sqlite", 200, print)
         assert len(queue) == 100
         queue.close()
+
+
+def test_a_reader_that_left_does_not_cost_the_others(
+    tmp_path: Path, host: Any, screen: Any, alert_of: Alerts, files: Any, until: Any
+) -> None:
+    """`watch --json | head -1` ends the watch, and what others were to get arrives."""
+
+    class Left:
+        name = "standard output"
+
+        def send(self, _alert: dict[str, Any]) -> None:
+            raise BrokenPipeError
+
+        def close(self) -> None:
+            pass
+
+    queued = opening.open_queued(sections(*files[:1]), tmp_path, host, screen.say)
+    queued.append(opening.open_named(Left(), host, screen.say))
+    delivery = Delivery([FanOut(queued)], screen.say)
+    sent: list[int] = []
+
+    def ended() -> bool:
+        try:
+            delivery.send(alert_of(len(sent)))
+        except BrokenPipeError:
+            return True
+        sent.append(1)
+        return False
+
+    until(ended)
+    with pytest.raises(BrokenPipeError):
+        delivery.close()
+    lines = (tmp_path / "all.jsonl").read_text().splitlines()
+    assert {json.loads(line)["id"] for line in lines} >= {
+        alert_of(i)["id"] for i in range(len(sent))
+    }
 
 
 def test_flags_need_no_disk(tmp_path: Path, host: Any, screen: Any) -> None:
