@@ -81,7 +81,7 @@ static inline void touch(u32 slot)
 
 #define SYMBOL 0x7ff
 #define SHARED 0x800   /* other threads may count in the same slot at the same time */
-#define EXECED 0x1000  /* it has become another program, and its exec is still to return */
+#define COUNTED 0x1000 /* the call that it is still to return from is counted already */
 #define NARROW 0x2000  /* beside OC_START: the program is a 32-bit one */
 
 static inline u64 word_of(u32 tid, u32 slot, u32 flags, u32 symbol)
@@ -92,8 +92,11 @@ static inline u64 word_of(u32 tid, u32 slot, u32 flags, u32 symbol)
 static inline void set_word(u32 tid, u64 word)
 {
 	u64 *kept = word_at(tid);
-	if (kept)
-		*kept = word;
+	if (!kept)
+		return;
+	if (*kept && (*kept >> 42) != tid)
+		tell(OC_LOST_THREAD);
+	*kept = word;
 }
 
 static inline void clear_word(u32 tid)
@@ -132,7 +135,7 @@ enum way {
 	ADOPT, /* found without a slot, which it now may have: that it has none */
 };
 
-static inline int learn(u32 tgid, u32 slot, const enum way way)
+static inline int learn(u32 tgid, u32 slot, enum way way)
 {
 	return way == BEGIN ? slot_learn(tgid, slot) : slot_learn_first(tgid, slot);
 }
@@ -155,7 +158,7 @@ static inline u32 free_slot(u32 tgid)
 /* Take a slot for the process of `task`, whose identity is known here and now.
  * `exe` is the kernel address of the path it runs, or 0. Two threads may be at this at once:
  * one of them has its way with the index, and what the other took goes back. */
-static inline u32 take_slot(u64 task, u32 tgid, u64 exe, const enum way way)
+static inline u32 take_slot(u64 task, u32 tgid, u64 exe, enum way way)
 {
 	u32 slot = free_slot(tgid);
 	struct oc_head *head = head_at(slot);
@@ -191,7 +194,7 @@ static inline u32 take_slot(u64 task, u32 tgid, u64 exe, const enum way way)
 }
 
 /* A slot for a process that is new here, or whose program is. */
-static inline u32 begin_slot(u64 task, u32 tgid, u64 exe, const enum way way)
+static inline u32 begin_slot(u64 task, u32 tgid, u64 exe, enum way way)
 {
 	u32 slot = take_slot(task, tgid, exe, way);
 	if (slot != OC_UNTRACKED)
@@ -204,18 +207,19 @@ static inline u32 begin_slot(u64 task, u32 tgid, u64 exe, const enum way way)
 	return OC_UNTRACKED;
 }
 
-static inline u32 slot_of_current(u64 task, u32 tgid)
+/* `met` says that this was asked before for the same thread, so that nobody is told as lost
+ * at every call. */
+static inline u32 slot_of_current(u64 task, u32 tgid, bool met)
 {
 	u32 *known = slot_known(tgid);
-	if (!known)
-		return begin_slot(task, tgid, 0, MEET);
-	if (*known != OC_UNTRACKED)
+	if (known && *known != OC_UNTRACKED)
 		return *known;
-	/* It was told as lost when it began; from now on it need not be. */
+	if (!known && !met)
+		return begin_slot(task, tgid, 0, MEET);
 	u64 *room = control_at(OC_ROOM);
 	if (!room || !*room)
 		return OC_UNTRACKED;
-	u32 slot = take_slot(task, tgid, 0, ADOPT);
+	u32 slot = take_slot(task, tgid, 0, known ? ADOPT : MEET);
 	known = slot == OC_UNTRACKED ? slot_known(tgid) : 0;
 	return known ? *known : slot;
 }
@@ -259,6 +263,14 @@ static inline void count_call(u32 slot, u32 shared, u32 previous, u32 nr, bool c
 	touch(slot);
 }
 
+/* Of the only thread of a process that is about to return from its fork, or from its exec. */
+static inline u64 first_word(u64 task, u32 tgid, u32 slot)
+{
+	bool narrow = field32(task + OFF_TASK_COMPAT) & COMPAT_BIT;
+	u32 shared = slot == OC_UNTRACKED ? SHARED : 0;
+	return word_of(tgid, slot, COUNTED | shared | (narrow ? NARROW : 0), OC_START);
+}
+
 /* Whether a thread that is met now may share its slot: with its kin, or with all untracked. */
 static inline u32 sharing(u32 slot, u64 task)
 {
@@ -293,22 +305,21 @@ HOT_HOOK(on_sys_exit, "sys_exit")
 	bool met = (word >> 42) == tid;
 	u32 slot = OC_UNTRACKED, shared = word & SHARED, previous = word & SYMBOL;
 	if (met) {
-		/* on_exec counted it, for the program that made the call. */
-		if (word & EXECED) {
-			*kept = word & ~(u64)EXECED;
+		if (word & COUNTED) {
+			*kept = word & ~(u64)COUNTED;
 			return 0;
 		}
 		slot = (word >> 22) & 0xfffff;
 	}
 	if (slot == OC_UNTRACKED) {
-		slot = slot_of_current(task, tgid);
+		slot = slot_of_current(task, tgid, met);
 		shared = sharing(slot, task);
 	}
 	if (!met) {
 		previous = OC_START;
 		if (word)
 			tell(OC_LOST_THREAD);
-		/* A newborn thread returns from a fork that its parent made, and an exec is counted. */
+		/* A newborn thread returns from a call that another made; on_exec counted an exec. */
 		if (ret == 0 && (compat ? IS_COMPAT_FORK(nr) || IS_COMPAT_EXEC(nr)
 					: IS_FORK(nr) || IS_EXEC(nr))) {
 			*kept = word_of(tid, slot, compat ? shared | NARROW : shared, OC_START);
@@ -327,10 +338,11 @@ HOOK(on_fork)
 	u64 both = bpf_get_current_pid_tgid();
 	u32 tid = both, tgid = both >> 32;
 	u32 child_tgid = field32(child + OFF_TASK_TGID);
+	u64 *kept = word_at(tid);
+	bool met = kept && (*kept >> 42) == tid;
 	if (child_tgid == tgid) {
 		/* Until now it may have been alone, and counted without locking. */
-		u64 *kept = word_at(tid);
-		if (kept && (*kept >> 42) == tid)
+		if (met)
 			*kept |= SHARED;
 		return 0;
 	}
@@ -338,14 +350,15 @@ HOOK(on_fork)
 		return 0;
 	struct oc_head *from = 0;
 	if (!(field32(parent + OFF_TASK_FLAGS) & PF_KTHREAD)) {
-		u32 slot = slot_of_current(parent, tgid);
+		u32 slot = slot_of_current(parent, tgid, met);
 		from = head_at(slot);
 		if (from) {
 			__sync_fetch_and_add(&from->forks, 1);
 			touch(slot);
 		}
 	}
-	begin_slot(child, child_tgid, (u64)(from ? from->exe : 0), BEGIN);
+	u32 slot = begin_slot(child, child_tgid, (u64)(from ? from->exe : 0), BEGIN);
+	set_word(child_tgid, first_word(child, child_tgid, slot));
 	return 0;
 }
 
@@ -357,7 +370,8 @@ HOOK(on_exec)
 	u32 old_tid = ctx->args[1];
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u64 *kept = word_at(old_tid);
-	u64 word = kept && (*kept >> 42) == old_tid ? *kept : OC_START;
+	bool met = kept && (*kept >> 42) == old_tid;
+	u64 word = met ? *kept : OC_START;
 	u32 previous = word & SYMBOL;
 	/* The registers are the new program's by now: the call came by the gate that the thread's
 	 * last call took, and to a path from a descriptor if there is one (fs/exec.c, alloc_bprm). */
@@ -365,7 +379,7 @@ HOOK(on_exec)
 	bool at = field64(bprm + OFF_BPRM_FDPATH);
 	u32 nr = compat ? (at ? COMPAT_NR_EXECVEAT : COMPAT_NR_EXECVE) : at ? NR_EXECVEAT : NR_EXECVE;
 
-	u32 before = slot_of_current(task, tgid);
+	u32 before = slot_of_current(task, tgid, met);
 	struct oc_head *old = head_at(before);
 	if (old)
 		__sync_fetch_and_add(&old->execs, 1);
@@ -374,10 +388,7 @@ HOOK(on_exec)
 	clear_word(old_tid);
 
 	u32 slot = begin_slot(task, tgid, field64(bprm + OFF_BPRM_INTERP), BEGIN);
-	u32 flags = EXECED | (slot == OC_UNTRACKED ? SHARED : 0);
-	if (field32(task + OFF_TASK_COMPAT) & COMPAT_BIT)
-		flags |= NARROW;
-	set_word(tgid, word_of(tgid, slot, flags, OC_START));
+	set_word(tgid, first_word(task, tgid, slot));
 	return 0;
 }
 
@@ -408,7 +419,7 @@ HOOK(on_uring)
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u8 opcode = 0;
 	bpf_probe_read_kernel(&opcode, 1, (void *)(ctx->args[0] + OFF_URING_OPCODE));
-	u32 slot = slot_of_current(bpf_get_current_task(), tgid);
+	u32 slot = slot_of_current(bpf_get_current_task(), tgid, true);
 	struct oc_counts *c = counts_at(slot);
 	if (!c)
 		return 0;

@@ -78,6 +78,7 @@ def first_control() -> NDArray[np.uint64]:
     control = np.zeros(HEADER["OC_CONTROLS"], np.uint64)
     # Two behind zero, so that a slot never touched looks old.
     control[HEADER["OC_EPOCH"]] = 2
+    control[HEADER["OC_ROOM"]] = 1
     return control
 
 

@@ -1,4 +1,7 @@
-"""A child makes N getppid calls, is frozen for S seconds, and then makes M more."""
+"""A child makes N getppid calls, is frozen for S seconds, and then makes M more.
+
+Prints its pid, and the nanoseconds (UTC) between which it was frozen.
+"""
 
 import os
 import signal
@@ -15,7 +18,9 @@ if not child:
         os.getppid()
     os._exit(0)
 os.waitpid(child, os.WUNTRACED)
+begin = time.time_ns()
 time.sleep(seconds)
+end = time.time_ns()
 os.kill(child, signal.SIGCONT)
 os.waitpid(child, 0)
-print(child)
+print(child, begin, end)

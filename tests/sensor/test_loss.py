@@ -1,0 +1,251 @@
+"""What cannot be counted as it should be is counted as lost: every map filled on purpose."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from oddcall.models import calls
+from oddcall.sensor.layout import HEADER
+from oddcall.sensor.libbpf import libbpf
+from oddcall.sensor.probe import Probe, ProbeSettings
+from oddcall.sensor.process import read, same_start
+from oddcall.sensor.sensor import Sensor, SensorSettings
+
+pytestmark = pytest.mark.kernel
+
+PROC = Path("/proc")
+INTERVAL = "sched_rr_get_interval"
+CROWD, STAYING = 400, 20
+
+
+@pytest.fixture
+def sensor(loader: str) -> Callable[..., Sensor]:
+    """A sensor that is not entered yet."""
+
+    def build(**settings: float) -> Sensor:
+        return Sensor(SensorSettings(**{"interval_s": 0.2, **settings}, loader=loader))
+
+    return build
+
+
+@contextmanager
+def running(tools, name: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    process = tools.start(name, *arguments)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def untracked(sensor: Sensor, name: str) -> int:
+    """Calls of that name by processes that had no slot."""
+    row = sensor.probe.maps.counts[np.array([HEADER["OC_UNTRACKED"]])][0]
+    return int(row[calls.number(name)])
+
+
+def index(sensor: Sensor) -> dict[int, int]:
+    """Slot of every process in the kernel's index by pid."""
+    fd, lib = sensor.probe._loader.map_fd("slot_of"), libbpf()
+    key, slot, found = ctypes.c_uint32(), ctypes.c_uint32(), {}
+    before = None
+    while lib.bpf_map_get_next_key(fd, before, ctypes.byref(key)) == 0:
+        if lib.bpf_map_lookup_elem(fd, ctypes.byref(key), ctypes.byref(slot)) == 0:
+            found[key.value] = slot.value
+        before = ctypes.byref(ctypes.c_uint32(key.value))
+    return found
+
+
+def lives(pid: int, start_ns: int | None = None) -> bool:
+    found = read(PROC, pid)
+    if found is None or found.start_ticks < 0:
+        return False
+    return start_ns is None or same_start(start_ns, found.start_ticks)
+
+
+def leaks(sensor: Sensor) -> list[tuple[int, int]]:
+    """Pids and slots of processes that are gone, but have not let go of what they held."""
+    heads, held = sensor.probe.maps.heads.copy(), index(sensor)
+    live = np.flatnonzero(heads["state"] == HEADER["OC_LIVE"])
+    found = [(pid, slot) for pid, slot in held.items() if not lives(pid)]
+    for slot, head in zip(live.tolist(), heads[live], strict=True):
+        pid = int(head["tgid"])
+        if held.get(pid) != slot or not lives(pid, int(head["start_ns"])):
+            found.append((pid, slot))
+    return found
+
+
+def lasting_leaks(sensor: Sensor) -> set[tuple[int, int]]:
+    """Leave out what was only just ending, or beginning, when it was looked at."""
+    found = set(leaks(sensor))
+    for _ in range(10):
+        if not found:
+            break
+        time.sleep(0.1)
+        found &= set(leaks(sensor))
+    return found
+
+
+@pytest.mark.parametrize("asleep", [False, True], ids=["ticking", "user space asleep"])
+def test_with_every_slot_taken_nothing_goes_uncounted(tools, sensor, asleep):
+    """What finds no slot is counted together, exactly; the others go on; all is mended later."""
+    with sensor(max_processes=256) as watch, running(tools, "crowd", CROWD, STAYING) as crowd:
+        if asleep:
+            pid = int(crowd.stdout.readline())
+            tools.finish(tools.start("burst", 1009))
+        with tools.ticking(watch) as ticks:
+            if not asleep:
+                pid = int(crowd.stdout.readline())
+            time.sleep(0.5)
+            tools.step(crowd)
+            time.sleep(1.0)  # slots are given back, and processes may ask again
+            tools.step(crowd)
+            crowd.wait()
+            again = tools.finish(tools.start("short_processes", 101))
+        seen = tools.counted(ticks, again)
+        without_slot = untracked(watch, INTERVAL)
+
+    children = seen.windows.take(seen.windows.ppid == pid)
+    had_slot = len(np.unique(children.pid))
+    assert had_slot < CROWD, "not every slot was taken"
+    assert without_slot > 0
+    made = CROWD * 13 + (CROWD - STAYING) * 7
+    assert seen.calls(INTERVAL, children) + without_slot == made
+
+    told = seen.lost
+    assert told["events without a slot"] >= without_slot
+    assert told["processes without a slot"] >= CROWD - had_slot
+    assert told["processes not indexed"] == told["hook runs skipped"] == 0
+
+    ours = seen.of({pid})
+    assert seen.calls("getppid", ours) == 10_007, "a tracked process is not disturbed"
+    assert ours.lost.max() > 0, "what was lost meanwhile is told with its windows"
+    assert ours.lost_keys.max() >= CROWD - 256
+
+    stayed = seen.calls("getpgrp", children)
+    assert stayed == STAYING * 211, "those who had lost out are counted when there is room again"
+    later = seen.windows.take(seen.windows.ppid == int(again))
+    assert later.syscalls.to_dense()[:, calls.number("getuid")].tolist() == [23] * 101
+    assert (later.lost == 0).all()
+
+
+def test_the_index_is_full_only_with_twice_the_slots(tools, sensor):
+    """Processes past the index too are counted as lost, once each, and leave nothing behind."""
+    with sensor(max_processes=64) as watch, running(tools, "crowd", CROWD, STAYING) as crowd:
+        with tools.ticking(watch) as ticks:
+            pid = int(crowd.stdout.readline())
+            assert len(index(watch)) <= 128
+            tools.step(crowd)
+            tools.step(crowd)
+            crowd.wait()
+            leaked = lasting_leaks(watch)
+        seen = tools.counted(ticks, "")
+        without_slot = untracked(watch, INTERVAL)
+    children = seen.windows.take(seen.windows.ppid == pid)
+    assert seen.calls(INTERVAL, children) + without_slot == CROWD * 13 + (CROWD - STAYING) * 7
+    lost = seen.lost["processes without a slot"] + seen.lost["processes not indexed"]
+    missing = CROWD - len(np.unique(children.pid))
+    assert missing <= lost < missing + CROWD, "ours, and what else the host began meanwhile"
+    assert seen.lost["processes not indexed"] >= CROWD - 128
+    assert leaked == set()
+
+
+def test_loss_can_be_simulated(tools, sensor):
+    """A share of all processes gets no slot, as if there were none, and what is lost is exact."""
+    with sensor(simulate_loss=0.5) as watch, tools.ticking(watch) as ticks:
+        parent = tools.finish(tools.start("short_processes", 401))
+    seen = tools.counted(ticks, parent)
+    children = seen.windows.take(seen.windows.ppid == int(parent))
+    assert 120 < len(np.unique(children.pid)) < 280
+    assert set(children.syscalls.to_dense()[:, calls.number("getuid")].tolist()) == {23}
+    assert seen.calls("getuid", children) + untracked(watch, "getuid") >= 401 * 23
+    assert seen.lost["processes without a slot"] >= 401 - len(children)
+    assert children.lost.sum() > 0
+
+
+def test_with_all_lost_there_is_no_window(tools, sensor):
+    """Where nothing can be tracked, there is no window but a true count of what was missed."""
+    with sensor(simulate_loss=1.0) as watch, tools.ticking(watch) as ticks:
+        tools.finish(tools.start("one_process", 5003))
+    seen = tools.counted(ticks, "")
+    assert len(seen.windows) == 0
+    assert untracked(watch, "getppid") >= 5003
+    assert seen.lost["events without a slot"] >= 5003
+
+
+def test_threads_that_displace_each_other_are_counted_exactly(tools, sensor, loader):
+    """Two threads on one word lose the transition between them, which is told, and no call."""
+    watch = sensor()
+    watch.probe = Probe(ProbeSettings(slots=4096, threads=64, loader=loader))
+    with watch, tools.ticking(watch) as ticks:
+        pid = int(tools.finish(tools.start("threads", 64, 499)))
+    seen = tools.counted(ticks, "")
+    rows = seen.of({pid})
+    assert seen.calls("getppid", rows) == seen.calls("getuid", rows) == 64 * 499
+    assert rows.transitions.row_sums().sum() == rows.syscalls.row_sums().sum()
+    assert seen.lost["threads displaced"] > 0
+    assert seen.lost["events without a slot"] == 0
+
+
+def test_an_agent_that_was_stopped_says_so_and_has_lost_nothing(tools, loader):
+    """Counting goes on in the kernel while nobody looks: the late tick holds it all."""
+    with running(tools, "steady", 4) as load:
+        pid = int(load.stdout.readline())
+        with running(tools, "agent", loader, 0.2, pid) as agent:
+            agent.stdout.readline()
+            load.stdin.write("\n")
+            load.stdin.flush()
+            time.sleep(0.5)
+            agent.send_signal(signal.SIGSTOP)
+            time.sleep(3.0)
+            agent.send_signal(signal.SIGCONT)
+            made = int(load.stdout.readline())
+            load.wait()
+            agent.send_signal(signal.SIGTERM)
+            ticks = [json.loads(line) for line in agent.stdout]
+    assert sum(tick["made"] for tick in ticks) == made
+    assert all(lost == 0 for lost in ticks[-1]["lost"].values())
+    late = max(ticks, key=lambda tick: tick["late_s"])
+    assert 2.5 < late["late_s"] < 3.5
+    assert late["window_late_s"] == late["late_s"]
+
+
+def test_after_thousands_of_processes_only_the_living_hold_anything(tools, sensor):
+    """Slots and index entries all come back, whatever the processes did before they ended."""
+    with sensor() as watch, tools.ticking(watch) as ticks:
+        for name, *arguments in (
+            ("short_processes", 2003),
+            ("burst", 3001),
+            ("births", "vfork", 211),
+            ("threads", 16, 101),
+            ("leader_gone", 11),
+            ("uring", 11, 11, 11, "sqpoll"),
+            ("pid_reuse",),
+        ):
+            tools.finish(tools.start(name, *arguments))
+        time.sleep(0.5)
+        assert lasting_leaks(watch) == set()
+    assert ticks[-1].tracked < 1000
+    assert ticks[-1].lost["processes without a slot"] == 0
+
+
+def test_threads_met_at_once_are_one_process(tools, loader):
+    """Threads of a process found running all count in one slot, though none came first."""
+    with running(tools, "threads", 16, 2_000_003) as load:
+        time.sleep(1.0)
+        for _ in range(5):
+            with Probe(ProbeSettings(slots=1024, loader=loader)) as probe:
+                time.sleep(0.05)
+                heads = probe.maps.heads
+                mine = (heads["tgid"] == load.pid) & (heads["state"] == HEADER["OC_LIVE"])
+                assert np.count_nonzero(mine) == 1
