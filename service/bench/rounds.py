@@ -2,7 +2,8 @@
 
 A busy machine makes single figures worthless. Bursts are short enough to fit between two
 interruptions, and the quickest few of a visit tell what a call costs undisturbed; a row is
-compared with what was found just before without it; and the median of the rounds is given.
+compared with what was found just before and after without it, and visited again where those two
+differ; and the median of the rounds is given.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ MEASURES: dict[str, tuple[str | int, ...]] = {
 SLOW_MEASURES: dict[str, tuple[str | int, ...]] = {"ns": ("getppid", 50, 40, 1)}
 #: Share of the bursts of one thread that nothing disturbed. Threads are to disturb each other.
 _UNDISTURBED = 0.05
+#: A visit is taken again when a bare call's cost has moved by this part meanwhile.
+_AT_REST, _TRIES = 0.03, 4
 
 Figures = dict[str, float]
 
@@ -148,15 +151,52 @@ def _settled() -> list[str]:
 
 def _try(row: Contender, children: Measured, results: Results, *, first: bool) -> None:
     results.others.update(_settled())
-    bare = children.take(slow=row.slow)
     try:
-        with row.attached():
-            figures = children.take(slow=row.slow)
+        visits = list(_visits(row, children))
     except OddcallError as error:
         if not first:
             raise
         results.absent[row.name] = f"{error.what}: {error.got}" if error.got else error.what
         return
-    results.bare.append(bare)
-    added = {name: figures[name] - bare[name] for name in figures}
-    results.added.setdefault(row.name, []).append(added)
+    best = min(visits, key=lambda visit: visit.unrest)
+    results.bare.append(best.bare)
+    results.added.setdefault(row.name, []).append(best.added)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Figures before a row was attached, while it was, and after."""
+
+    before: Figures
+    figures: Figures
+    after: Figures
+
+    @property
+    def unrest(self) -> float:
+        """Part by which a bare call took more, or less, after than before."""
+        return abs(self.after["ns"] / self.before["ns"] - 1)
+
+    @property
+    def bare(self) -> Figures:
+        """Mean of before and after."""
+        return {name: (value + self.after[name]) / 2 for name, value in self.before.items()}
+
+    @property
+    def added(self) -> Figures:
+        """What the row added."""
+        bare = self.bare
+        return {name: value - bare[name] for name, value in self.figures.items()}
+
+
+def _visits(row: Contender, children: Measured) -> Iterator[_Visit]:
+    """Visit a row until the machine was at rest meanwhile, a few times at most."""
+    after = children.take(slow=row.slow)
+    for _ in range(_TRIES):
+        before = after
+        with row.attached():
+            figures = children.take(slow=row.slow)
+        after = children.take(slow=row.slow)
+        visit = _Visit(before, figures, after)
+        yield visit
+        if visit.unrest < _AT_REST:
+            return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,15 +64,14 @@ def test_the_loops_do_what_they_repeat_exactly_so_often() -> None:
 
 
 class FakeMeasured(Measured):
-    """Answers with the cost of whatever is attached, and a little noise on top."""
+    """Answers with the cost of whatever is attached, and of what else the machine does."""
 
-    def __init__(self) -> None:
+    def __init__(self, unrest: Sequence[float] = ()) -> None:
         self.cost = 0.0
-        self.drift = 0.0
+        self.unrest = list(unrest)
 
     def take(self, *, slow: bool) -> dict[str, float]:
-        self.drift += 1.0
-        figures = {"ns": 100.0 + self.cost}
+        figures = {"ns": 100.0 + self.cost + (self.unrest.pop(0) if self.unrest else 0.0)}
         return figures if slow else figures | {"ns_2_threads": 200.0 + 3 * self.cost}
 
 
@@ -128,6 +127,16 @@ def test_each_row_is_what_it_adds_to_what_was_found_just_before() -> None:
     assert answer["absent"] == {"bpftrace": "not installed"}
     assert told == sorted(told)
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_a_visit_during_which_the_machine_changed_is_taken_again() -> None:
+    """Where a bare call takes longer after than before, nobody knows what the row added."""
+    measured = FakeMeasured(unrest=[0.0, 15.0, 20.0, 8.0, 0.0, 0.0, 0.0])
+    results = run([row(FLOOR, 30.0, measured)], measured, 1, lambda _label, _done: None)
+    assert results.added[FLOOR][0]["ns"] == 30.0
+    restless = FakeMeasured(unrest=[0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 9.0, 0.0, 0.0])
+    results = run([row(FLOOR, 30.0, restless)], restless, 1, lambda _label, _done: None)
+    assert len(results.added[FLOOR]) == 1
 
 
 def test_the_median_of_the_rounds_is_given() -> None:
