@@ -22,8 +22,13 @@ from oddcall.service.bench.contender import Contender
 
 #: A tool that has not said by now that it counts never will.
 _PATIENCE_S = 30.0
-#: From what a tool says until what it announced is in force.
-_SETTLE_S = 0.5
+#: From what a tool says until what it announced is in force; and for one that says nothing.
+_SETTLE_S, _SILENT_S = 0.5, 3.0
+#: Run a command where there is a tracefs, which nobody else sees.
+_WITH_TRACEFS = (
+    *("unshare", "--mount", "--propagation", "private", "sh", "-c"),
+    'mount -t tracefs tracefs /sys/kernel/tracing && exec "$0" "$@"',
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Peer:
         Printed when it counts; ``""`` for a tool that says nothing, which is given a while.
     slow : bool
         As in `Contender`.
+    traces : bool
+        It looks up tracepoints in tracefs, as no program of ours does.
     """
 
     name: str
@@ -50,19 +57,28 @@ class Peer:
     arguments: Sequence[str]
     says: str = ""
     slow: bool = False
+    traces: bool = False
 
 
 _COUNT = "tracepoint:raw_syscalls:sys_enter { @[pid, args->id] = count(); }"
 PEERS = (
-    Peer("bpftrace", "bpftrace, counts by process", ["bpftrace"], ["-e", _COUNT], "Attaching"),
+    Peer(
+        "bpftrace",
+        "bpftrace, counts by process",
+        ["bpftrace"],
+        ["-e", _COUNT],
+        "Attaching",
+        traces=True,
+    ),
     Peer(
         "syscount",
         "bcc's syscount, by process",
         ["syscount-bpfcc", "syscount"],
         ["-P", "-i", "3600"],
         "Tracing",
+        traces=True,
     ),
-    Peer("perf-trace", "perf trace -s -a", ["perf"], ["trace", "-s", "-a"], slow=True),
+    Peer("perf-trace", "perf trace -s -a", ["perf"], ["trace", "-s", "-a"], slow=True, traces=True),
     Peer("strace", "strace -c", ["strace"], ["-c", "-f", "-p", "{pid}"], "attached", slow=True),
 )
 
@@ -82,6 +98,8 @@ def _running(peer: Peer, pid: int) -> Iterator[None]:
     if program is None:
         raise KernelError("not installed")
     command = [program, *(a.replace("{pid}", str(pid)) for a in peer.arguments)]
+    if peer.traces and not Path("/sys/kernel/tracing/events").exists():
+        command = [*_WITH_TRACEFS, *command]
     with ExitStack() as held:
         headers = held.enter_context(_kernel_headers())
         process = subprocess.Popen(  # noqa: S603  the tools named above
@@ -127,10 +145,12 @@ def _await(process: subprocess.Popen[bytes], says: str) -> None:
         if not piece:
             break
         output += piece
-    time.sleep(_SETTLE_S)
+    time.sleep(_SETTLE_S if says else _SILENT_S)
     if process.poll() is not None or says.encode() not in output:
-        last = output.decode(errors="replace").strip().splitlines()
-        raise KernelError("does not run here", got=last[-1] if last else "no word from it")
+        output += b"" if process.poll() is None else process.communicate()[0]
+        lines = output.decode(errors="replace").strip().splitlines()
+        telling = [line for line in lines if "rror" in line or "ailed" in line] or lines
+        raise KernelError("does not run here", got=telling[-1] if telling else "no word from it")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
