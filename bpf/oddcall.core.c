@@ -3,5 +3,5 @@
 #include "core.h"
 #include "oddcall.c"
 
-/* Hash of the four files: an object of another version is not loaded. */
+/* Hash of these files and the headers: an object of another version is not loaded. */
 char SOURCES[] SEC("oddcall.sources") = OC_SOURCES;

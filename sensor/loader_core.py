@@ -16,7 +16,7 @@ from oddcall.sensor.loader import HOT_HOOK, URING_HOOK
 #: Maps that grow with the number of slots, and how many entries each has a slot.
 _SIZED = {"heads": 1, "counts": 1, "touched": 1, "free_slots": 1, "slot_of": 2}
 #: What the object is compiled from; it carries the hash of these files joined, in this order.
-_SOURCES = ("oddcall.core.c", "core.h", "oddcall.h", "oddcall.c")
+_SOURCES = ("oddcall.core.c", "core.h", "oddcall.h", "kernel.h", "oddcall.c")
 _MAX_ERRNO = 4095
 
 
