@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oddcall.models.baseline import Baseline
-from oddcall.models.explanation import Explanation
-from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.context import Context
 from oddcall.service.severity import severity
 
 if TYPE_CHECKING:
+    from oddcall.models.baseline import Baseline
+    from oddcall.models.explanation import Explanation
     from oddcall.models.model import Model
+    from oddcall.models.verdict import Verdicts
 
 SCHEMA_VERSION = 1
 #: What ids are derived under; another value is another set of ids.

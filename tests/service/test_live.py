@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from oddcall.sensor.sensor import SensorSettings, Tick
 from oddcall.service.live import Paced, open_sensor
@@ -50,3 +54,20 @@ def test_the_sensor_is_what_the_settings_say() -> None:
     assert not open_sensor(SensorSection()).settings.time_kernel_side
     asked = open_sensor(SensorSection(max_cpu_percent=20, time_kernel_side=True)).settings
     assert (asked.max_cpu, asked.time_kernel_side) == (0.2, True)
+
+
+@pytest.mark.parametrize(
+    ("modules", "spared"),
+    [
+        ("commands.record, {0}.live, {0}.record, {0}.screen", {"scipy", "bcc"}),
+        ("commands.watch, {0}.live, {0}.session, {0}.screen", {"pyarrow", "bcc"}),
+    ],
+)
+def test_the_agent_carries_only_what_it_uses(modules: str, spared: set[str]) -> None:
+    """Recording does without the models' arithmetic, watching without Parquet: 20 and 30 MB."""
+    names = modules.format("oddcall.service")
+    code = f"import sys, oddcall.service.{names}; print(*{{m.split('.')[0] for m in sys.modules}})"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "numpy" in loaded
+    assert not spared & set(loaded)
