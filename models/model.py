@@ -172,7 +172,11 @@ class Model:
         """Weigh each kind's parts by the nats that kind brought."""
         found = self._evidences(vector, np.array([profile], np.int64))
         mixed = float(-np.log(found.mixture[0]))
-        novel = max(float(found.score[0]) - mixed, 0.0)
+        novel = sum(
+            float(-np.log(found.detectors[detector.name][0]))
+            for detector in self.detectors
+            if detector.evidence == "novelty"
+        )
         share = mixed * mixture / max(mixture.sum(), 1e-12)
         share += novel * novelty / max(novelty.sum(), 1e-12)
         shares: FloatArray = share / max(share.sum(), 1e-12)

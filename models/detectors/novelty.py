@@ -109,7 +109,7 @@ class Novelty:
         new, row = self._new_entries(vectors, rows)
         at, column = row[new], vectors.indices[new]
         n = vectors.shape[0]
-        symbols = np.bincount(at, weights=_WEIGHT[column], minlength=n)
+        symbols = np.bincount(at, weights=_weights(at, column, n), minlength=n)
         shares = _shares(at, column, vectors.data[new], n)
         return symbols * _filled(shares, _SPEC.events(vectors))
 
@@ -118,8 +118,9 @@ class Novelty:
         new, _ = self._new_entries(vector, np.array([profile], np.int64))
         parts = np.zeros(_SPEC.width)
         column = vector.indices[new]
-        parts[column] = _WEIGHT[column]
-        share = _shares(np.zeros(len(column), np.int64), column, vector.data[new], 1)
+        only = np.zeros(len(column), np.int64)
+        parts[column] = _weights(only, column, 1)
+        share = _shares(only, column, vector.data[new], 1)
         return parts * _filled(share, _SPEC.events(vector))
 
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
@@ -152,6 +153,31 @@ class Novelty:
         """Build the detector that ``state`` was taken from."""
         seen = state.get("seen")
         return cls(None if seen is None else seen.astype(np.uint8))
+
+
+def _weights(row: IntArray, column: NDArray[np.int32], n: int) -> FloatArray:
+    """Weigh each unseen symbol of n windows, leaving out what another one brings with it.
+
+    One new branch of a program is one new call, not five symbols: that a call never made before
+    also fails is no further news, nor are the two transitions into it and out of it.
+    """
+    weights = _WEIGHT[column].astype(np.float64)
+    calls, errors = _within(column, "syscalls"), _within(column, "errors")
+    steps = _within(column, "transitions")
+    made = row[calls] * _SPEC.width + column[calls] - _SPEC.starts["syscalls"]
+    failed = row[errors] * _SPEC.width + column[errors] - _SPEC.starts["errors"]
+    weights[np.flatnonzero(errors)[np.isin(failed, made)]] = 0.0
+    brought = 2 * np.bincount(row[calls | _within(column, "compat")], minlength=n)
+    taken = np.bincount(row[steps], minlength=n)
+    left = np.maximum(taken - brought, 0) / np.maximum(taken, 1)
+    weights[steps] *= left[row[steps]]
+    return weights
+
+
+def _within(column: NDArray[np.int32], block: str) -> NDArray[np.bool_]:
+    start = _SPEC.starts[block]
+    inside: NDArray[np.bool_] = (column >= start) & (column < start + BLOCKS[block])
+    return inside
 
 
 def _shares(

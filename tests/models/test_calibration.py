@@ -76,10 +76,17 @@ def test_the_deep_tail_is_cautious():
 
 
 def test_either_kind_of_evidence_alone_is_heard():
-    """Novelty alone reaches a threshold of one in a million; a far mixture adds to a little."""
+    """Novelty alone reaches a threshold of one in a million, and a far mixture is not drowned."""
     assert judged(_SHARED, new=25).p_value[0] < 1e-6
-    little = judged(_SHARED, new=4).p_value[0]
-    assert judged(_SHARED, new=4, near=60, also_near=1).p_value[0] < little / 50
+    usual = judged(_SHARED).p_value[0]
+    assert judged(_SHARED, near=60, also_near=1).p_value[0] < usual / 50
+
+
+def test_one_cause_told_by_both_kinds_is_one_cause():
+    """A little that is new and also far is as odd as the odder of the two, not as their product."""
+    new, far = {"new": 4.0}, {"near": 60.0, "also_near": 1.0}
+    alone = min(judged(_SHARED, **new).p_value[0], judged(_SHARED, **far).p_value[0])
+    assert judged(_SHARED, **new, **far).p_value[0] == alone
 
 
 def test_a_changed_mixture_alone_does_not_outrun_its_evidence():
