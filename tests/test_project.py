@@ -162,7 +162,9 @@ def test_the_architecture_page_names_rooms_that_exist() -> None:
     assert not [p for p in paths if not (ROOT / p).exists()]
 
 
-@pytest.mark.parametrize("script", [".ci/run", "scripts/setup", "scripts/step", "scripts/as-root"])
+@pytest.mark.parametrize(
+    "script", [".ci/run", "scripts/setup", "scripts/core", "scripts/step", "scripts/as-root"]
+)
 def test_scripts_can_be_run(script: str) -> None:
     """Scripts are executable in the checkout and are sound bash."""
     assert (ROOT / script).stat().st_mode & 0o111
