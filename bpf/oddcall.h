@@ -6,7 +6,7 @@
 
 #define OC_CALLS 512        /* calls by number; the last gathers all numbers past it */
 #define OC_TRANSITIONS 1024 /* buckets of hashed pairs of calls of one thread */
-#define OC_URING 64         /* io_uring opcodes; the last gathers all past it */
+#define OC_URING 128        /* io_uring opcodes; the last gathers all past it */
 #define OC_START 1024       /* the symbol before a thread's first call */
 #define OC_COMM 16
 #define OC_EXE 168

@@ -19,7 +19,7 @@ CALLS = 512
 #: Buckets of the hashed table of call-to-call transitions.
 TRANSITIONS = 1024
 #: io_uring opcodes; the last column gathers every opcode at or past it.
-URING = 64
+URING = 128
 
 #: Width of each count block. ``compat`` holds 32-bit calls by their own numbers.
 BLOCKS: dict[str, int] = {
