@@ -35,7 +35,7 @@ class ProbeSettings:
     Parameters
     ----------
     slots : int, default 8192
-        Processes counted at once, and 10.9 KB of kernel memory each.
+        Processes counted at once, and 11.2 KB of kernel memory each.
     threads : int, optional
         Threads whose last call is remembered, a power of two, 8 bytes of kernel memory each.
         By default one for every id that the kernel gives (``kernel.pid_max``). With fewer,

@@ -36,7 +36,7 @@ class SensorSettings:
     max_age_s : float, default 5.0
         Age at which a window is taken as it is.
     max_processes : int, default 8192
-        Processes counted at once, 10.8 KB of kernel memory each; from 16 to 1048575.
+        Processes counted at once, 11.2 KB of kernel memory each; from 16 to 1048575.
     max_programs : int, default 1024
         Programs told apart.
     loader : {"auto", "bcc", "core"}, default "auto"

@@ -22,6 +22,8 @@ _UNTRACKED = HEADER["OC_UNTRACKED"]
 _EPOCH, _ROOM = HEADER["OC_EPOCH"], HEADER["OC_ROOM"]
 #: Slots read in one go: bounds the copy to about five megabytes whatever the churn.
 _CHUNK = 512
+#: Slots taken since the last look that are worth another one.
+_MANY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Sweep:
         #: Serial of the last occupant whose slot went back: nothing more is owed for it.
         self._given_back = np.zeros(slots, np.uint32)
         self._returned = 0
+        self._left = 0
 
     @property
     def tracked(self) -> int:
@@ -136,8 +139,12 @@ class Sweep:
 
     @property
     def crowded(self) -> bool:
-        """More than half of the slots are in use: ended ones should be read before the tick."""
-        return self.tracked > len(self._maps.heads) // 2
+        """Slots fill up: what ended should be read before the tick.
+
+        More than half are in use, or many more than the last look left; then a burst of short
+        processes neither runs out of slots nor spreads over ever more memory.
+        """
+        return self.tracked > min(len(self._maps.heads) // 2, self._left + _MANY)
 
     def lost(self) -> dict[str, int]:
         """Count what was lost by the last look, since the program was attached, by kind."""
@@ -169,6 +176,7 @@ class Sweep:
         ]
         if not ended_only:
             self._looked_s, self._looked_lost = now_s, lost
+        self._left = self.tracked
         # Processes that found no slot may ask again, when there is one.
         self._maps.control[_ROOM] = self.tracked < len(self._maps.heads) - 1
         return join(parts)
@@ -210,7 +218,8 @@ class Sweep:
         self._serial[rows] = heads["serial"]
         self._start_life[rows[new]] = 0
 
-        entries = Entries.of(counts - self._start[rows])
+        delta = self._start[rows]
+        entries = Entries.of(np.subtract(counts, delta, out=delta))
         life = np.stack([heads["forks"], heads["execs"]], axis=1).astype(np.int64)
         grown = life - self._start_life[rows]
         events = entries.events()

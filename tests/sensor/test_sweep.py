@@ -175,3 +175,43 @@ def test_loss_travels_with_the_windows_it_fell_into():
     assert (first.lost.tolist(), first.lost_keys.tolist()) == ([13], [2])
     assert (second.lost.tolist(), second.lost_keys.tolist()) == ([0], [0])
     assert sweep.lost()["events without a slot"] == 13
+
+
+def test_slots_that_fill_up_are_looked_at_early():
+    """A burst of short processes calls for a look before the tick; living ones do not for ever."""
+    maps = Maps.in_memory(4096, lambda _: None)
+    sweep = Sweep(maps, WindowRule(), 0.0)
+    taken = maps.tally[HEADER["OC_SLOTS_TAKEN"] : HEADER["OC_SLOTS_TAKEN"] + 1]
+    for now, (slots, early) in enumerate([(256, False), (257, True), (513, False), (514, True)]):
+        taken[:] = slots
+        assert sweep.crowded == early
+        if early:
+            sweep.look(float(now))
+    taken[:] = 2049
+    sweep.look(9.0)
+    assert sweep.crowded, "more than half are in use"
+
+
+def test_what_the_untracked_did_is_added_up_past_the_width_of_a_counter():
+    """Loss only grows, however often the counters that all the untracked share wrap."""
+    kernel = Kernel()
+    sweep = sweep_of(kernel)
+    for look in range(1, 6):
+        kernel.maps.counts[HEADER["OC_UNTRACKED"], 5:6] += np.uint32(2**31)
+        sweep.look(float(look))
+        assert sweep.lost()["events without a slot"] == look * 2**31
+
+
+def test_processes_that_lost_out_may_ask_again_when_slots_are_free():
+    """The program is told that there is room only while there is."""
+    kernel = Kernel()
+    sweep = sweep_of(kernel)
+    room = HEADER["OC_ROOM"]
+    for slot in range(1, SLOTS):
+        kernel.take(slot, slot)
+    kernel.call(1, 0)
+    sweep.look(1.0)
+    assert kernel.maps.control[room] == 0
+    kernel.end(1)
+    sweep.look(2.0)
+    assert kernel.maps.control[room] == 1
