@@ -32,7 +32,7 @@ class Host:
 
     def __init__(self, active: int, idle: int) -> None:
         self._random = np.random.default_rng(1)
-        self.maps = Maps.in_memory(active + idle + 1, lambda _: None)
+        self.maps = Maps.in_memory(active + idle + 1, lambda _: True)
         self._heads = self.maps.heads
         everybody = np.arange(1, active + idle + 1)
         self._heads["tgid"][1:] = everybody

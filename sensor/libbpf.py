@@ -66,7 +66,7 @@ def libbpf() -> ctypes.CDLL:
     return lib
 
 
-def push(fd: int, slot: int) -> None:
-    """Put a slot on the kernel's stack of free ones."""
+def push(fd: int, slot: int) -> bool:
+    """Put a slot on the kernel's stack of free ones; False if it refuses, as it may when busy."""
     value = ctypes.c_uint32(slot)
-    libbpf().bpf_map_update_elem(fd, None, ctypes.byref(value), 0)
+    return bool(libbpf().bpf_map_update_elem(fd, None, ctypes.byref(value), 0) == 0)

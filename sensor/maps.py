@@ -46,7 +46,7 @@ class Maps:
     tally : uint64 array (OC_TALLIES,)
         Slots taken, and every kind of loss. Read only.
     free : callable
-        Give a slot back to the kernel.
+        Give a slot back to the kernel, and say whether it took it.
     skipped : callable
         How often the kernel did not run the program where it should have.
     """
@@ -56,11 +56,11 @@ class Maps:
     touched: NDArray[np.uint64]
     control: NDArray[np.uint64]
     tally: NDArray[np.uint64]
-    free: Callable[[int], None]
+    free: Callable[[int], bool]
     skipped: Callable[[], int]
 
     @classmethod
-    def in_memory(cls, slots: int, free: Callable[[int], None]) -> Maps:
+    def in_memory(cls, slots: int, free: Callable[[int], bool]) -> Maps:
         """Build maps that no kernel writes, for tests of what reads them."""
         return cls(
             np.zeros(slots, HEAD),

@@ -128,6 +128,7 @@ class Sweep:
         self._untracked_events = 0
         #: Serial of the last occupant whose slot went back: nothing more is owed for it.
         self._given_back = np.zeros(slots, np.uint32)
+        self._waiting: list[int] = []
         self._returned = 0
         self._left = 0
 
@@ -257,6 +258,9 @@ class Sweep:
 
     def _give_back(self, slots: IntArray, serials: NDArray[np.uint32]) -> None:
         self._given_back[slots] = serials
-        self._returned += len(slots)
-        for slot in slots.tolist():  # one short system call each; the kernel has no batch for it
-            self._maps.free(slot)
+        # Low ones last, to be taken first: what is in use stays together, and memory small.
+        waiting = sorted(self._waiting + slots.tolist(), reverse=True)
+        # One short system call each; the kernel has no batch for it. What it is too busy to
+        # take is offered again at the next look.
+        self._waiting = [slot for slot in waiting if not self._maps.free(slot)]
+        self._returned += len(waiting) - len(self._waiting)

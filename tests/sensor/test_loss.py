@@ -237,15 +237,3 @@ def test_after_thousands_of_processes_only_the_living_hold_anything(tools, senso
         assert lasting_leaks(watch) == set()
     assert ticks[-1].tracked < 1000
     assert ticks[-1].lost["processes without a slot"] == 0
-
-
-def test_threads_met_at_once_are_one_process(tools, loader):
-    """Threads of a process found running all count in one slot, though none came first."""
-    with running(tools, "threads", 16, 2_000_003) as load:
-        time.sleep(1.0)
-        for _ in range(5):
-            with Probe(ProbeSettings(slots=1024, loader=loader)) as probe:
-                time.sleep(0.05)
-                heads = probe.maps.heads
-                mine = (heads["tgid"] == load.pid) & (heads["state"] == HEADER["OC_LIVE"])
-                assert np.count_nonzero(mine) == 1

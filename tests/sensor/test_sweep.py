@@ -19,7 +19,13 @@ class Kernel:
 
     def __init__(self) -> None:
         self.freed: list[int] = []
-        self.maps = Maps.in_memory(SLOTS, self.freed.append)
+        self.busy = False
+        self.maps = Maps.in_memory(SLOTS, self.free)
+
+    def free(self, slot: int) -> bool:
+        if not self.busy:
+            self.freed.append(slot)
+        return not self.busy
 
     def take(self, slot: int, tgid: int) -> None:
         head = self.maps.heads[slot : slot + 1]
@@ -179,7 +185,7 @@ def test_loss_travels_with_the_windows_it_fell_into():
 
 def test_slots_that_fill_up_are_looked_at_early():
     """A burst of short processes calls for a look before the tick; living ones do not for ever."""
-    maps = Maps.in_memory(4096, lambda _: None)
+    maps = Maps.in_memory(4096, lambda _: True)
     sweep = Sweep(maps, WindowRule(), 0.0)
     taken = maps.tally[HEADER["OC_SLOTS_TAKEN"] : HEADER["OC_SLOTS_TAKEN"] + 1]
     for now, (slots, early) in enumerate([(256, False), (257, True), (513, False), (514, True)]):
@@ -215,3 +221,18 @@ def test_processes_that_lost_out_may_ask_again_when_slots_are_free():
     kernel.end(1)
     sweep.look(2.0)
     assert kernel.maps.control[room] == 1
+
+
+def test_a_slot_that_the_kernel_is_too_busy_to_take_is_offered_again():
+    """No slot is lost between user space and the kernel."""
+    kernel = Kernel()
+    sweep = sweep_of(kernel)
+    for slot in (1, 2):
+        kernel.take(slot, slot)
+        kernel.end(slot)
+    kernel.busy = True
+    sweep.look(1.0)
+    assert (kernel.freed, sweep.tracked) == ([], 2)
+    kernel.busy = False
+    sweep.look(2.0)
+    assert (kernel.freed, sweep.tracked) == ([2, 1], 0), "the low one is taken first"
