@@ -20,7 +20,7 @@ from oddcall.sensor.identity import Identities
 from oddcall.sensor.pace import Pace
 from oddcall.sensor.probe import Probe, ProbeSettings
 from oddcall.sensor.run_time import RunTime
-from oddcall.sensor.sweep import Snapshot, Sweep, WindowRule, join
+from oddcall.sensor.sweep import Snapshot, Sweep, WindowRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Sensor:
         self._run_time: RunTime | None = None
         self._identities = Identities(self.settings.max_processes, proc, self.settings.max_programs)
         self._sweep: Sweep
-        self._early: list[Snapshot] = []
+        self._early: list[WindowBatch] = []
 
     def __enter__(self) -> Self:
         began = time.monotonic()
@@ -187,25 +187,28 @@ class Sensor:
     def _relieve(self) -> None:
         """Between ticks: a burst of short processes must not use up the slots."""
         if self._sweep.crowded:
-            self._early.append(self._look(ended_only=True))
+            self._early.append(self._look(0.0, ended_only=True))
 
     def _tick(self, beat: Beat, *, close_all: bool) -> Tick:
-        snapshot = join([*self._early, self._look(close_all=close_all)])
+        windows = WindowBatch.concat([*self._early, self._look(beat.late_s, close_all=close_all)])
         self._early.clear()
         return Tick(
             time_ns=time.time_ns(),
             late_s=beat.late_s,
-            windows=self._windows(snapshot, beat.late_s),
+            windows=windows,
             lost={**self._sweep.lost(), "programs past the cap": self._identities.refused},
             tracked=self._sweep.tracked,
             cost=_own_cost(self._run_time),
             interval_s=self._pace.intervals * self.settings.interval_s,
         )
 
-    def _look(self, *, close_all: bool = False, ended_only: bool = False) -> Snapshot:
+    def _look(
+        self, late_s: float, *, close_all: bool = False, ended_only: bool = False
+    ) -> WindowBatch:
         snapshot = self._sweep.look(time.monotonic(), close_all=close_all, ended_only=ended_only)
         self._identities.meet(snapshot.seen, snapshot.seen_heads)
-        return snapshot
+        # Named here and now: by the next look another process may have the slot.
+        return self._windows(snapshot, late_s)
 
     def _windows(self, snapshot: Snapshot, late_s: float) -> WindowBatch:
         identities, heads, n = self._identities, snapshot.heads, len(snapshot)

@@ -259,3 +259,14 @@ def test_transitions_add_up_to_calls(count):
     # Of the whole process: a window may be read between the two counters of one call.
     assert rows.transitions.row_sums().sum() == calls_made.sum()
     assert calls_made.sum() > 23 * 23
+
+
+def test_a_slot_used_again_between_ticks_keeps_no_name(count):
+    """Windows read early, when slots run low, name the program that filled them."""
+    counted = count("two_programs", 1009, interval_s=4.0, max_processes=1024)
+    rows = counted.windows.take(counted.windows.ppid == int(counted.output))
+    exes = np.array([counted.windows.programs[i].name for i in rows.program])
+    getuid = rows.syscalls.to_dense()[:, calls.number("getuid")]
+    assert (exes == "true").sum() == 1009
+    assert not getuid[exes == "true"].any(), "what a child did was given to another program"
+    assert getuid[exes != "true"].sum() == 1009 * 23
