@@ -33,7 +33,7 @@ WEIGHTS = {"syscalls": 2.0, "errors": 1.0, "transitions": 0.5, "uring": 2.0, "co
 LIFE_WEIGHT = 2.0
 #: How much more a symbol counts when unseen symbols fill the window. Rare paths of clean
 #: programs seldom take 5 % of one.
-FILLED = 4.0
+FILLED = 6.0
 #: A share is worth half at so many events: of five events one is a fifth by accident.
 _EVENTS_FOR_SHARE = 20.0
 
@@ -68,7 +68,7 @@ _GROUP = _symbol_groups()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Novelty:
-    """Weighed number of unseen symbols, times one plus four times the root of their share.
+    """Weighed number of unseen symbols, times one plus six times the root of their share.
 
     Attributes
     ----------
