@@ -40,8 +40,6 @@ def watch(loader: str, pid: int) -> None:
             getuid = children.syscalls.to_dense()[:, calls.number("getuid")]
             told = {
                 "processes": int(seen.forks[seen.pid == pid].sum()),
-                # A process that becomes another program ends one and begins another.
-                "ends": int(children.exits.sum()),
                 "programs": int(children.execs.sum()),
                 "getuid": int(getuid.sum()),
                 "lost": sum(tick.lost.values()),
@@ -95,10 +93,8 @@ def soak(minutes: float, rate: float, loader: str) -> bool:
 def report(did: dict[str, float], ticks: list[dict[str, float]], rate: float) -> bool:
     """Print both counts side by side."""
     seen = {
-        key: int(sum(tick[key] for tick in ticks))
-        for key in ("processes", "programs", "ends", "getuid")
+        key: int(sum(tick[key] for tick in ticks)) for key in ("processes", "programs", "getuid")
     }
-    did = {**did, "ends": did["processes"] + did["programs"]}
     print(f"\n{'':<12}{'done':>12}{'counted':>12}")
     for key, counted in seen.items():
         print(f"{key:<12}{did[key]:>12,}{counted:>12,}")

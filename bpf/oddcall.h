@@ -48,7 +48,8 @@ struct oc_head {
 	__u64 ended_ns;
 };
 
-/* What a slot counts. Counters only grow, across all processes that ever held the slot. */
+/* What a slot counts. Counters only grow while a process holds the slot; user space clears them
+ * before it gives the slot back. */
 struct oc_counts {
 	__u32 syscalls[OC_CALLS];
 	__u32 errors[OC_CALLS];

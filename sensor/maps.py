@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oddcall.models.sparse import IntArray
 from oddcall.sensor.layout import COUNT_WIDTH, HEAD, HEADER
 
 Counters = NDArray[np.uint32]
 
-#: Slots mapped at a time: a whole number of pages, 10.7 MB.
+#: Slots mapped at a time: a whole number of pages, 11 MB.
 _STRETCH = 1024
+#: Reads after which a stretch that none of them touched is let go.
+_IDLE_READS = 256
 
 
 class Rows(Protocol):
@@ -28,6 +31,9 @@ class Rows(Protocol):
     def __getitem__(self, rows: NDArray[Any], /) -> Counters:
         """Copy the rows at these positions, or under this mask: (k, COUNT_WIDTH)."""
 
+    def __setitem__(self, rows: NDArray[Any], value: int, /) -> None:
+        """Set every counter of these rows."""
+
 
 @dataclass(slots=True)
 class Maps:
@@ -38,7 +44,8 @@ class Maps:
     heads : HEAD array (slots,)
         Who each slot counts for. Read only.
     counts : Rows (slots, COUNT_WIDTH)
-        Counters; they only grow, and wrap at 2**32. Read only.
+        Counters; they only grow while a process holds the slot, and wrap at 2**32. Cleared by
+        the sweep before it gives the slot back.
     touched : uint64 array (slots,)
         Epoch in which the slot last counted. Read only.
     control : uint64 array (OC_CONTROLS,)
@@ -83,7 +90,7 @@ def first_control() -> NDArray[np.uint64]:
 
 
 class MappedRows:
-    """Counters in the kernel, mapped a stretch at a time as its slots come to be used.
+    """Counters in the kernel, mapped a stretch at a time for as long as its slots are in use.
 
     What is mapped counts as this process's memory, whether or not it was ever looked at. Low
     slots are taken first, so most of a large table stays unmapped.
@@ -98,26 +105,43 @@ class MappedRows:
     def __init__(self, fd: int, slots: int) -> None:
         self.shape = (slots, COUNT_WIDTH)
         self._fd = fd
-        self._stretches: list[Counters | None] = [None] * -(-slots // _STRETCH)
+        self._stretches: dict[int, Counters] = {}
+        self._idle: set[int] = set()
+        self._reads = 0
 
     def __getitem__(self, rows: NDArray[Any], /) -> Counters:
         """See `Rows`."""
         wanted = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         copied = np.empty((len(wanted), COUNT_WIDTH), np.uint32)
-        number, place = np.divmod(wanted, _STRETCH)
-        for stretch in np.unique(number).tolist():
-            here = number == stretch
-            copied[here] = self._mapped(stretch)[place[here]]
+        for stretch, place, here in self._divided(wanted):
+            copied[here] = stretch[place]
+        self._reads += 1
+        if self._reads % _IDLE_READS == 0:
+            for number in self._idle:
+                del self._stretches[number]
+            self._idle = set(self._stretches)
         return copied
 
-    def _mapped(self, stretch: int) -> Counters:
-        known = self._stretches[stretch]
-        if known is None:
-            first = stretch * _STRETCH
+    def __setitem__(self, rows: NDArray[Any], value: int, /) -> None:
+        """See `Rows`."""
+        for stretch, place, _ in self._divided(rows):
+            stretch[place] = value
+
+    def _divided(self, rows: IntArray) -> Iterator[tuple[Counters, IntArray, NDArray[np.bool_]]]:
+        """Give each stretch that has some of these rows, their places in it, and which they are."""
+        numbers, places = np.divmod(rows, _STRETCH)
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            yield self._mapped(number), places[here], here
+
+    def _mapped(self, number: int) -> Counters:
+        self._idle.discard(number)
+        if number not in self._stretches:
+            first = number * _STRETCH
             slots = min(_STRETCH, self.shape[0] - first)
             row = np.dtype((np.uint32, (COUNT_WIDTH,)))
-            known = self._stretches[stretch] = view(self._fd, slots, row, first=first)
-        return known
+            self._stretches[number] = view(self._fd, slots, row, first=first, writable=True)
+        return self._stretches[number]
 
 
 def view(

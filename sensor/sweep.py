@@ -1,7 +1,8 @@
 """Read what changed since the last look, and close the windows that hold enough.
 
-Counters only grow, so a window needs no accumulator of its own: it is the
-difference between the counters now and as they stood when the window began.
+The counters of a process only grow, so a window needs no accumulator of its own: it is the
+difference between them now and as they stood when the window began. They are cleared only when
+their process has ended and they have been read for the last time.
 """
 
 from __future__ import annotations
@@ -116,8 +117,10 @@ class Sweep:
         self._maps = maps
         self._rule = rule
         self._looked_s = now_s
-        # Zeroed lazily by the operating system: only slots in use take memory.
+        # Zeroed lazily by the operating system: only slots of processes that outlived a window
+        # take memory. Of the others it holds whatever an earlier occupant left.
         self._start: Counters = np.zeros(maps.counts.shape, np.uint32)
+        self._outlived = np.zeros(slots, np.bool_)
         self._start_life = np.zeros((slots, 2), np.int64)
         self._serial = np.zeros(slots, np.uint32)
         self._open = np.zeros(slots, np.bool_)
@@ -214,13 +217,13 @@ class Sweep:
         heads = maps.heads[rows]
         owed = heads["serial"] != self._given_back[rows]
         rows, heads = rows[owed], heads[owed]
-        counts = maps.counts[rows]
+        counts, start = maps.counts[rows], self._start[rows]
+        start[~self._outlived[rows]] = 0
         new = heads["serial"] != self._serial[rows]
         self._serial[rows] = heads["serial"]
         self._start_life[rows[new]] = 0
 
-        delta = self._start[rows]
-        entries = Entries.of(np.subtract(counts, delta, out=delta))
+        entries = Entries.of(np.subtract(counts, start, out=start))
         life = np.stack([heads["forks"], heads["execs"]], axis=1).astype(np.int64)
         grown = life - self._start_life[rows]
         events = entries.events()
@@ -235,7 +238,9 @@ class Sweep:
         closes = alive & ((events >= rule.min_events) | old | ended | close_all)
         shut = rows[closes]
         lost_here = lost - self._start_lost[shut]
-        self._start[shut] = counts[closes]
+        goes_on = closes & ~ended
+        self._start[rows[goes_on]] = counts[goes_on]
+        self._outlived[rows[goes_on]] = True
         self._start_life[shut] = life[closes]
         self._open[shut] = False
         self._give_back(rows[ended], heads["serial"][ended])
@@ -258,6 +263,8 @@ class Sweep:
 
     def _give_back(self, slots: IntArray, serials: NDArray[np.uint32]) -> None:
         self._given_back[slots] = serials
+        self._outlived[slots] = False
+        self._maps.counts[slots] = 0
         # Low ones last, to be taken first: what is in use stays together, and memory small.
         waiting = sorted(self._waiting + slots.tolist(), reverse=True)
         # One short system call each; the kernel has no batch for it. What it is too busy to

@@ -244,7 +244,9 @@ def test_threads_that_outlive_the_first_one_are_counted(count):
 def test_a_pid_used_again_within_a_tick_is_two_processes(count):
     """Identity is pid and start: two processes of one pid are never mixed."""
     counted = count("pid_reuse", interval_s=5.0)
-    rows = counted.of({int(counted.output)})
+    pid, parent = map(int, counted.output.split())
+    rows = counted.of({pid})
+    rows = rows.take(rows.ppid == parent)
     getuid = rows.syscalls.to_dense()[:, calls.number("getuid")]
     assert sorted(getuid[getuid > 0].tolist()) == [101, 211]
     assert len(set(rows.start_time_ns.tolist())) == 2
