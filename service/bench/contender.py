@@ -63,13 +63,13 @@ class _Life(BccLoader):
 def own() -> list[Contender]:
     """Build the rows of the floor and of oddcall."""
     return [
-        Contender(FLOOR, "an empty hook: the floor", _empty_hook),
-        _part("oddcall-life", "oddcall, processes' lives only", _Life),
-        _part("oddcall-calls", "oddcall, calls only", _Calls),
-        _part("oddcall-errors", "oddcall, calls and errors", _CallsErrors),
-        _part("oddcall-transitions", "oddcall, transitions only", _Transitions),
-        _whole("oddcall-bcc", "oddcall, loader bcc", "bcc"),
-        _whole("oddcall-core", "oddcall, loader core", "core"),
+        Contender(FLOOR, "an empty hook, the floor", _empty_hook),
+        _part("oddcall-life", "oddcall: lives only", _Life),
+        _part("oddcall-calls", "oddcall: calls only", _Calls),
+        _part("oddcall-errors", "oddcall: calls, errors", _CallsErrors),
+        _part("oddcall-transitions", "oddcall: transitions only", _Transitions),
+        _whole("oddcall-bcc", "oddcall, loaded by bcc", "bcc"),
+        _whole("oddcall-core", "oddcall, loaded by core", "core"),
         _whole(WHOLE, "oddcall as it comes", "auto"),
     ]
 

@@ -64,7 +64,7 @@ _COUNT = "tracepoint:raw_syscalls:sys_enter { @[pid, args->id] = count(); }"
 PEERS = (
     Peer(
         "bpftrace",
-        "bpftrace, counts by process",
+        "bpftrace: @[pid, call]",
         ["bpftrace"],
         ["-e", _COUNT],
         "Attaching",
@@ -72,7 +72,7 @@ PEERS = (
     ),
     Peer(
         "syscount",
-        "bcc's syscount, by process",
+        "syscount -P (bcc)",
         ["syscount-bpfcc", "syscount"],
         ["-P", "-i", "3600"],
         "Tracing",

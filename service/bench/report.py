@@ -10,8 +10,8 @@ from oddcall.service.bench.contender import FLOOR, Contender
 from oddcall.service.bench.rounds import MEASURES, Results
 
 #: Figures besides that of one thread, and their column's heading.
-_COLUMNS = {"ns_2_threads": "2 threads", "ns_64_threads": "64 threads", "ns_fork": "a fork"}
-_WIDTH = 11
+_COLUMNS = {"ns_2_threads": "2 threads", "ns_64_threads": "64", "ns_fork": "a fork"}
+_WIDTH = 10
 
 
 def as_dict(results: Results, contenders: Sequence[Contender]) -> dict[str, object]:
@@ -64,7 +64,7 @@ def render(results: Results, contenders: Sequence[Contender]) -> Iterator[str]:
     width = max(map(len, labels.values()))
     yield f"A call of getppid takes {_bare(results):.0f} ns with nothing attached. Added to it, ns:"
     yield ""
-    headings = ["one thread", "range", "of floor", *_COLUMNS.values()]
+    headings = ["one thread", "of floor", *_COLUMNS.values()]
     yield " " * width + "".join(f"{heading:>{_WIDTH}}" for heading in headings)
     for name, label in labels.items():
         if name in results.added:
@@ -80,7 +80,6 @@ def render(results: Results, contenders: Sequence[Contender]) -> Iterator[str]:
 def _cells(results: Results, name: str) -> Iterator[str]:
     added = results.column(name, "ns")
     yield _ns(float(np.median(added)))
-    yield f"{_ns(added.min())}-{_ns(added.max())}"
     yield f"{np.median(results.ratios(name)):,.2f}"
     for figure in _COLUMNS:
         found = results.column(name, figure)
