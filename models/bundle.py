@@ -68,6 +68,8 @@ def load_bundle(path: Path | str, *, trusted_keys: Sequence[bytes] = ()) -> Mode
 
 def _try_out(model: Model) -> None:
     """Judge a window of every program: hashes say nothing of arrays that were made not to fit."""
+    if not model.detectors:
+        raise ValueError("no detector")
     programs = tuple(state.program for state in model.programs)
     n = len(programs)
     calls = np.zeros((n, CALLS), np.int64)

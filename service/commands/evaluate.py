@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   oddcall evaluate traces --train clean/ --normal more-clean/ --attack attacks/
-  oddcall evaluate traces --train a/ --normal b/ --attack c/ --detector views --json
+  oddcall evaluate traces --set mit-lpr --detector views --json
   oddcall evaluate traces --set adfa-833
   oddcall evaluate traces --set lid-ds --data CVE-2017-7529/
 
@@ -36,7 +36,7 @@ _SETS = ("adfa-833", "adfa-ring", "mit-lpr", "lid-ds", "beth")
 _RESAMPLES = 200
 
 
-@click.group("evaluate")
+@click.group("evaluate", epilog=_EXAMPLES)
 def command() -> None:
     """Measure detectors on labelled data."""
 
