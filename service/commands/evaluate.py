@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  oddcall evaluate traces --train clean/ --normal more-clean/ --attack attacks/
+  oddcall evaluate traces --train clean/ --normal later/ --attack attacks/
   oddcall evaluate traces --set mit-lpr --detector views --json
   oddcall evaluate traces --set adfa-833
   oddcall evaluate traces --set lid-ds --data CVE-2017-7529/
