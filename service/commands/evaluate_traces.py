@@ -1,0 +1,209 @@
+"""``oddcall evaluate traces``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from oddcall.models.errors import SettingError
+from oddcall.service.commands.options import as_json, people
+
+if TYPE_CHECKING:
+    from oddcall.training.evaluation import Progress, Result, Split
+    from oddcall.training.traces import Vocabulary
+
+_EXAMPLES = """\b
+Examples:
+  oddcall evaluate traces --train clean/ --normal later/ --attack attacks/
+  oddcall evaluate traces --set mit-lpr --detector views --json
+  oddcall evaluate traces --set adfa-833
+  oddcall evaluate traces --set lid-ds --data CVE-2017-7529/
+
+\b
+Sets:
+  adfa-833    ADFA-LD, the authors' split
+  adfa-ring   ADFA-LD, random split of Ring et al. 2021, mean of five seeds
+  mit-lpr     MIT live lpr, split by time
+  lid-ds      one scenario of LID-DS 2019 or 2021       (needs --data)
+  beth        BETH, one trace a process                 (needs --data)
+"""
+_SETS = ("adfa-833", "adfa-ring", "mit-lpr", "lid-ds", "beth")
+#: How often traces are resampled for the intervals that people see.
+_RESAMPLES = 200
+
+
+@click.command("traces", epilog=_EXAMPLES)
+@click.option("--train", metavar="DIR", type=click.Path(path_type=Path), help="Clean traces.")
+@click.option(
+    "--normal", metavar="DIR", type=click.Path(path_type=Path), help="Clean traces to judge."
+)
+@click.option("--attack", metavar="DIR", type=click.Path(path_type=Path), help="Attacks to judge.")
+@click.option("--set", "set_", type=click.Choice(_SETS), help="A public data set's own split.")
+@click.option(
+    "--data",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Where the set is.  [default: below $ODDCALL_DATASETS]",
+)
+@click.option(
+    "--detector", "detectors", multiple=True, metavar="NAME", help="One of them; may be repeated."
+)
+@as_json("Print the figures as JSON.")
+def command(
+    train: Path | None,
+    normal: Path | None,
+    attack: Path | None,
+    set_: str | None,
+    data: Path | None,
+    detectors: tuple[str, ...],
+    json_: bool,
+) -> None:
+    """Tell attacks from normal traces, one score a trace.
+
+    A trace is a text file of system calls, by number or by name, separated by
+    white space; gzip is unpacked. Detectors learn from the clean traces only.
+    """
+    from oddcall.service.screen import Status, open_screen
+    from oddcall.training.evaluation import DEFAULT, chosen_detectors
+
+    chosen_detectors(detectors)
+    screen = open_screen(people(json_), every_s=5)
+
+    def progress(what: str, done: float) -> None:
+        screen.show(Status(what, done))
+
+    try:
+        progress("reading traces", 0.0)
+        splits = _splits(train, normal, attack, set_, data)
+        results = _evaluated(splits, detectors, 0 if json_ else _RESAMPLES, progress)
+    finally:
+        screen.close()
+    default = DEFAULT if DEFAULT in results else next(iter(results))
+    if json_:
+        click.echo(json.dumps(_as_dict(results, default)))
+        return
+    click.echo("\n".join(_table(splits, results, default)))
+
+
+def _splits(
+    train: Path | None,
+    normal: Path | None,
+    attack: Path | None,
+    set_: str | None,
+    data: Path | None,
+) -> list[Split]:
+    given = (train, normal, attack)
+    if set_:
+        if any(given):
+            raise SettingError(
+                "--set brings its own traces",
+                expected="--set, or --train, --normal and --attack",
+                got="both",
+            )
+        return _set(set_, data)
+    if train is None or normal is None or attack is None:
+        lacking = [
+            flag
+            for flag, path in zip(("--train", "--normal", "--attack"), given, strict=True)
+            if path is None
+        ]
+        raise SettingError(
+            "there is nothing to evaluate on",
+            expected="--train, --normal and --attack, or --set",
+            got=f"no {', no '.join(lacking)}",
+        )
+    return [_plain(train, normal, attack)]
+
+
+def _plain(train: Path, normal: Path, attack: Path) -> Split:
+    from oddcall.training.evaluation import Split
+    from oddcall.training.traces import Vocabulary, read_traces, require_alike
+
+    vocabulary = Vocabulary()
+    learned, clean, attacks = (read_traces(path, vocabulary) for path in (train, normal, attack))
+    require_alike(learned, clean, str(normal))
+    require_alike(learned, attacks, str(attack))
+    _warn(vocabulary)
+    return Split("traces", learned, clean, attacks)
+
+
+def _warn(vocabulary: Vocabulary) -> None:
+    from oddcall.training.traces import unknown_names
+
+    strange = unknown_names(vocabulary)
+    if strange:
+        shown = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
+        click.echo(f"warning: no kernel has {shown}: taken as calls of their own", err=True)
+
+
+def _set(name: str, data: Path | None) -> list[Split]:
+    from oddcall.training.datasets import PROTOCOLS
+    from oddcall.training.labelled_hosts import beth, lid_ds
+
+    if name in PROTOCOLS:
+        return PROTOCOLS[name](data)
+    if data is None:
+        raise SettingError(f"--set {name} needs --data", expected="the directory of the data")
+    return [(lid_ds if name == "lid-ds" else beth)(data)]
+
+
+def _evaluated(
+    splits: list[Split], names: tuple[str, ...], resamples: int, progress: Progress
+) -> dict[str, Result]:
+    from oddcall.training.evaluation import evaluate, mean_result
+
+    runs = []
+    for i, split in enumerate(splits):
+
+        def scaled(what: str, done: float, i: int = i) -> None:
+            progress(what, (i + done) / len(splits))
+
+        runs.append(evaluate(split, names, resamples=resamples, progress=scaled))
+    if len(runs) == 1:
+        return runs[0]
+    return {name: mean_result([run[name] for run in runs]) for name in runs[0]}
+
+
+def _as_dict(results: dict[str, Result], default: str) -> dict[str, object]:
+    return {
+        "default": default,
+        "detectors": {
+            name: {
+                "auc": result.auc,
+                "ap": result.ap,
+                "dr_at_fpr": {f"{rate:.2f}": dr for rate, dr in result.detected.items()},
+                "chosen": {"target_fpr": result.target, "fpr": result.fpr, "dr": result.found},
+            }
+            for name, result in results.items()
+        },
+    }
+
+
+def _table(splits: list[Split], results: dict[str, Result], default: str) -> Iterable[str]:
+    split, many = splits[0], len(splits) > 1
+    learned, normal, attack = len(split.train), len(split.normal), len(split.attack)
+    runs = f", mean of {len(splits)} splits" if many else ""
+    name = split.name.rsplit(" ", 1)[0] if many else split.name
+    yield f"{name}: {learned:,} learned from, {normal:,} normal, {attack:,} attacks{runs}"
+    yield ""
+    yield f"{'':41}  detected at false positives of   own threshold for 5 %"
+    yield (
+        f"{'detector':20}{'AUC':>6} {'range':>14}{'AP':>7}{'1 %':>9}{'5 %':>7}{'10 %':>7}"
+        f"{'false':>15}{'found':>8}"
+    )
+    for detector, result in results.items():
+        spread = result.intervals.get("auc")
+        between = f"{spread.low:.3f}-{spread.high:.3f}" if spread else ""
+        one, five, ten = (f"{detected:.3f}" for detected in result.detected.values())
+        marked = detector + "*" * (detector == default)
+        yield (
+            f"{marked:20}{result.auc:>6.3f} {between:>14}{result.ap:>7.3f}"
+            f"{one:>9}{five:>7}{ten:>7}{result.fpr:>15.3f}{result.found:>8.3f}"
+        )
+    yield ""
+    ranges = "The range is over the splits." if many else "The range is 95 %, by resampling traces."
+    yield f"* the default. {ranges}"
