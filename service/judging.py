@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.episode import Episodes
@@ -13,13 +15,28 @@ if TYPE_CHECKING:
     from oddcall.models.model import Model
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One batch, what was made of it, and the lines of alerts that came of that."""
+
+    batch: WindowBatch
+    verdicts: Verdicts
+    alerts: list[Alert]
+
+
+def steps(batches: Iterable[WindowBatch], model: Model, episodes: Episodes) -> Iterator[Step]:
+    """Judge batches, one step a batch; close what is open with ``episodes.end()``."""
+    for batch in batches:
+        verdicts = model.judge(batch)
+        yield Step(batch, verdicts, episodes.step(batch, verdicts))
+
+
 def judge(
     batches: Iterable[WindowBatch], model: Model, episodes: Episodes, send: Callable[[Alert], None]
 ) -> None:
     """Judge batches to their end, and close what is open then."""
-    for batch in batches:
-        verdicts = model.judge(batch)
-        for alert in episodes.step(batch, verdicts):
+    for step in steps(batches, model, episodes):
+        for alert in step.alerts:
             send(alert)
     for alert in episodes.end():
         send(alert)

@@ -6,13 +6,14 @@ Every figure is of one score a trace; higher is more unusual.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
 from oddcall.training.peers import CumulativeAutoencoder, KneserNey, RawIsolationForest, Stide
 from oddcall.training.trace_detector import TraceDetector
 from oddcall.training.trace_order import Linear, Local, Markov
@@ -43,6 +44,9 @@ DEFAULT = Views.name
 RATES = (0.01, 0.05, 0.10)
 #: False-positive rate that a method is asked to keep by its own threshold.
 TARGET = 0.05
+
+#: Weights held at once while resampling.
+_DRAWN = 10_000_000
 
 Progress = Callable[[str, float], None]
 
@@ -89,6 +93,10 @@ class Result:
         took for it from its own held-out scores, having seen neither.
     intervals : dict of Interval
         Of ``"auc"`` and of each rate as text; empty when nothing was resampled.
+    normal, attack : float64 (n,), (m,)
+        The scores that all this is of; of repeated runs, those of the first.
+    threshold : float
+        The detector's own.
     """
 
     auc: float
@@ -98,6 +106,9 @@ class Result:
     fpr: float
     found: float
     intervals: dict[str, Interval]
+    normal: FloatArray = field(repr=False, compare=False)
+    attack: FloatArray = field(repr=False, compare=False)
+    threshold: float
 
 
 def chosen_detectors(names: Sequence[str]) -> list[type[TraceDetector]]:
@@ -163,9 +174,15 @@ def _judged(detector: TraceDetector, split: Split, resamples: int) -> Result:
 
 
 def measure(
-    normal: FloatArray, attack: FloatArray, threshold: float, *, resamples: int = 0, seed: int = 0
+    normal: FloatArray,
+    attack: FloatArray,
+    threshold: float,
+    *,
+    resamples: int = 0,
+    seed: int = 0,
+    blocks: tuple[IntArray, IntArray] | None = None,
 ) -> Result:
-    """Compare scores of normal and attack traces.
+    """Compare scores of normal and attack traces, or of whatever is scored.
 
     Parameters
     ----------
@@ -176,6 +193,10 @@ def measure(
     resamples : int, default 0
     seed : int, default 0
         Of the resampling.
+    blocks : pair of int64 (n,), (m,), optional
+        Block of each score. Scores that hang together, such as windows of one program that
+        follow each other, are drawn together: drawn one by one they would promise too much.
+        Without it each is a block of its own.
     """
     ranks = _Ranks(normal, attack)
     ones, others = np.ones((1, len(normal))), np.ones((1, len(attack)))
@@ -186,7 +207,10 @@ def measure(
         target=TARGET,
         fpr=float(np.mean(normal > threshold)),
         found=float(np.mean(attack > threshold)),
-        intervals=_intervals(ranks, resamples, seed),
+        intervals=_intervals(ranks, resamples, seed, blocks),
+        normal=normal,
+        attack=attack,
+        threshold=threshold,
     )
 
 
@@ -219,6 +243,9 @@ def mean_result(results: Sequence[Result]) -> Result:
             "auc": span([r.auc for r in results]),
             **{f"{rate:.2f}": span([r.detected[rate] for r in results]) for rate in RATES},
         },
+        results[0].normal,
+        results[0].attack,
+        results[0].threshold,
     )
 
 
@@ -253,15 +280,20 @@ class _Ranks:
         return np.stack([np.bincount(place, row, self.levels) for row in weights])
 
 
-def _intervals(ranks: _Ranks, resamples: int, seed: int) -> dict[str, Interval]:
+def _intervals(
+    ranks: _Ranks, resamples: int, seed: int, blocks: tuple[IntArray, IntArray] | None
+) -> dict[str, Interval]:
     if not resamples:
         return {}
     random = np.random.default_rng(seed)
+    sides = blocks or (np.arange(len(ranks.normal)), np.arange(len(ranks.attack)))
+    normal_block, attack_block = (np.unique(side, return_inverse=True)[1] for side in sides)
     found: dict[str, list[FloatArray]] = {}
-    # Fifty at a time: memory stays small however many traces there are.
-    for begin in range(0, resamples, 50):
-        k = min(50, resamples - begin)
-        normal, attack = _drawn(random, k, len(ranks.normal)), _drawn(random, k, len(ranks.attack))
+    # A few at a time: memory stays small however many scores there are.
+    step = min(max(_DRAWN // (len(normal_block) + len(attack_block)), 1), 50)
+    for begin in range(0, resamples, step):
+        k = min(step, resamples - begin)
+        normal, attack = _drawn(random, k, normal_block), _drawn(random, k, attack_block)
         found.setdefault("auc", []).append(ranks.auc(normal, attack))
         for rate in RATES:
             detected = ranks.detected(normal, attack, rate)
@@ -269,9 +301,12 @@ def _intervals(ranks: _Ranks, resamples: int, seed: int) -> dict[str, Interval]:
     return {name: _middle(np.concatenate(values)) for name, values in found.items()}
 
 
-def _drawn(random: np.random.Generator, k: int, n: int) -> FloatArray:
-    """How often each of n traces is drawn in k resamples, (k, n)."""
-    return random.multinomial(n, np.full(n, 1 / n), size=k).astype(np.float64)
+def _drawn(random: np.random.Generator, k: int, block: IntArray) -> FloatArray:
+    """How often each score is drawn in k resamples of its block, (k, n)."""
+    n = int(block.max()) + 1
+    drawn = random.multinomial(n, np.full(n, 1 / n), size=k).astype(np.float64)
+    weights: FloatArray = drawn[:, block]
+    return weights
 
 
 def _middle(values: FloatArray) -> Interval:

@@ -75,6 +75,20 @@ def test_intervals_hold_the_figure_and_narrow_with_data() -> None:
     assert widths[1] < widths[0] / 3
 
 
+def test_intervals_know_what_hangs_together() -> None:
+    """Scores copied ten times say no more than once: drawn by block, the interval is as wide."""
+    random = np.random.default_rng(5)
+    normal, attack = random.normal(0, 1, 80), random.normal(1, 1, 40)
+    blocks = np.repeat(np.arange(80), 10), np.repeat(np.arange(40), 10)
+    once = measure(normal, attack, 2.0, resamples=300).intervals["auc"]
+    copies = np.repeat(normal, 10), np.repeat(attack, 10)
+    apart = measure(*copies, 2.0, resamples=300).intervals["auc"]
+    together = measure(*copies, 2.0, resamples=300, blocks=blocks).intervals["auc"]
+    width = once.high - once.low
+    assert together.high - together.low == pytest.approx(width, rel=0.2)
+    assert apart.high - apart.low < width / 2
+
+
 def test_mean_of_runs() -> None:
     """The mean of repeated splits is of each figure, and its range spans them."""
     low, high = np.arange(10.0), np.arange(10.0)
