@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.models.window import WindowBatch
+from oddcall.service.board.board import Board
 from oddcall.service.child import TrainingChild
 from oddcall.service.evidence import Evidence
 from oddcall.service.quantities import counted, format_duration
@@ -45,6 +46,7 @@ class Learning:
     metadata : dict of str
         For the recordings.
     screen : Screen
+    board : Board
     start : callable, default TrainingChild
         Starts training: ``start(recordings, output, budget, min_windows)``.
     """
@@ -56,11 +58,12 @@ class Learning:
         budget: str,
         metadata: dict[str, str],
         screen: Screen,
+        board: Board,
         start: Callable[[Sequence[Path], Path, str, int], TrainingChild] = TrainingChild,
     ) -> None:
         self._start = start
         self._state, self._evidence, self._budget = state, evidence, budget
-        self._metadata, self._screen = metadata, screen
+        self._metadata, self._screen, self._board = metadata, screen, board
         self._child: TrainingChild | None = None
 
     def run(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
@@ -124,7 +127,9 @@ class Learning:
                 batch = self.clean(tick.windows)
                 writer.append(batch)
                 self._evidence.add(batch, tick.time_ns)
-                self._screen.show(progress(self._evidence))
+                status = progress(self._evidence)
+                self._screen.show(status)
+                self._board.learning(self._evidence, status.line)
                 if self._evidence.enough:
                     return True
         return False
@@ -141,7 +146,9 @@ class Learning:
             with RecordingWriter(self._state.catch_up, self._metadata) as writer:
                 for tick in ticks:
                     writer.append(self.clean(tick.windows))
-                    self._screen.show(Status(f"training: {child.line or 'begins'}"))
+                    line = f"training: {child.line or 'begins'}"
+                    self._screen.show(Status(line))
+                    self._board.training(line)
                     if not child.running:
                         break
                 else:

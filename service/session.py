@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from oddcall.models.bundle import load_bundle
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
+from oddcall.service.board.board import Board
 from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.evidence import Evidence
@@ -120,7 +121,12 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
             keeping = Keeping(request.record, here.metadata, people, screen)
             opened.callback(keeping.close)
         pulse = Pulse(screen)
-        start = _start(request, model, here, screen, pulse)
+        board = Board(
+            here.host,
+            capacity=request.settings.sensor.max_processes,
+            loader=here.metadata.get("loader", ""),
+        )
+        start = _start(request, model, here, screen, pulse, board)
         if start is None:
             screen.say("stopped while learning; the next start goes on from here")
             return
@@ -131,20 +137,26 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
         if keeping:
             batches = keeping.pass_on(batches)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
-        watch(batches, model, episodes, delivery, pulse)
+        board.watching(model)
+        watch(batches, model, episodes, delivery, pulse, board)
     if keeping and keeping.error:
         raise keeping.error
 
 
 def _start(
-    request: Request, model: Model | None, here: Here, screen: Screen, pulse: Pulse
+    request: Request,
+    model: Model | None,
+    here: Here,
+    screen: Screen,
+    pulse: Pulse,
+    board: Board,
 ) -> tuple[Model, Iterator[WindowBatch]] | None:
     """Give the model and what it is to judge; None when it was stopped while learning."""
-    ticks = here.source.ticks()
+    ticks = board.pass_on(here.source.ticks())
     if model is not None:
         return model, pulse.pass_on(ticks)
     state = StateDir(request.settings.state_dir)
-    learning = _learning(state, request.settings, here, screen)
+    learning = _learning(state, request.settings, here, screen, board)
     backlog = learning.run(ticks)
     if backlog is None:
         return None
@@ -180,7 +192,9 @@ def open_episodes(
     return Episodes(model, partial(explain, model), host, settings, describe)
 
 
-def _learning(state: StateDir, settings: Settings, here: Here, screen: Screen) -> Learning:
+def _learning(
+    state: StateDir, settings: Settings, here: Here, screen: Screen, board: Board
+) -> Learning:
     # A watch that has its model does without recordings, and 30 MB of Parquet.
     from oddcall.service.learning import Learning
 
@@ -190,4 +204,4 @@ def _learning(state: StateDir, settings: Settings, here: Here, screen: Screen) -
         f"or up to {section.patience} times that where programs show too little"
     )
     evidence = Evidence(section.duration, section.patience, section.min_windows)
-    return Learning(state, evidence, str(settings.budget), here.metadata, screen)
+    return Learning(state, evidence, str(settings.budget), here.metadata, screen, board)

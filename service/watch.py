@@ -11,9 +11,10 @@ from oddcall.models.errors import StorageError
 from oddcall.models.window import WindowBatch
 from oddcall.service import context
 from oddcall.service.alert import Alert
+from oddcall.service.board.board import Board
 from oddcall.service.context import Remembered
 from oddcall.service.episode import Episodes
-from oddcall.service.judging import judge
+from oddcall.service.judging import steps
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
@@ -146,11 +147,13 @@ def watch(
     episodes: Episodes,
     delivery: Delivery,
     pulse: Pulse,
+    board: Board,
 ) -> None:
-    """Judge batches until they end; every alert goes to every sink."""
+    """Judge batches until they end; every alert goes to the board and to every sink."""
 
     def send(alert: Alert) -> None:
         pulse.count(alert)
+        board.alerted(alert)
         delivery.send(alert)
 
     def flushed() -> Iterator[WindowBatch]:
@@ -158,4 +161,9 @@ def watch(
             yield batch
             delivery.flush()
 
-    judge(flushed(), model, episodes, send)
+    for step in steps(flushed(), model, episodes):
+        board.judged(step.batch, step.verdicts)
+        for alert in step.alerts:
+            send(alert)
+    for alert in episodes.end():
+        send(alert)

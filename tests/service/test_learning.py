@@ -11,6 +11,7 @@ import pytest
 
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import EvidenceError, OddcallError, StorageError
+from oddcall.service.board.board import Board
 from oddcall.service.child import TrainingChild
 from oddcall.service.evidence import Evidence
 from oddcall.service.learning import Learning
@@ -54,7 +55,7 @@ def learning_of(
     state: StateDir, screen: Any, start: Callable[..., Any], seconds: float = 30
 ) -> Learning:
     evidence = Evidence(seconds, 2, 10)
-    return Learning(state, evidence, "1/day", METADATA, screen, start)
+    return Learning(state, evidence, "1/day", METADATA, screen, Board({}, capacity=8), start)
 
 
 def windows_in(recording: Path) -> int:

@@ -1,0 +1,86 @@
+"""The latest window of each process that lately had one, in columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.sparse import IntArray
+from oddcall.models.verdict import Verdicts
+from oddcall.models.window import WindowBatch
+
+#: Processes kept.
+MOST = 4096
+#: Seconds without a window after which a process is no longer shown.
+_STALE_S = 60.0
+
+
+class Processes:
+    """A row a process, the newest window first, at most ``most`` of them.
+
+    Attributes
+    ----------
+    columns : dict of str to array (n,)
+        ``pid``, ``start_time_ns``, ``ppid``, ``uid``, ``program`` (row of `Programs`), ``comm``,
+        ``t_end_ns``, ``calls_s``, ``errors_s``, ``p`` (NaN where not judged), ``alert``,
+        ``ended``.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
+        self.columns: dict[str, NDArray[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self.columns["pid"]) if self.columns else 0
+
+    def count(self, batch: WindowBatch, programs: IntArray) -> None:
+        """Put the windows of a batch first; ``programs`` has the row of each one's program."""
+        seconds = np.maximum(batch.observed_s, 1e-3)
+        fresh: dict[str, NDArray[Any]] = {
+            "pid": batch.pid,
+            "start_time_ns": batch.start_time_ns,
+            "ppid": batch.ppid,
+            "uid": batch.uid,
+            "program": programs,
+            "comm": batch.comm,
+            "t_end_ns": batch.t_end_ns,
+            "calls_s": batch.n_events / seconds,
+            "errors_s": batch.errors.row_sums() / seconds,
+            "p": np.full(len(batch), np.nan),
+            "alert": np.zeros(len(batch), np.bool_),
+            "ended": batch.exits > 0,
+        }
+        if self.columns:
+            fresh = {name: np.concatenate([fresh[name], old]) for name, old in self.columns.items()}
+        _, first = np.unique(_identity(fresh["pid"], fresh["start_time_ns"]), return_index=True)
+        self._keep(fresh, np.sort(first)[: self.most])
+
+    def judge(self, batch: WindowBatch, verdicts: Verdicts) -> None:
+        """Add the verdicts on windows, where their processes are here."""
+        if not self.columns:
+            return
+        known = _identity(self.columns["pid"], self.columns["start_time_ns"])
+        asked = _identity(batch.pid, batch.start_time_ns)
+        order = np.argsort(known)
+        place = order[np.minimum(np.searchsorted(known[order], asked), len(known) - 1)]
+        here = known[place] == asked
+        p = np.where(verdicts.profile >= 0, verdicts.p_value, np.nan)
+        self.columns["p"][place[here]] = p[here]
+        self.columns["alert"][place[here]] = verdicts.alert[here]
+
+    def forget_stale(self, now_ns: int) -> None:
+        """Drop processes that had no window for a while."""
+        if self.columns:
+            age_s = (now_ns - self.columns["t_end_ns"]) / 1e9
+            self._keep(self.columns, np.flatnonzero(age_s < _STALE_S))
+
+    def _keep(self, columns: dict[str, NDArray[Any]], rows: IntArray) -> None:
+        self.columns = {name: column[rows] for name, column in columns.items()}
+
+
+def _identity(pid: IntArray, start_time_ns: IntArray) -> IntArray:
+    """One number a process: pids have 22 bits, and what overflows of the other is minutes."""
+    identity: IntArray = (start_time_ns << 22) | pid
+    return identity

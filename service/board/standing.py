@@ -1,0 +1,88 @@
+"""How a program stands while it is learned and while it is watched, in a word and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oddcall.models.window import Program
+from oddcall.service.quantities import counted, format_duration
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+    from oddcall.service.evidence import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a program stands.
+
+    Attributes
+    ----------
+    state : str
+        ``"collecting"``, ``"learning"``, ``"ready"`` or ``"unknown"``.
+    why : str
+        A sentence.
+    level : str
+        Whose baseline judges it, one of `oddcall.models.verdict.LEVELS`; empty while learning.
+    windows : int
+        Windows that its baseline rests on, or will.
+    """
+
+    state: str
+    why: str
+    level: str = ""
+    windows: int = 0
+
+
+Standings = Callable[[Program], Standing]
+
+_NEVER_MET = Standing("unknown", "It was not met in training: it is not judged.", "unknown")
+_SHADOWED = Standing(
+    "learning",
+    "Its binary was replaced: its predecessor's baseline scores it, without alerts.",
+    "predecessor",
+)
+_NOT_YET = Standing("collecting", "No window of it was kept yet.")
+
+
+def by_model(model: Model) -> Standings:
+    """Tell how programs stand by the model that judges them."""
+    known = {
+        state.program: Standing(
+            state.readiness,
+            {
+                "collecting": f"It showed {counted(state.windows, 'window')}: too few for a "
+                "baseline of its own.",
+                "learning": f"{state.new_rate:.0%} of its later windows still held something new.",
+                "ready": f"Its baseline rests on {counted(state.windows, 'window')} of its own.",
+            }[state.readiness],
+            state.level,
+            state.windows,
+        )
+        for state in model.programs
+    }
+
+    def standing(program: Program) -> Standing:
+        if program in known:
+            return known[program]
+        return _SHADOWED if model.standing(program).level == "predecessor" else _NEVER_MET
+
+    return standing
+
+
+def by_evidence(programs: list[Seen], min_windows: int) -> Standings:
+    """Tell how programs stand by what was seen of them while learning."""
+    known = {seen.program: _so_far(seen, min_windows) for seen in programs}
+    return lambda program: known.get(program, _NOT_YET)
+
+
+def _so_far(seen: Seen, min_windows: int) -> Standing:
+    quiet = format_duration(round(seen.quiet_s))
+    why = {
+        "collecting": f"{seen.windows:,} of the {min_windows:,} windows that a baseline needs.",
+        "learning": f"It showed something new {quiet} ago.",
+        "ready": f"It showed nothing new for {quiet}.",
+    }[seen.state]
+    return Standing(seen.state, why, "", seen.windows)
