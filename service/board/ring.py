@@ -94,7 +94,8 @@ class Ring:
     def times_s(self) -> NDArray[np.float64]:
         """Begin of every bin that is kept, oldest first, seconds UTC, (bins,)."""
         first = self._newest - self.bins + 1
-        times: NDArray[np.float64] = np.arange(first, self._newest + 1) * self.width_s
+        bins = np.arange(first, self._newest + 1, dtype=np.float64)
+        times: NDArray[np.float64] = bins * self.width_s
         return times
 
     def _empty(self, name: str, rows: int) -> NDArray[np.float64]:
