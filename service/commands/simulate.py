@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
 import click
 
 from oddcall.service.commands.options import as_json, duration, people
+
+if TYPE_CHECKING:
+    from oddcall.service.simulate import Behaviour
 
 _EXAMPLES = """\b
 Examples:
@@ -40,12 +46,25 @@ def list_(json_: bool) -> None:
 
     found = behaviours()
     if json_:
-        keys = ("name", "technique", "summary")
+        keys = ("name", "technique", "tactic", "summary", "cause", "invisible")
         click.echo(json.dumps([{key: getattr(b, key) for key in keys} for b in found], indent=2))
         return
     width = max(len(behaviour.name) for behaviour in found)
-    for behaviour in found:
-        click.echo(f"{behaviour.name:<{width}}  {behaviour.technique:<9}  {behaviour.summary}")
+    for tactic, group in groupby(found, lambda behaviour: behaviour.tactic):
+        click.echo(f"\n{tactic}")
+        for behaviour in group:
+            click.echo("\n".join(_entry(behaviour, width)))
+    hidden = sum(bool(behaviour.invisible) for behaviour in found)
+    click.echo(f"\n{len(found)} behaviours, {hidden} of them invisible to counts of calls.")
+
+
+def _entry(behaviour: Behaviour, width: int) -> list[str]:
+    """Give the lines of one behaviour, within 80 columns."""
+    summary = behaviour.summary
+    if behaviour.invisible:
+        summary += f" Invisible to counts: {behaviour.invisible}."
+    first = f"  {behaviour.name:<{width}}  {behaviour.technique:<9}  "
+    return wrap(summary, 80, initial_indent=first, subsequent_indent=" " * len(first))
 
 
 @command.command("run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,44 @@ from pathlib import Path
 
 #: What a behaviour found out about itself: numbers and short texts, fit for JSON.
 Facts = dict[str, int | str]
+
+#: The tactic that each technique is simulated for; some techniques serve several.
+TACTICS = {
+    "T1059": "execution",
+    "T1106": "defence evasion",
+    "T1053": "persistence",
+    "T1547": "persistence",
+    "T1543": "persistence",
+    "T1068": "privilege escalation",
+    "T1548": "privilege escalation",
+    "T1611": "privilege escalation",
+    "T1014": "defence evasion",
+    "T1027": "defence evasion",
+    "T1055": "defence evasion",
+    "T1070": "defence evasion",
+    "T1620": "defence evasion",
+    "T1003": "credential access",
+    "T1040": "credential access",
+    "T1552": "credential access",
+    "T1555": "credential access",
+    "T1016": "discovery",
+    "T1046": "discovery",
+    "T1057": "discovery",
+    "T1082": "discovery",
+    "T1083": "discovery",
+    "T1021": "lateral movement",
+    "T1005": "collection",
+    "T1074": "collection",
+    "T1560": "collection",
+    "T1071": "command and control",
+    "T1041": "exfiltration",
+    "T1048": "exfiltration",
+    "T1485": "impact",
+    "T1486": "impact",
+    "T1489": "impact",
+    "T1496": "impact",
+    "T1499": "impact",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +69,10 @@ class Bounds:
     def lasting(cls, seconds: float, folder: Path) -> Bounds:
         """Bounds that end so many seconds from now."""
         return cls(time.monotonic() + seconds, folder)
+
+    def room(self) -> tempfile.TemporaryDirectory[str]:
+        """Make a temporary folder of its own."""
+        return tempfile.TemporaryDirectory(prefix="oddcall-simulate-", dir=self.folder)
 
     def times(self, most: int) -> Iterator[int]:
         """Count up to ``most``, as long as there is time; at least once."""
@@ -53,16 +96,28 @@ class Behaviour:
         One sentence.
     expects : tuple of str
         The system calls it makes that most programs do not, in their order.
+    cause : tuple of str
+        Of its calls those that give it away: an alert's sentence names one of them.
     harmless_because : str
         Why it can be run on a live host, as root too.
     act : callable
         Does it, in the process that calls, and tells what came of it. A refusal by the
         kernel is told as ``refused``, not raised: the attempt was made all the same.
+    invisible : str
+        Why counts of calls cannot tell it from what the demo server does anyway; empty where
+        they can.
     """
 
     name: str
     technique: str
     summary: str
     expects: tuple[str, ...]
+    cause: tuple[str, ...]
     harmless_because: str
     act: Callable[[Bounds], Facts]
+    invisible: str = ""
+
+    @property
+    def tactic(self) -> str:
+        """What the technique is for, in ATT&CK's words: ``"credential access"``."""
+        return TACTICS[self.technique.partition(".")[0]]

@@ -27,6 +27,7 @@ def fork(act: Callable[[], object]) -> int:
     status = 255
     try:
         signal.alarm(LONGEST_S)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         act()
         status = 0
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
@@ -41,14 +40,14 @@ def _rewrite(path: Path) -> Path:
 
 
 def _bulk_rewrite(bounds: Bounds) -> Facts:
-    with _folder(bounds) as folder:
+    with bounds.room() as folder:
         paths = make(Path(folder))
         renamed = rewrite(paths, bounds)
     return {"files": len(paths), "rewritten": len(renamed)}
 
 
 def _bulk_delete(bounds: Bounds) -> Facts:
-    with _folder(bounds) as folder:
+    with bounds.room() as folder:
         paths = make(Path(folder))
         for turn in bounds.times(len(paths)):
             paths[turn].unlink()
@@ -58,7 +57,7 @@ def _bulk_delete(bounds: Bounds) -> Facts:
 
 def _failing_opens(bounds: Bounds) -> Facts:
     failed = 0
-    with _folder(bounds) as folder:
+    with bounds.room() as folder:
         for turn in bounds.times(_NAMES):
             try:
                 os.close(os.open(f"{folder}/id_rsa.{turn}", os.O_RDONLY))
@@ -67,15 +66,12 @@ def _failing_opens(bounds: Bounds) -> Facts:
     return {"tried": turn + 1, "failed": failed}
 
 
-def _folder(bounds: Bounds) -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="oddcall-simulate-", dir=bounds.folder)
-
-
 BULK_REWRITE = Behaviour(
     name="bulk-rewrite",
     technique="T1486",
     summary="Makes 200 files, then rewrites each in place, flushes it and gives it a new suffix.",
     expects=("openat", "read", "lseek", "write", "fsync", "rename"),
+    cause=("rename", "fsync"),
     harmless_because="it touches only files it made in a temporary folder, which it removes",
     act=_bulk_rewrite,
 )
@@ -85,6 +81,7 @@ BULK_DELETE = Behaviour(
     technique="T1485",
     summary="Makes 200 files and removes them one after the other.",
     expects=("openat", "write", "unlink"),
+    cause=("unlink",),
     harmless_because="it touches only files it made in a temporary folder, which it removes",
     act=_bulk_delete,
 )
@@ -94,6 +91,7 @@ FAILING_OPENS = Behaviour(
     technique="T1083",
     summary="Tries to open 5,000 names that do not exist.",
     expects=("openat",),
+    cause=("openat",),
     harmless_because="every name is in a new, empty temporary folder, so nothing is ever opened",
     act=_failing_opens,
 )

@@ -93,6 +93,7 @@ MODULE_LOAD = Behaviour(
     technique="T1547.006",
     summary="Asks the kernel to load a module, and is refused.",
     expects=("finit_module",),
+    cause=("finit_module",),
     harmless_because="the module is descriptor -1: there is nothing that could be loaded",
     act=_load_module,
 )
@@ -102,6 +103,7 @@ NAMESPACE_HOP = Behaviour(
     technique="T1611",
     summary="A child leaves its host-name namespace for a new one and comes back, repeatedly.",
     expects=("clone", "unshare", "setns"),
+    cause=("setns", "unshare"),
     harmless_because="only a short-lived child moves, and only among host-name namespaces",
     act=_hop_namespaces,
 )
@@ -111,6 +113,7 @@ SETUID_CALLS = Behaviour(
     technique="T1548.001",
     summary="A child changes its user and group ids, repeatedly, to those it has.",
     expects=("clone", "setresgid", "setresuid", "setreuid", "setuid"),
+    cause=("setresgid", "setresuid", "setreuid", "setuid"),
     harmless_because="the ids asked for are those the child has already",
     act=_change_user,
 )
@@ -120,6 +123,7 @@ COMPAT_CALLS = Behaviour(
     technique="T1106",
     summary="A child makes 32-bit system calls, as code does that hides from 64-bit filters.",
     expects=("clone", "mmap", "getpid (32-bit)"),
+    cause=("32-bit getpid",),
     harmless_because="the call is getpid, from a page of the child's own",
     act=_call_32_bit,
 )
@@ -129,6 +133,7 @@ YIELD_LOOP = Behaviour(
     technique="T1496",
     summary="Hashes and yields the processor in a tight loop, as a miner does.",
     expects=("sched_yield",),
+    cause=("sched_yield",),
     harmless_because="it gives the processor away at every turn and ends with its time",
     act=_yield_loop,
 )

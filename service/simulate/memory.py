@@ -71,6 +71,7 @@ PTRACE_CHILD = Behaviour(
     technique="T1055.008",
     summary="Forks a child, attaches to it as a debugger, reads its memory and lets it go.",
     expects=("clone", "ptrace", "wait4", "kill"),
+    cause=("ptrace",),
     harmless_because="the child is its own, does nothing but wait, and is ended",
     act=_trace_child,
 )
@@ -80,6 +81,7 @@ MEMFD_EXEC = Behaviour(
     technique="T1620",
     summary="Writes a program to a file that exists in memory only, and runs it from there.",
     expects=("memfd_create", "write", "clone", "execveat", "wait4"),
+    cause=("memfd_create", "execveat"),
     harmless_because="the program is a copy of `true`",
     act=_exec_memory,
 )
@@ -89,6 +91,7 @@ MEMORY_SCAN = Behaviour(
     technique="T1003.007",
     summary="Reads through its own memory by way of /proc/self/maps and /proc/self/mem.",
     expects=("openat", "read", "pread64"),
+    cause=("pread64",),
     harmless_because="it reads only itself, and keeps nothing",
     act=_scan_own_memory,
 )

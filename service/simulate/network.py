@@ -39,6 +39,7 @@ PORT_SCAN = Behaviour(
     technique="T1046",
     summary="Tries to connect to the first 2,000 ports of 127.0.0.1, one after the other.",
     expects=("socket", "connect", "close"),
+    cause=("connect",),
     harmless_because="loopback only; a connection that succeeds is closed without a byte sent",
     act=_scan,
 )
@@ -48,6 +49,7 @@ PACKET_SOCKET = Behaviour(
     technique="T1040",
     summary="Opens raw packet sockets, as a sniffer does.",
     expects=("socket",),
+    cause=("socket",),
     harmless_because="they are bound to nothing, receive nothing, and are closed at once",
     act=_listen_on_wire,
 )

@@ -45,6 +45,7 @@ SHELL_ON_SOCKET = Behaviour(
     technique="T1059.004",
     summary="Forks a child whose descriptors 0 to 2 are a socket, and makes it a shell.",
     expects=("socketpair", "clone", "dup2", "execve", "sendto", "recvfrom", "wait4"),
+    cause=("execve", "dup2", "socketpair", "clone", "wait4"),
     harmless_because="the socket is a pair within the process; the shell is told `id; exit` only",
     act=_act,
 )

@@ -90,6 +90,7 @@ URING_READS = Behaviour(
     technique="T1106",
     summary="Reads a file through io_uring, past every tool that counts only system calls.",
     expects=("io_uring_setup", "mmap", "io_uring_enter"),
+    cause=("io_uring_setup", "io_uring_enter", "io_uring read"),
     harmless_because="the file is a temporary one of its own, without a name",
     act=_act,
 )
