@@ -88,6 +88,11 @@ class Exemplars:
     pid: IntArray
     n_events: IntArray
 
+    @property
+    def mean(self) -> csr_matrix:
+        """Their mean, (1, D)."""
+        return csr_matrix(self.vectors.mean(axis=0), dtype=np.float32)
+
     def nearest(self, vector: csr_matrix, k: int = 3) -> tuple[IntArray, FloatArray]:
         """Find the k windows nearest to a (1, D) vector: their rows, and Euclidean distances.
 

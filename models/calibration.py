@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,32 @@ class Evidences:
     score: FloatArray
     p_value: FloatArray
     extrapolated: NDArray[np.bool_]
+
+    def take(self, rows: IntArray) -> Evidences:
+        """Pick rows by position."""
+        return Evidences(
+            {name: p[rows] for name, p in self.detectors.items()},
+            self.mixture[rows],
+            self.score[rows],
+            self.p_value[rows],
+            self.extrapolated[rows],
+        )
+
+    def replaced(self, rows: IntArray, other: Evidences) -> Evidences:
+        """Build the same with other evidence at some rows, (m,); ``other`` is of m windows."""
+
+        def mixed(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+            result = ours.copy()
+            result[rows] = theirs
+            return result
+
+        return Evidences(
+            {name: mixed(p, other.detectors[name]) for name, p in self.detectors.items()},
+            mixed(self.mixture, other.mixture),
+            mixed(self.score, other.score),
+            mixed(self.p_value, other.p_value),
+            mixed(self.extrapolated, other.extrapolated),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -14,11 +14,12 @@ from scipy.sparse import csr_matrix
 
 from oddcall.models.baseline import Baseline, Contributions, Profiles, ProgramState
 from oddcall.models.calibration import Calibration, Evidences
-from oddcall.models.detector import Detector
+from oddcall.models.detector import Detector, Evidence
 from oddcall.models.detectors import DETECTORS
 from oddcall.models.errors import BundleError
 from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.sparse import IntArray
+from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.verdict import LEVELS, Verdicts
 from oddcall.models.window import Program, WindowBatch
 
@@ -61,6 +62,9 @@ class Model:
         Where a baseline is too small to promise anything, one sentence each.
     metadata : dict of str
         Provenance: host, span, versions, settings.
+    tolerances : Tolerances
+        What people have said since: laid over what was learned, and no part of ``state`` or
+        ``id``.
     """
 
     spec: FeatureSpec
@@ -73,6 +77,7 @@ class Model:
     threshold: float
     warnings: tuple[str, ...]
     metadata: dict[str, str]
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
     @cached_property
     def id(self) -> str:
@@ -100,7 +105,7 @@ class Model:
         rows = np.flatnonzero(profile >= 0)
         if len(rows):
             judged = batch if len(rows) == n else batch.take(rows)
-            found = self._evidences(self.spec.vectors(judged), profile[rows])
+            found = self._tolerant(judged, profile[rows])[0]
             score[rows], p_value[rows] = found.score, found.p_value
             extrapolated[rows] = found.extrapolated
             for name, p in found.detectors.items():
@@ -136,8 +141,9 @@ class Model:
         mixture, novelty = np.zeros(self.spec.width), np.zeros(self.spec.width)
         share = np.zeros(self.spec.width)
         if profile >= 0:
-            mixture, novelty = self._parts(vector, profile)
-            share = self._shares(vector, profile, mixture, novelty)
+            found, views = self._tolerant(one, np.array([profile], np.int64))
+            mixture, novelty = self._parts(views, profile)
+            share = self._shares(found, mixture, novelty)
         features = np.argsort(-share, kind="stable")[: np.count_nonzero(share)].astype(np.int64)
         observed = vector.toarray()[0][features]
         typical = np.zeros((0, 3), np.float32)
@@ -153,24 +159,58 @@ class Model:
             share[features],
         )
 
-    def _evidences(self, vectors: csr_matrix, profile: IntArray) -> Evidences:
-        scores = {detector.name: detector.score(vectors, profile) for detector in self.detectors}
+    def unseen(self, batch: WindowBatch) -> IntArray:
+        """Columns of every symbol that a batch's windows hold and their baselines never saw."""
+        profile, _, _ = self._standings(batch)
+        vectors, found = self.spec.vectors(batch), [np.zeros(0, np.int64)]
+        look = [d.unseen for d in self.detectors if hasattr(d, "unseen")]
+        for row in np.flatnonzero(profile >= 0).tolist():
+            found += [unseen(vectors[row], int(profile[row])) for unseen in look]
+        return np.unique(np.concatenate(found)).astype(np.int64)
+
+    def _tolerant(
+        self, batch: WindowBatch, profile: IntArray
+    ) -> tuple[Evidences, dict[Evidence, csr_matrix]]:
+        """Evidence of windows that have a baseline, and the vectors each kind of it is from.
+
+        Where people have said that something is normal, novelty does not see its symbols, and
+        the mixture is the kinder of the window as it is and as it is beside what is tolerated.
+        """
+        vectors = self.spec.vectors(batch)
+        views: dict[Evidence, csr_matrix] = {"mixture": vectors, "novelty": vectors}
+        found = self._evidences(views, profile)
+        at, freed, beside = self.tolerances.views(batch, vectors, profile, self.profiles)
+        if not len(at):
+            return found, views
+        plain = self._evidences({"mixture": vectors[at], "novelty": freed}, profile[at])
+        kinder = self._evidences({"mixture": beside, "novelty": freed}, profile[at])
+        kind = np.flatnonzero(kinder.mixture > plain.mixture)
+        found = found.replaced(at, plain.replaced(kind, kinder.take(kind)))
+        if len(batch) == 1:
+            views = {"mixture": beside if len(kind) else vectors, "novelty": freed}
+        return found, views
+
+    def _evidences(self, views: dict[Evidence, csr_matrix], profile: IntArray) -> Evidences:
+        scores = {
+            detector.name: detector.score(views[detector.evidence], profile)
+            for detector in self.detectors
+        }
         return self.calibration.evidences(scores, profile)
 
-    def _parts(self, vector: csr_matrix, profile: int) -> tuple[FloatArray, FloatArray]:
+    def _parts(
+        self, views: dict[Evidence, csr_matrix], profile: int
+    ) -> tuple[FloatArray, FloatArray]:
         """Each feature's part of the mixture's distance and of the novelty, (D,) both."""
         parts = {"mixture": np.zeros(self.spec.width), "novelty": np.zeros(self.spec.width)}
         for detector in self.detectors:
             explain = getattr(detector, "contributions", None)
             if explain is not None:
-                parts[detector.evidence] += np.maximum(explain(vector, profile), 0.0)
+                found = explain(views[detector.evidence], profile)
+                parts[detector.evidence] += np.maximum(found, 0.0)
         return parts["mixture"], parts["novelty"]
 
-    def _shares(
-        self, vector: csr_matrix, profile: int, mixture: FloatArray, novelty: FloatArray
-    ) -> FloatArray:
+    def _shares(self, found: Evidences, mixture: FloatArray, novelty: FloatArray) -> FloatArray:
         """Weigh each kind's parts by the nats that kind brought."""
-        found = self._evidences(vector, np.array([profile], np.int64))
         mixed = float(-np.log(found.mixture[0]))
         novel = sum(
             float(-np.log(found.detectors[detector.name][0]))
@@ -188,10 +228,27 @@ class Model:
         # One look-up a program of the batch's table, not one a window.
         used, place = np.unique(batch.program, return_inverse=True)
         table = [self.standing(batch.programs[i]) for i in used]
-        profile = np.array([standing.profile for standing in table], np.int64)
-        level = np.array([standing.level for standing in table], "U11")
-        ready = np.array([standing.ready for standing in table], np.bool_)
-        return profile[place], level[place], ready[place]
+        profile = np.array([standing.profile for standing in table], np.int64)[place]
+        level = np.array([standing.level for standing in table], "U11")[place]
+        ready = np.array([standing.ready for standing in table], np.bool_)[place]
+        for number, at in enumerate(used.tolist()):
+            for span in self._forgetting(batch.programs[at]):
+                gone = (place == number) & span.holds(batch.t_start_ns)
+                profile[gone], level[gone], ready[gone] = -1, "unknown", False
+        return profile, level, ready
+
+    def _forgetting(self, program: Program) -> list[Span]:
+        if not self.tolerances.forgotten:
+            return []
+        return self.tolerances.forgets(program, self._begun_ns.get(program.place, 0))
+
+    @cached_property
+    def _begun_ns(self) -> dict[tuple[str, str, str], int]:
+        """When the newest binary of each place began to be learned."""
+        begun: dict[tuple[str, str, str], int] = {}
+        for known in self.programs:
+            begun[known.program.place] = max(begun.get(known.program.place, 0), known.first_ns)
+        return begun
 
     @cached_property
     def _by_program(self) -> dict[Program, Standing]:

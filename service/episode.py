@@ -93,30 +93,40 @@ class _Episode:
         )
 
 
+def _not_kept(_episode_id: str, _windows: WindowBatch) -> None:
+    """Keep nothing of an episode."""
+
+
 class Episodes:
     """Turns verdicts into lines of alerts, tick by tick.
 
     Parameters
     ----------
     model : Model
-        Whose verdicts these are.
+        Whose verdicts these are; another may take its place between two batches.
     explain : callable
-        ``explain(batch, row, verdicts)`` says what is odd about one window.
+        ``explain(model, batch, row, verdicts)`` says what is odd about one window.
     host : dict of str
         ``name``, ``id``, ``boot_id``, ``kernel``, ``arch``.
     describe : Describe, default knows nothing
         What is known of a process beyond its window.
+
+    Attributes
+    ----------
+    saw : callable, default does nothing
+        Given the id of an episode and the alerting windows that joined it.
     """
 
     def __init__(
         self,
         model: Model,
-        explain: Callable[[WindowBatch, int, Verdicts], Explanation],
+        explain: Callable[[Model, WindowBatch, int, Verdicts], Explanation],
         host: Mapping[str, str],
         settings: EpisodeSettings | None = None,
         describe: Describe = unknown,
     ) -> None:
-        self._model, self._explain = model, explain
+        self.model, self._explain = model, explain
+        self.saw: Callable[[str, WindowBatch], None] = _not_kept
         self._host, self._describe = dict(host), describe
         self._settings = settings or EpisodeSettings()
         self._open: dict[tuple[Program, str], _Episode] = {}
@@ -142,8 +152,8 @@ class Episodes:
 
     def _sighting(self, batch: WindowBatch, row: int, verdicts: Verdicts) -> Sighting:
         profile = int(verdicts.profile[row])
-        baseline = self._model.profiles[profile] if profile >= 0 else None
-        explanation = self._explain(batch, row, verdicts)
+        baseline = self.model.profiles[profile] if profile >= 0 else None
+        explanation = self._explain(self.model, batch, row, verdicts)
         return Sighting.of(batch, row, verdicts, baseline, explanation)
 
     def _groups(
@@ -171,10 +181,11 @@ class Episodes:
             episode = None
         if episode is None:
             lines += self._make_room()
-            id_ = alert_id(self._host, self._model.id, seen, "open")
+            id_ = alert_id(self._host, self.model.id, seen, "open")
             episode = _Episode(id_, int(rows.t_start_ns.min()), seen, seen, seen.end_ns)
             self._open[key] = episode
         changed = self._add(episode, seen, rows)
+        self.saw(episode.id, rows)
         if episode.windows == len(rows):
             return [*lines, self._write(episode, "open")]
         due = seen.end_ns - episode.written_ns >= self._settings.update_s * 1e9
@@ -198,7 +209,7 @@ class Episodes:
                 episode.pids[pid] = None
         other = episode.other_than(seen) or seen.program not in episode.programs
         worst = episode.worst
-        budget = self._model.budget_per_day
+        budget = self.model.budget_per_day
         grade = LEVELS.index(
             severity(worst.p_value, seen.threshold, budget, episode.windows, worst.level)
         )
@@ -229,7 +240,7 @@ class Episodes:
     def _write(self, episode: _Episode, state: str) -> Alert:
         seen = episode.worst if state == "close" else episode.latest
         context = self._describe(seen.pid, seen.start_time_ns, seen.ppid)
-        line = build(seen, episode.standing(state), self._host, self._model, context)
+        line = build(seen, episode.standing(state), self._host, self.model, context)
         episode.suppressed, episode.written_ns = 0, episode.latest.end_ns
         return line
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.episode import Episodes
-
-if TYPE_CHECKING:
-    from oddcall.models.model import Model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,18 +20,21 @@ class Step:
     alerts: list[Alert]
 
 
-def steps(batches: Iterable[WindowBatch], model: Model, episodes: Episodes) -> Iterator[Step]:
-    """Judge batches, one step a batch; close what is open with ``episodes.end()``."""
+def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
+    """Judge batches, one step a batch; close what is open with ``episodes.end()``.
+
+    Another model may be put into ``episodes`` between two batches.
+    """
     for batch in batches:
-        verdicts = model.judge(batch)
+        verdicts = episodes.model.judge(batch)
         yield Step(batch, verdicts, episodes.step(batch, verdicts))
 
 
 def judge(
-    batches: Iterable[WindowBatch], model: Model, episodes: Episodes, send: Callable[[Alert], None]
+    batches: Iterable[WindowBatch], episodes: Episodes, send: Callable[[Alert], None]
 ) -> None:
     """Judge batches to their end, and close what is open then."""
-    for step in steps(batches, model, episodes):
+    for step in steps(batches, episodes):
         for alert in step.alerts:
             send(alert)
     for alert in episodes.end():

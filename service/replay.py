@@ -84,7 +84,6 @@ def check_fit(model: Model, metadata: Mapping[str, str], recording: Path) -> Non
 
 def replay(
     batches: Iterable[WindowBatch],
-    model: Model,
     episodes: Episodes,
     delivery: Delivery,
     screen: Screen,
@@ -96,13 +95,13 @@ def replay(
     RecordingError
         When a part cannot be read; alerts of the parts before it are delivered.
     """
-    account = Account(model.budget_per_day)
+    account = Account(episodes.model.budget_per_day)
 
     def send(alert: Alert) -> None:
         account.count(alert)
         delivery.send(alert)
 
-    judge(_seen(batches, account, screen), model, episodes, send)
+    judge(_seen(batches, account, screen), episodes, send)
     return account
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.bundle import load_bundle
+from oddcall.models.errors import StorageError
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
+from oddcall.service.answers import taken_up
 from oddcall.service.board.board import Board
+from oddcall.service.chronicle import Chronicle
 from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.evidence import Evidence
+from oddcall.service.feedback import Feedback
+from oddcall.service.history import History
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen
 from oddcall.service.settings import AlertSection, Settings
@@ -136,9 +140,14 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
             screen.say(f"alerts go to {', '.join(map(str, told))}")
         if keeping:
             batches = keeping.pass_on(batches)
+        state = StateDir(request.settings.state_dir)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
+        chronicle = _chronicle(state, episodes, request.settings.alerts, screen)
+        if chronicle:
+            opened.callback(chronicle.close)
+        batches = taken_up(batches, Feedback(state.feedback), episodes, screen.say)
         board.watching(model)
-        watch(batches, model, episodes, delivery, pulse, board)
+        watch(batches, episodes, delivery, pulse, board, chronicle)
     if keeping and keeping.error:
         raise keeping.error
 
@@ -189,7 +198,21 @@ def open_episodes(
 ) -> Episodes:
     """Build the episodes of one run, the same for a live host and a recording."""
     settings = EpisodeSettings(quiet_s=section.quiet, update_s=section.update)
-    return Episodes(model, partial(explain, model), host, settings, describe)
+    return Episodes(model, explain, host, settings, describe)
+
+
+def _chronicle(
+    state: StateDir, episodes: Episodes, section: AlertSection, screen: Screen
+) -> Chronicle | None:
+    """Keep alerts where they can be answered; without it a watch still watches."""
+    try:
+        history = History(state.history, screen.say, section.history)
+    except StorageError as error:
+        screen.say(f"{error} Alerts are not kept, and cannot be answered.")
+        return None
+    chronicle = Chronicle(history, lambda: episodes.model)
+    episodes.saw = chronicle.saw
+    return chronicle
 
 
 def _learning(

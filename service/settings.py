@@ -69,6 +69,9 @@ class AlertSection(Section):
     update: Annotated[float, seconds(1, 86400)] = Field(
         default=60.0, description="time between two updates of an episode that does not change"
     )
+    history: Annotated[int, whole(100, 1_000_000)] = Field(
+        default=10_000, description="lines of alerts kept in the state directory, to be answered"
+    )
 
 
 class Settings(Section):

@@ -5,6 +5,8 @@
     baseline.oddcall       what watch learned
     learning/              recording of what the baseline is, or will be, learned from
     catch-up/              recording of what was seen while the baseline was being trained
+    history.sqlite         alerts as they were written, and what their programs did
+    feedback.jsonl         what people said of them
     reports/               what oddcall writes about a mistake of its own
     watch.lock             held while a watch uses the directory
 """
@@ -38,6 +40,8 @@ class StateDir:
         self.baseline = path / "baseline.oddcall"
         self.learning = path / "learning"
         self.catch_up = path / "catch-up"
+        self.history = path / "history.sqlite"
+        self.feedback = path / "feedback.jsonl"
         self.reports = path / "reports"
 
     def make(self) -> None:

@@ -12,6 +12,7 @@ from oddcall.models.window import WindowBatch
 from oddcall.service import context
 from oddcall.service.alert import Alert
 from oddcall.service.board.board import Board
+from oddcall.service.chronicle import Chronicle
 from oddcall.service.context import Remembered
 from oddcall.service.episode import Episodes
 from oddcall.service.judging import steps
@@ -20,7 +21,6 @@ from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 
 if TYPE_CHECKING:
-    from oddcall.models.model import Model
     from oddcall.sensor.sensor import Tick
     from oddcall.training.recording import RecordingWriter
 
@@ -143,25 +143,29 @@ class Pulse:
 
 def watch(
     batches: Iterable[WindowBatch],
-    model: Model,
     episodes: Episodes,
     delivery: Delivery,
     pulse: Pulse,
     board: Board,
+    chronicle: Chronicle | None = None,
 ) -> None:
     """Judge batches until they end; every alert goes to the board and to every sink."""
 
     def send(alert: Alert) -> None:
         pulse.count(alert)
         board.alerted(alert)
+        if chronicle:
+            chronicle.wrote(alert)
         delivery.send(alert)
 
     def flushed() -> Iterator[WindowBatch]:
         for batch in batches:
             yield batch
             delivery.flush()
+            if chronicle:
+                chronicle.flush()
 
-    for step in steps(flushed(), model, episodes):
+    for step in steps(flushed(), episodes):
         board.judged(step.batch, step.verdicts)
         for alert in step.alerts:
             send(alert)

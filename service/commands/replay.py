@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -30,17 +31,32 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=_FILE,
     help="Append alerts as JSON lines; those the file already holds are left out.",
 )
-@with_settings()
+@click.option(
+    "--feedback",
+    type=click.Choice(["then", "now", "never"]),
+    default="then",
+    show_default=True,
+    help="Judge by what people had said when a window began, by what is in force now, or by none.",
+)
+@with_settings("state_dir")
 @as_json("Print the summary as JSON, and no alerts.")
 def command(
-    settings: Settings, recording: Path, model: Path, alerts: Path | None, json_: bool
+    settings: Settings,
+    recording: Path,
+    model: Path,
+    alerts: Path | None,
+    feedback: Literal["then", "now", "never"],
+    json_: bool,
 ) -> None:
     """Judge a recording as watch would have.
 
-    The same windows give the same alerts, with the same ids.
+    The same windows give the same alerts, with the same ids. What people said of
+    alerts is taken from the state directory.
     """
     from oddcall.models.bundle import load_bundle
+    from oddcall.service.answers import lay_over
     from oddcall.service.context import recorded
+    from oddcall.service.feedback import Feedback
     from oddcall.service.origin import host_of
     from oddcall.service.replay import check_fit, replay
     from oddcall.service.screen import open_screen
@@ -48,6 +64,7 @@ def command(
     from oddcall.service.sinks.base import Delivery, Sink
     from oddcall.service.sinks.jsonl import JsonLines
     from oddcall.service.sinks.terminal import Terminal
+    from oddcall.service.state import StateDir
     from oddcall.training.recording import read_batches, read_metadata
 
     judge = load_bundle(model)
@@ -59,7 +76,10 @@ def command(
         sinks: list[Sink] = [] if json_ else [Terminal(screen)]
         with closing(Delivery([*sinks, file] if file else sinks, screen.say)) as delivery:
             episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
-            account = replay(read_batches(recording), judge, episodes, delivery, screen)
+            if feedback != "never":
+                told = Feedback(StateDir(settings.state_dir).feedback)
+                lay_over(episodes, told.tolerances(now=feedback == "now"))
+            account = replay(read_batches(recording), episodes, delivery, screen)
     already = file.already if file else 0
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))

@@ -16,14 +16,13 @@ from pathlib import Path
 
 from oddcall.models.errors import StorageError
 from oddcall.models.storage import storage_error
+from oddcall.service import database
 from oddcall.service.alert import Alert, to_json
 from oddcall.service.sinks.losses import Losses, Toll
 from oddcall.service.sinks.memory import Memory, Waiting, worth
 
 #: Alerts that wait in memory at most while the disk cannot be written.
 _OVERFLOW = 1000
-#: Seconds to wait for another process that holds the file.
-_PATIENCE_S = 0.5
 _SCHEMA = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (
@@ -64,8 +63,9 @@ class Spool:
     def __init__(self, path: Path, most: int, say: Callable[[str], None]) -> None:
         self._path, self._most, self._say = path, most, say
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = _opened(path, say)
+            self._file = database.opened(path, _TABLES, _SCHEMA, say, alone=True)
+            if not self._file.execute("SELECT 1 FROM waiting LIMIT 1").fetchone():
+                self._file.execute("VACUUM")  # a burst that was delivered leaves a large file
         except sqlite3.Error as error:
             raise _unusable(path, error) from error
         except OSError as error:
@@ -163,44 +163,6 @@ class Spool:
         if not self._failing:
             self._say(f"alerts wait in memory: {self._path} cannot be written ({error})")
         self._failing = True
-
-
-def _opened(path: Path, say: Callable[[str], None]) -> sqlite3.Connection:
-    try:
-        return _connected(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        damaged = path.with_suffix(".damaged")
-        path.replace(damaged)
-        for beside in ("-wal", "-journal"):
-            path.with_name(path.name + beside).unlink(missing_ok=True)
-        say(f"the queue {path} is damaged ({error}): it is now {damaged.name}, and begun anew")
-        return _connected(path)
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    # Used by the thread that alerts and the one that sends, which share a lock.
-    file = sqlite3.connect(path, timeout=_PATIENCE_S, check_same_thread=False)
-    try:
-        path.chmod(0o600)
-        file.execute("PRAGMA locking_mode = EXCLUSIVE")
-        file.execute("PRAGMA journal_mode = WAL")
-        file.execute("PRAGMA synchronous = NORMAL")
-        _check_schema(file)
-        file.executescript(f"{_TABLES} PRAGMA user_version = {_SCHEMA};")
-        if not file.execute("SELECT 1 FROM waiting LIMIT 1").fetchone():
-            file.execute("VACUUM")  # a burst that was delivered leaves a large file
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _check_schema(file: sqlite3.Connection) -> None:
-    (schema,) = file.execute("PRAGMA user_version").fetchone()
-    if schema > _SCHEMA:
-        raise sqlite3.OperationalError("it was written by a newer oddcall")
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StorageError:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oddcall.models.features import FeatureSpec
 from oddcall.models.sparse import Sparse
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import BLOCKS, Program, WindowBatch
@@ -75,6 +76,7 @@ class OddCalls:
     """A model for which ptrace and connect are odd: the more of them, the less likely."""
 
     id = "m" * 32
+    spec = FeatureSpec()
     budget_per_day = 1.0
     expected_alerts_per_day = 0.5
     warnings = ()
@@ -97,6 +99,9 @@ class OddCalls:
             profile=np.zeros(n, np.int64),
             detectors={"novelty": p, "pca_residual": np.minimum(1.0, p * 10)},
         )
+
+    def unseen(self, batch: WindowBatch) -> Any:
+        return np.intersect1d(batch.syscalls.ids, [PTRACE, CONNECT])
 
     def explain(self, batch: WindowBatch, row: int, _verdicts: Verdicts) -> Any:
         ids, counts = batch.syscalls.row(row)

@@ -24,7 +24,7 @@ class Line:
 
     def __init__(self, model: Any, host: dict[str, str], **settings: Any) -> None:
         self.model = model
-        self.episodes = Episodes(model, model.explain, host, EpisodeSettings(**settings))
+        self.episodes = Episodes(model, type(model).explain, host, EpisodeSettings(**settings))
         self.alerts: list[dict[str, Any]] = []
 
     def see(self, batch: Any) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def test_replay_gives_what_watch_gave(
     host, people = host_of(read_metadata(kept)), recorded(kept)
     episodes = session.open_episodes(odd_calls, host, request.settings.alerts, people)
     delivery = Delivery([JsonLines(again, once=True)], screen.say)
-    account = replay(read_batches(kept), odd_calls, episodes, delivery, screen)
+    account = replay(read_batches(kept), episodes, delivery, screen)
     delivery.close()
     assert live.read_bytes() == again.read_bytes()
     states = [json.loads(line)["state"] for line in live.read_text().splitlines()]

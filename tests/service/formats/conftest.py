@@ -20,7 +20,7 @@ T0 = 1_700_000_000_000_000_000
 def lines(odd_calls: Any, host: dict[str, str], batch: Any, row: Any) -> dict[str, Alert]:
     """An episode's open, update and close, of a process in a container; and a notice."""
     told = Context('nginx -g "daemon off;" \n\x1b[31m', "systemd")
-    episodes = Episodes(odd_calls, odd_calls.explain, host, describe=lambda *_: told)
+    episodes = Episodes(odd_calls, type(odd_calls).explain, host, describe=lambda *_: told)
     made: list[Alert] = []
     for at, odd in ((1, 1), (2, 9), (40, 0)):
         windows = batch(row(at_s=at, calls={READ: 90, PTRACE: odd}, container=CONTAINER))

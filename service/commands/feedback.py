@@ -1,0 +1,208 @@
+"""``oddcall feedback``."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from oddcall.service.commands.options import as_json, duration, with_settings
+from oddcall.service.settings import Settings
+
+if TYPE_CHECKING:
+    from oddcall.service.feedback import Given
+    from oddcall.service.history import History
+
+_EXAMPLES = """\b
+Examples:
+  oddcall feedback list --alerts            the latest alerts, with their ids
+  oddcall feedback ack 3f2a9c1b
+  oddcall feedback tolerate 3f2a9c1b --note "the backup" --expires 30d
+  oddcall feedback forget 3f2a9c1b
+  oddcall feedback undo 3f2a9c1b
+  oddcall feedback list
+"""
+_DID = {
+    "ack": "noted as seen",
+    "tolerate": "what {program} did is normal for it{until}",
+    "forget": "the baseline of {program} is dropped; it is learned anew",
+}
+_UNTIL = "%Y-%m-%d %H:%M"
+
+
+@click.group("feedback", epilog=_EXAMPLES)
+def command() -> None:
+    """Answer an alert: seen, normal, or learn that program anew.
+
+    An alert is named by its id, by the first characters of it, or by the word
+    last. What was said can be taken back, exactly. A running watch takes it up
+    at its next tick.
+    """
+
+
+def _verb(name: str, text: str) -> Callable[[Callable[..., None]], click.Command]:
+    def decorate(verb: Callable[..., None]) -> click.Command:
+        verb = as_json("Print what was said as JSON.")(verb)
+        verb = with_settings("state_dir")(verb)
+        verb = click.option("--note", metavar="TEXT", default="", help="Why, for later.")(verb)
+        verb = click.argument("alert", metavar="ALERT_ID")(verb)
+        example = f"\b\nExamples:\n  oddcall feedback {name} 3f2a9c1b\n"
+        return command.command(name, help=text, epilog=example)(verb)
+
+    return decorate
+
+
+@_verb("ack", "Note that an alert was seen; nothing else changes.")
+def _ack(settings: Settings, alert: str, note: str, json_: bool) -> None:
+    _answer("ack", settings, alert, note, None, json_=json_)
+
+
+_EXPIRES = click.option("--expires", metavar="TIME", help="How long it holds, such as 30d.")
+
+
+def _tolerate(settings: Settings, alert: str, note: str, json_: bool, expires: str | None) -> None:
+    _answer("tolerate", settings, alert, note, expires, json_=json_)
+
+
+_verb(
+    "tolerate",
+    "Take what the program did as normal for it.\n\nThe next window like it does not alert; "
+    "others still do.",
+)(_EXPIRES(_tolerate))
+
+
+@_verb("forget", "Drop the baseline of the program, and learn it anew.")
+def _forget(settings: Settings, alert: str, note: str, json_: bool) -> None:
+    _answer("forget", settings, alert, note, None, json_=json_)
+
+
+@_verb("undo", "Take back the last thing that was said of an alert, exactly.")
+def _undo(settings: Settings, alert: str, note: str, json_: bool) -> None:
+    from oddcall.service.feedback import Feedback
+    from oddcall.service.history import short
+    from oddcall.service.state import StateDir
+
+    state = StateDir(settings.state_dir)
+    if alert == "last":
+        with _history(settings) as history:
+            alert = history.find(alert).episode_id
+    said = Feedback(state.feedback).undo(alert, who=_who(), note=note)
+    if json_:
+        click.echo(json.dumps({"undone": said.as_dict()}))
+        return
+    click.echo(f"taken back: {said.verb} of alert {short(said.alert)} ({said.title})")
+
+
+@command.command(
+    "list",
+    help="Show what was said, and whether it holds; or the latest alerts.",
+    epilog="\b\nExamples:\n  oddcall feedback list\n  oddcall feedback list --alerts --json\n",
+)
+@click.option("--alerts", is_flag=True, help="The latest alerts instead, with their ids.")
+@click.option("--most", metavar="N", default=20, show_default=True, help="Lines to show.")
+@with_settings("state_dir")
+@as_json("Print them as JSON.")
+def _list(settings: Settings, alerts: bool, most: int, json_: bool) -> None:
+    from oddcall.service.feedback import Feedback
+    from oddcall.service.state import StateDir
+
+    feedback = Feedback(StateDir(settings.state_dir).feedback)
+    if alerts:
+        _list_alerts(settings, feedback.given(), most, json_=json_)
+        return
+    given = feedback.given()[-most:]
+    now_ns = time.time_ns()
+    if json_:
+        listed = [{**said.as_dict(), "in_force": said.in_force(now_ns)} for said in given]
+        click.echo(json.dumps({"feedback": listed}))
+        return
+    if not given:
+        click.echo("nothing was said yet; `oddcall feedback list --alerts` shows the alerts")
+    for said in given:
+        click.echo("\n".join(_told(said, now_ns)))
+
+
+def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bool) -> None:
+    from oddcall.service.history import short, titled
+
+    with _history(settings) as history:
+        opened: dict[str, dict[str, Any]] = {}
+        for kept in history.latest(20 * most):
+            opened.setdefault(kept.episode_id, kept.alert)
+    alerts = list(opened.values())[:most]
+    if json_:
+        click.echo(json.dumps({"alerts": alerts}))
+        return
+    now_ns = time.time_ns()
+    answers = {said.episode: said.verb for said in given if said.in_force(now_ns)}
+    for alert in alerts:
+        answer = answers.get(alert["episode_id"], "")
+        click.echo(f"{short(alert['episode_id'])}  {titled(alert):<50}  {answer}".rstrip())
+    if not alerts:
+        click.echo("no alert is known yet")
+
+
+def _answer(
+    verb: str, settings: Settings, alert: str, note: str, expires: str | None, *, json_: bool
+) -> None:
+    from oddcall.service.feedback import Feedback
+    from oddcall.service.history import short
+    from oddcall.service.state import StateDir
+
+    expires_s = None if expires is None else duration(expires, "--expires")
+    feedback = Feedback(StateDir(settings.state_dir).feedback)
+    with _history(settings) as history:
+        kept = history.find(alert)
+        said = feedback.answer(verb, kept, history, who=_who(), note=note, expires_s=expires_s)
+    if json_:
+        click.echo(json.dumps(said.as_dict()))
+        return
+    until = f" until {_clock(said.expires_ns)}" if said.expires_ns else ""
+    did = _DID[verb].format(program=said.title.rsplit("/", 1)[-1], until=until)
+    click.echo(f"alert {short(said.episode)}: {did}")
+    click.echo(f"`oddcall feedback undo {short(said.episode)}` takes it back")
+
+
+def _told(said: Given, now_ns: int) -> Iterator[str]:
+    from oddcall.service.history import short
+
+    ends = f"until {_clock(said.expires_ns)}" if said.expires_ns else "holds"
+    if said.undone_ns:
+        ends = f"taken back {_clock(said.undone_ns)}"
+    elif not said.in_force(now_ns):
+        ends = f"over since {_clock(said.expires_ns or 0)}"
+    name = said.title.rsplit("/", 1)[-1]
+    yield f"{short(said.episode)}  {said.verb:<8}  {name:<24}  {ends}"
+    why = f": {said.note}" if said.note else ""
+    yield f"          {said.who}, {_clock(said.time_ns)}{why}"
+
+
+def _clock(time_ns: int) -> str:
+    return time.strftime(_UNTIL, time.localtime(time_ns / 1e9))
+
+
+@contextmanager
+def _history(settings: Settings) -> Iterator[History]:
+    from oddcall.service.history import History
+    from oddcall.service.state import StateDir
+
+    history = History.reading(StateDir(settings.state_dir).history)
+    try:
+        yield history
+    finally:
+        history.close()
+
+
+def _who() -> str:
+    """Name the person: whoever became root is still the one who says it."""
+    import getpass
+    import os
+
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

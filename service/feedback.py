@@ -1,0 +1,342 @@
+"""What people say of alerts, one line a saying in ``feedback.jsonl``, never changed or removed.
+
+=========  ============================================================================
+ack        it was seen; nothing else changes
+tolerate   what the program did is normal for it, for ever or until a time
+forget     the program's baseline is dropped, and learned anew
+undo       one of the above is taken back, exactly: from then on it was never said
+=========  ============================================================================
+
+A saying holds for windows that begin after it. A running watch takes it up at its next tick; a
+replay judges each window by what had been said by then. A tolerated behaviour is written down
+with what it is, so it outlives the history it was taken from.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from oddcall.models.errors import SettingError, StorageError
+from oddcall.models.storage import storage_error
+from oddcall.models.tolerance import Behaviour, Span, Tolerances
+from oddcall.models.window import Program
+from oddcall.service.alert import iso
+from oddcall.service.history import SHORTEST, History, Kept, short
+
+VERBS = ("ack", "tolerate", "forget")
+#: Tolerated behaviours at once: each is a comparison for every window of its program.
+MOST_TOLERATED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One saying.
+
+    Attributes
+    ----------
+    id : str
+    verb : {"ack", "tolerate", "forget"}
+    alert, episode : str
+        Id of the line that was named, and of its episode.
+    title : str
+        Program that the alert was about, for people.
+    who : str
+    note : str
+    time_ns : int
+        When it was said, UTC.
+    expires_ns, undone_ns : int or None
+    programs : list of Program
+        Whose normal it changes.
+    behaviours : list of Behaviour
+        What is tolerated.
+    """
+
+    id: str
+    verb: str
+    alert: str
+    episode: str
+    title: str
+    who: str
+    note: str
+    time_ns: int
+    expires_ns: int | None = None
+    undone_ns: int | None = None
+    programs: list[Program] = field(default_factory=list)
+    behaviours: list[Behaviour] = field(default_factory=list)
+
+    @property
+    def span(self) -> Span:
+        """Time it holds for."""
+        ends = [end for end in (self.expires_ns, self.undone_ns) if end is not None]
+        return Span(self.time_ns, min(ends) if ends else None)
+
+    def in_force(self, now_ns: int) -> bool:
+        """Whether it holds now."""
+        return self.span.until_ns is None or now_ns < self.span.until_ns
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it for a machine, without the numbers of what is tolerated."""
+        ends = {
+            name: None if value is None else iso(value)
+            for name, value in (("expires", self.expires_ns), ("undone", self.undone_ns))
+        }
+        return {
+            "id": self.id,
+            "verb": self.verb,
+            "alert": self.alert,
+            "episode": self.episode,
+            "program": self.title,
+            "who": self.who,
+            "note": self.note,
+            "time": iso(self.time_ns),
+            **ends,
+            "programs": [asdict(program) for program in self.programs],
+            "windows": sum(behaviour.windows.shape[0] for behaviour in self.behaviours),
+            "symbols": sum(len(behaviour.novel) for behaviour in self.behaviours),
+        }
+
+    def as_line(self) -> dict[str, Any]:
+        """Give it as it is kept."""
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            "programs": [asdict(program) for program in self.programs],
+            "behaviours": [behaviour.as_dict() for behaviour in self.behaviours],
+        }
+
+    @classmethod
+    def from_line(cls, told: Mapping[str, Any]) -> Self:
+        """Build what ``as_line`` was taken from; raises ValueError where it does not fit."""
+        try:
+            return cls(
+                **{name: told[name] for name in _PLAIN},
+                programs=[Program(**program) for program in told["programs"]],
+                behaviours=[Behaviour.from_dict(entry) for entry in told["behaviours"]],
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a saying: {error!r}") from error
+
+
+_PLAIN = ("id", "verb", "alert", "episode", "title", "who", "note", "time_ns", "expires_ns")
+
+
+class Feedback:
+    """The sayings of one state directory.
+
+    Parameters
+    ----------
+    path : Path
+        ``feedback.jsonl``; made at the first saying.
+    clock : callable, default time.time_ns
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], int] = time.time_ns) -> None:
+        self._path, self._clock = path, clock
+        self._seen: tuple[int, int, int] | None = None
+
+    def changed(self) -> bool:
+        """Whether the file is another than at the last call; True at the first, if it is there."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            seen = None
+        else:
+            seen = (found.st_ino, found.st_mtime_ns, found.st_size)
+        before, self._seen = self._seen, seen
+        return seen != before
+
+    def given(self) -> list[Given]:
+        """Give everything that was ever said, oldest first; lines that are cut are left out."""
+        found: dict[str, Given] = {}
+        for told in _lines(self._path):
+            try:
+                if told.get("verb") == "undo":
+                    _undo(found, str(told["undoes"]), int(told["time_ns"]))
+                else:
+                    said = Given.from_line(told)
+                    found[said.id] = said
+            except (ValueError, KeyError, TypeError):
+                continue
+        return list(found.values())
+
+    def of(self, episode_id: str) -> list[Given]:
+        """Give what holds now for one episode."""
+        now_ns = self._clock()
+        return [s for s in self.given() if s.episode == episode_id and s.in_force(now_ns)]
+
+    def tolerances(self, *, now: bool = False) -> Tolerances:
+        """Give what it all means for judging windows of whatever time.
+
+        Parameters
+        ----------
+        now : whether what is in force now holds for every window, and nothing else does.
+        """
+        given, now_ns = self.given(), self._clock()
+        if now:
+            given = [said for said in given if said.in_force(now_ns)]
+        spans = {said.id: Span(0) if now else said.span for said in given}
+        return Tolerances(
+            tuple((b, spans[s.id]) for s in given if s.verb == "tolerate" for b in s.behaviours),
+            tuple(
+                (p, s.time_ns, spans[s.id]) for s in given if s.verb == "forget" for p in s.programs
+            ),
+        )
+
+    def answer(
+        self,
+        verb: str,
+        kept: Kept,
+        history: History,
+        *,
+        who: str,
+        note: str = "",
+        expires_s: float | None = None,
+    ) -> Given:
+        """Say something of an alert.
+
+        Parameters
+        ----------
+        verb : {"ack", "tolerate", "forget"}
+        kept : any line of the alert, as ``History.find`` gives it.
+        history : where what its programs did is kept.
+        who : person or page that says it.
+        expires_s : seconds from now after which a tolerated behaviour is none any more.
+
+        Raises
+        ------
+        SettingError
+            When it cannot be said of this alert.
+        StorageError
+            When it cannot be written down.
+        """
+        behaviours = history.behaviours(kept.episode_id) if verb != "ack" else []
+        if verb != "ack" and not behaviours:
+            raise SettingError(
+                f"alert {short(kept.id)} cannot be answered so",
+                got="nothing is kept of what its programs did",
+                fix="Answer a later alert of the same program.",
+            )
+        now_ns = self._clock()
+        if verb == "tolerate":
+            self._require_room(now_ns, len(behaviours))
+        said = Given(
+            id=str(uuid.uuid4()),
+            verb=verb,
+            alert=kept.id,
+            episode=kept.episode_id,
+            title=kept.alert["program"]["exe"] or kept.alert["program"]["comm"],
+            who=who,
+            note=note,
+            time_ns=now_ns,
+            expires_ns=None if expires_s is None else now_ns + round(expires_s * 1e9),
+            programs=[behaviour.program for behaviour in behaviours],
+            behaviours=behaviours if verb == "tolerate" else [],
+        )
+        self._append(said.as_line())
+        return said
+
+    def undo(self, word: str, *, who: str, note: str = "") -> Given:
+        """Take back the newest saying that holds, by the id or beginning of it or of its alert.
+
+        Raises
+        ------
+        SettingError
+            When nothing that holds is so named.
+        """
+        now_ns = self._clock()
+        named = [
+            said
+            for said in self.given()
+            if len(word) >= SHORTEST
+            and said.in_force(now_ns)
+            and any(id_.startswith(word) for id_ in (said.id, said.alert, said.episode))
+        ]
+        if not named or len({said.episode for said in named}) > 1:
+            raise SettingError(
+                f"there is nothing to undo for {word!r}",
+                got="several alerts of that beginning" if named else "no saying that holds",
+                fix="`oddcall feedback list` shows what holds.",
+            )
+        line = {"id": str(uuid.uuid4()), "verb": "undo", "undoes": named[-1].id}
+        self._append({**line, "who": who, "note": note, "time_ns": now_ns})
+        return named[-1]
+
+    def _require_room(self, now_ns: int, more: int) -> None:
+        held = sum(len(said.behaviours) for said in self.given() if said.in_force(now_ns))
+        if held + more > MOST_TOLERATED:
+            raise SettingError(
+                "too much is tolerated already",
+                expected=f"at most {MOST_TOLERATED} behaviours",
+                got=str(held),
+                fix="Undo some, or train anew on time that holds them: `oddcall watch --relearn`.",
+            )
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        """Write one whole line, on the disk before anything is said of it."""
+        content = memoryview((json.dumps(line, separators=(",", ":")) + "\n").encode())
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            file = os.open(self._path, flags, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                size = os.fstat(file).st_size
+                _end_cut_line(file, size)
+                _write(file, content, size)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise storage_error(self._path, error) from error
+
+
+def _write(file: int, content: memoryview, size: int) -> None:
+    try:
+        while content:
+            content = content[os.write(file, content) :]
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, size)
+        raise
+
+
+def _end_cut_line(file: int, size: int) -> None:
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        os.write(file, b"\n")
+
+
+def _undo(found: dict[str, Given], undone: str, time_ns: int) -> None:
+    said = found[undone]
+    found[undone] = Given(**{**_fields(said), "undone_ns": time_ns})
+
+
+def _fields(said: Given) -> dict[str, Any]:
+    return {name: getattr(said, name) for name in (*_PLAIN, "programs", "behaviours")}
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StorageError(
+            f"the feedback {path} cannot be read",
+            got=(error.strerror or str(error)).lower(),
+            fix="Run as its owner, or name another place with --state-dir.",
+        ) from error
+    found = []
+    for line in text.splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict):
+            found.append(told)
+    return found

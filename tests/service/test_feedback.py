@@ -1,0 +1,200 @@
+"""Promises of feedback: said in one command, taken up at once, taken back exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oddcall.models.errors import SettingError
+from oddcall.models.features import FeatureSpec
+from oddcall.models.tolerance import Behaviour, Span
+from oddcall.service.cli import run
+from oddcall.service.feedback import MOST_TOLERATED, Feedback
+from oddcall.service.history import History, Kept
+from oddcall.service.state import StateDir
+from oddcall.training.synthetic import WEB, attacks
+
+NOW = 1_700_000_000_000_000_000
+DAY = 86_400_000_000_000
+EPISODE = "3f2a9c1b-0000-5000-8000-000000000000"
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = NOW
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    """A state directory whose history holds one answerable alert."""
+    state = StateDir(tmp_path / "state")
+    history = History(state.history, print)
+    alert = {
+        "id": EPISODE,
+        "episode_id": EPISODE,
+        "state": "open",
+        "time": "2023-11-14T22:13:20.000000Z",
+        "severity": "high",
+        "program": {"exe": WEB.program.exe, "comm": "web"},
+    }
+    history.add(alert)
+    vectors = FeatureSpec().vectors(attacks(1, 0)["scan"][0])
+    history.behaved(EPISODE, [Behaviour.of(WEB.program, np.array([41, 42]), vectors)])
+    history.close()
+    return state
+
+
+@pytest.fixture
+def kept(state: StateDir) -> Kept:
+    history = History.reading(state.history)
+    found = history.find("3f2a")
+    history.close()
+    return found
+
+
+def said(state: StateDir, clock: Clock, verb: str, kept: Kept, **more: Any) -> Any:
+    history = History.reading(state.history)
+    try:
+        return Feedback(state.feedback, clock).answer(verb, kept, history, who="ann", **more)
+    finally:
+        history.close()
+
+
+def test_what_was_said_is_kept_with_who_when_and_why(
+    state: StateDir, clock: Clock, kept: Kept
+) -> None:
+    """Provenance is whole, and what is tolerated outlives the history it came from."""
+    given = said(state, clock, "tolerate", kept, note="backup", expires_s=86400.0)
+    state.history.unlink()
+    (again,) = Feedback(state.feedback, clock).given()
+    assert again.as_dict() == given.as_dict()
+    assert (again.who, again.note, again.alert, again.episode) == (
+        "ann",
+        "backup",
+        EPISODE,
+        EPISODE,
+    )
+    told = Feedback(state.feedback, clock).tolerances()
+    ((behaviour, span),) = told.tolerated
+    assert behaviour.program == WEB.program
+    assert behaviour.novel.tolist() == [41, 42]
+    assert span == Span(NOW, NOW + DAY)
+
+
+def test_undo_takes_back_the_newest_that_holds(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """One thing at a time, the last first; from then on it holds no more, before it did."""
+    feedback = Feedback(state.feedback, clock)
+    said(state, clock, "tolerate", kept)
+    clock.now += 1000
+    said(state, clock, "forget", kept)
+    clock.now += 1000
+    assert feedback.undo("3f2a", who="bob").verb == "forget"
+    assert [g.verb for g in feedback.of(EPISODE)] == ["tolerate"]
+    clock.now += 1000
+    assert feedback.undo(EPISODE, who="bob").verb == "tolerate"
+    assert feedback.of(EPISODE) == []
+    with pytest.raises(SettingError, match="nothing to undo"):
+        feedback.undo("3f2a", who="bob")
+    told = feedback.tolerances()
+    assert told.tolerated[0][1] == Span(NOW, NOW + 3000)
+    assert told.forgotten == ((WEB.program, NOW + 1000, Span(NOW + 1000, NOW + 2000)),)
+    now = feedback.tolerances(now=True)
+    assert (now.tolerated, now.forgotten) == ((), ())
+
+
+def test_what_expired_holds_no_more(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """After its time a tolerance is listed, and is not in force."""
+    said(state, clock, "tolerate", kept, expires_s=10.0)
+    feedback = Feedback(state.feedback, clock)
+    assert feedback.of(EPISODE)
+    assert feedback.tolerances(now=True).tolerated[0][1] == Span(0)
+    clock.now += 10_000_000_000
+    assert feedback.of(EPISODE) == []
+    assert feedback.tolerances(now=True).tolerated == ()
+    assert len(feedback.given()) == 1
+
+
+def test_seen_changes_nothing_that_judges(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """ack is noted, and needs nothing of what the program did."""
+    said(state, clock, "ack", kept)
+    feedback = Feedback(state.feedback, clock)
+    assert [g.verb for g in feedback.of(EPISODE)] == ["ack"]
+    told = feedback.tolerances()
+    assert (told.tolerated, told.forgotten) == ((), ())
+
+
+def test_a_change_is_noticed_once(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """A watch that looks every tick reads the file when somebody said something, and only then."""
+    feedback = Feedback(state.feedback, clock)
+    assert not feedback.changed()
+    said(state, clock, "ack", kept)
+    assert feedback.changed()
+    assert not feedback.changed()
+    other = state.feedback.with_name("other")
+    other.write_bytes(state.feedback.read_bytes())
+    other.replace(state.feedback)
+    assert feedback.changed()
+
+
+def test_a_line_cut_short_spoils_no_other(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """After a power cut what was whole holds, and the next saying is whole."""
+    said(state, clock, "ack", kept)
+    whole = state.feedback.read_bytes()
+    state.feedback.write_bytes(whole + whole[: len(whole) // 2])
+    said(state, clock, "tolerate", kept)
+    assert [g.verb for g in Feedback(state.feedback, clock).given()] == ["ack", "tolerate"]
+
+
+@pytest.mark.parametrize("line", ["[]", "7", '{"verb":"tolerate"}', '{"verb":"undo","undoes":"x"}'])
+def test_lines_of_something_else_are_left_out(state: StateDir, line: str) -> None:
+    """JSON that is no saying says nothing."""
+    state.feedback.write_text(line + "\n")
+    assert Feedback(state.feedback).given() == []
+
+
+def test_there_is_a_bound(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """So many behaviours are tolerated at once, and the next is refused with what to do."""
+    given = said(state, clock, "tolerate", kept)
+    lines = [{**given.as_line(), "id": str(i)} for i in range(MOST_TOLERATED)]
+    state.feedback.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(SettingError, match="too much is tolerated"):
+        said(state, clock, "tolerate", kept)
+
+
+def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each verb says what it did and how to take it back; the lists show it."""
+    at = ["--state-dir", str(state.path)]
+    assert run(["feedback", "tolerate", "3f2a", "--note", "backup", "--expires", "30d", *at]) == 0
+    out = capsys.readouterr().out
+    assert "alert 3f2a9c1b: what python3.11 did is normal for it until " in out
+    assert "`oddcall feedback undo 3f2a9c1b` takes it back" in out
+    assert run(["feedback", "list", *at]) == 0
+    out = capsys.readouterr().out
+    assert "3f2a9c1b  tolerate  python3.11                until " in out
+    assert ": backup" in out
+    assert run(["feedback", "list", "--alerts", *at]) == 0
+    assert "high      python3.11" in capsys.readouterr().out
+    assert run(["feedback", "list", "--json", *at]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)["feedback"]
+    assert listed["in_force"]
+    assert listed["windows"] == 1
+    assert run(["feedback", "undo", "last", *at]) == 0
+    assert capsys.readouterr().out.startswith("taken back: tolerate of alert 3f2a9c1b")
+    assert run(["feedback", "forget", "last", "--json", *at]) == 0
+    assert json.loads(capsys.readouterr().out)["programs"][0]["exe"] == WEB.program.exe
+    assert run(["feedback", "ack", "beef", *at]) == 2
+    assert "no one alert is named 'beef'" in capsys.readouterr().err
+    assert run(["feedback", "tolerate", "3f2a", "--expires", "soon", *at]) == 2

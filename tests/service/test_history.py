@@ -1,0 +1,141 @@
+"""Promises of the history of alerts: it is bounded, outlives a kill, and never stops a watch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oddcall.models.errors import SettingError, StorageError
+from oddcall.models.features import FeatureSpec
+from oddcall.models.tolerance import Behaviour
+from oddcall.models.window import Program
+from oddcall.service.history import History, titled
+
+
+def line(number: int, state: str = "open", episode: int | None = None, day: int = 1) -> Any:
+    """As much of an alert as the history looks at."""
+    of = number if episode is None else episode
+    return {
+        "id": f"{number:08x}-0000-5000-8000-000000000000",
+        "episode_id": f"{of:08x}-0000-5000-8000-000000000000",
+        "state": state,
+        "time": f"2026-11-{day:02d}T10:00:00.000000Z",
+        "severity": "high",
+        "program": {"exe": "/usr/sbin/nginx", "comm": "nginx"},
+    }
+
+
+@pytest.fixture
+def history(tmp_path: Path, screen: Any) -> Any:
+    opened = History(tmp_path / "h.sqlite", screen.say, most=100)
+    yield opened
+    opened.close()
+
+
+def test_lines_come_newest_first_and_page_by_page(history: History) -> None:
+    """Every line comes once, whole, and the page after a place begins where it ended."""
+    for i in range(30):
+        history.add(line(i))
+        history.add(line(i))
+    first = history.latest(20)
+    second = history.latest(20, before=first[-1].place)
+    assert [kept.alert for kept in [*first, *second]] == [line(i) for i in range(29, -1, -1)]
+
+
+def test_an_alert_is_found_by_what_a_person_types(history: History) -> None:
+    """By id, episode, the beginning of one, or last; several or none is said."""
+    history.add(line(0xABCD0001))
+    history.add(line(0xFFFF0000, "close", episode=0xABCD0001))
+    history.add(line(0xABCD9999))
+    for word in (line(0xABCD0001)["id"], "abcd0", "ffff"):
+        assert history.find(word).episode_id == line(0xABCD0001)["id"]
+    assert history.find("last").id == line(0xABCD9999)["id"]
+    for word, got in (("abcd", "2 of that beginning"), ("beef", "none"), ("abc", "none")):
+        with pytest.raises(SettingError, match=got):
+            history.find(word)
+    with pytest.raises(SettingError, match="none"):
+        history.find("*")
+
+
+def test_the_oldest_go_first_and_the_days_stay(history: History) -> None:
+    """Past the bound the oldest lines go, with what their programs did; counts a day remain."""
+    behaviour = Behaviour.of(
+        Program("/usr/sbin/nginx"), np.array([101]), FeatureSpec().vectors(_window())
+    )
+    for i in range(250):
+        history.add(line(i, day=1 + i // 125))
+        history.behaved(line(i)["id"], [behaviour])
+    assert len(history.latest(1000)) == 100
+    assert history.behaviours(line(3)["id"]) == []
+    kept = history.behaviours(line(249)["id"])
+    assert [b.program for b in kept] == [behaviour.program]
+    assert (kept[0].windows != behaviour.windows).nnz == 0
+    assert history.per_day(10**4) == {"2026-11-01": 125, "2026-11-02": 125}
+
+
+def _window() -> Any:
+    from oddcall.training.synthetic import attacks
+
+    return attacks(1, 0)["scan"][0]
+
+
+def test_readers_see_what_a_killed_watch_wrote(tmp_path: Path) -> None:
+    """What was added before a kill -9 is there for a reader, which may come in between."""
+    path = tmp_path / "h.sqlite"
+    code = (
+        "import sys, json, time; from pathlib import Path;"
+        "from oddcall.service.history import History;"
+        f"h = History(Path({str(path)!r}), print);"
+        "[h.add(json.loads(l)) or print('added', flush=True) for l in sys.stdin]"
+    )
+    import json
+
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdin
+        assert writer.stdout
+        for i in range(5):
+            writer.stdin.write(json.dumps(line(i)) + "\n")
+            writer.stdin.flush()
+            assert writer.stdout.readline() == "added\n"
+            reader = History.reading(path)
+            assert len(reader.latest()) == i + 1
+            reader.close()
+        os.kill(writer.pid, signal.SIGKILL)
+    reader = History.reading(path)
+    assert [kept.alert for kept in reader.latest()] == [line(i) for i in range(4, -1, -1)]
+    reader.close()
+
+
+def test_a_damaged_history_is_set_aside(tmp_path: Path, screen: Any) -> None:
+    """A file that is no database is kept under another name, said, and a new one begun."""
+    path = tmp_path / "h.sqlite"
+    path.write_bytes(b"no database at all" * 100)
+    history = History(path, screen.say)
+    history.add(line(1))
+    assert len(history.latest()) == 1
+    assert "is damaged" in screen.text
+    assert (tmp_path / "h.damaged").exists()
+    history.close()
+
+
+def test_without_a_history_there_is_one_sentence(tmp_path: Path) -> None:
+    """A reader of none is told where it would come from; one that is no file, why not."""
+    with pytest.raises(SettingError, match="no alert is known in"):
+        History.reading(tmp_path / "h.sqlite")
+    (tmp_path / "h.sqlite").write_text("nothing of ours" * 99)
+    with pytest.raises(StorageError, match="cannot be used"):
+        History.reading(tmp_path / "h.sqlite")
+
+
+def test_a_title_is_one_line() -> None:
+    """When, how grave, and which program."""
+    assert titled(line(1)) == "2026-11-01 10:00:00  high      nginx"
