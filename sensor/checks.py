@@ -13,7 +13,8 @@ from pathlib import Path
 
 from oddcall.models.errors import KernelError, OddcallError
 from oddcall.sensor.btf import ARCH_FIELDS, kernel_layout
-from oddcall.sensor.probe import LOADERS, Probe, ProbeSettings, require_privilege
+from oddcall.sensor.privilege import require_privilege
+from oddcall.sensor.probe import LOADERS, Probe, ProbeSettings
 
 #: First kernel with everything used: the boot clock in programs is of 5.8, and the current
 #: task as a typed pointer of 5.11.

@@ -66,16 +66,7 @@ def compile_apart(request: Request) -> dict[str, int]:
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        # -P: nothing is imported from wherever the command was started.
-        child = subprocess.Popen(  # noqa: S603  our own module
-            [sys.executable, "-P", "-m", __spec__.name, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            # Ctrl-C is for the command that asked.
-            start_new_session=True,
-        )
+        child = _child(theirs.fileno())
         theirs.close()
         try:
             _, printed = child.communicate(json.dumps(asdict(request)).encode(), _PATIENCE_S)
@@ -88,6 +79,28 @@ def compile_apart(request: Request) -> dict[str, int]:
     if descriptors:
         return dict(zip(json.loads(text), descriptors, strict=True))
     raise _error(json.loads(text) if text else {}, printed.decode(errors="replace"), child)
+
+
+def _child(answer: int) -> subprocess.Popen[bytes]:
+    try:
+        # -P: nothing is imported from wherever the command was started.
+        return subprocess.Popen(  # noqa: S603  our own module
+            [sys.executable, "-P", "-m", __spec__.name, str(answer)],
+            pass_fds=[answer],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            # Ctrl-C is for the command that asked.
+            start_new_session=True,
+        )
+    except OSError as error:
+        # As where the interpreter lies below a folder that this user may not enter.
+        raise KernelError(
+            "a process to compile in cannot be started",
+            expected=f"{sys.executable} to be run by user id {os.geteuid()}",
+            got=str(error.strerror).lower(),
+            fix="Install oddcall where that user can read it, or try --loader core.",
+        ) from error
 
 
 def _error(words: dict[str, str], printed: str, child: subprocess.Popen[bytes]) -> KernelError:

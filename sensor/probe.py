@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
 import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from oddcall.models.errors import KernelError, PrivilegeError, SettingError
+from oddcall.models.errors import KernelError, SettingError
 from oddcall.sensor.btf import kernel_layout
 from oddcall.sensor.layout import HEAD, HEADER
 from oddcall.sensor.libbpf import push
@@ -22,6 +20,7 @@ from oddcall.sensor.loader import HOOKS, URING_HOOK, Loader
 from oddcall.sensor.loader_bcc import BccLoader
 from oddcall.sensor.loader_core import CoreLoader
 from oddcall.sensor.maps import MappedRows, Maps, first_control, view
+from oddcall.sensor.privilege import require_privilege
 from oddcall.sensor.skipped import skipped
 
 #: In the order in which ``auto`` tries them.
@@ -174,24 +173,3 @@ def _map_views(loader: Loader, slots: int, programs: list[int]) -> Maps:
     )
     maps.control[:] = first_control()
     return maps
-
-
-def require_privilege() -> None:
-    """Say at once if this process may not load programs (CAP_BPF and CAP_PERFMON, or root).
-
-    Raises
-    ------
-    PrivilegeError
-    """
-    status = Path("/proc/self/status").read_text()
-    found = re.search(r"^CapEff:\s*([0-9a-f]+)", status, flags=re.MULTILINE)
-    effective = int(found.group(1), 16) if found else 0
-    cap_sys_admin, cap_perfmon, cap_bpf = 1 << 21, 1 << 38, 1 << 39
-    if effective & cap_sys_admin or (effective & cap_bpf and effective & cap_perfmon):
-        return
-    raise PrivilegeError(
-        "this user may not load programs into the kernel",
-        expected="root, or the capabilities CAP_BPF and CAP_PERFMON",
-        got=f"user id {os.geteuid()} with neither",
-        fix="Run the command again with sudo.",
-    )

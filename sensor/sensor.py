@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +18,10 @@ from oddcall.models.window import WindowBatch
 from oddcall.sensor.clock import Beat, Clock
 from oddcall.sensor.identity import Identities
 from oddcall.sensor.pace import Pace
+from oddcall.sensor.privilege import shed
 from oddcall.sensor.probe import Probe, ProbeSettings
 from oddcall.sensor.run_time import RunTime
+from oddcall.sensor.skipped import may_ask
 from oddcall.sensor.sweep import Snapshot, Sweep, WindowRule
 
 
@@ -172,6 +174,13 @@ class Sensor:
         if self._run_time is not None:
             self._run_time.close()
         self.probe.close()
+
+    def shed_privileges(self, places: Sequence[Path] = ()) -> str:
+        """Give up what counting does not need, for good; says in one line what that was.
+
+        Once entered, and before any other thread begins: see `privilege.shed`.
+        """
+        return shed(lambda: may_ask(self.probe.programs[0]), places)
 
     def stop(self) -> None:
         """End `ticks` with one last tick that closes every window. Safe in a signal handler."""

@@ -22,7 +22,17 @@ def skipped(programs: Iterable[int]) -> int:
     return sum(_misses(program) for program in programs)
 
 
+def may_ask(program: int) -> bool:
+    """Whether the kernel answers at all: before 5.19 it wants CAP_BPF for each question."""
+    return _ask(program) is not None
+
+
 def _misses(program: int) -> int:
+    info = _ask(program)
+    return int(info.recursion_misses) if info else 0
+
+
+def _ask(program: int) -> _Info | None:
     info, size = _Info(), ctypes.c_uint32(ctypes.sizeof(_Info))
     failed = libbpf().bpf_obj_get_info_by_fd(program, ctypes.byref(info), ctypes.byref(size))
-    return 0 if failed else int(info.recursion_misses)
+    return None if failed else info

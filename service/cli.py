@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,8 @@ VERBS: dict[str, str] = {
     "bench": "Measure what watching costs on this host.",
     "config": "Check and show the settings.",
 }
+
+_SENSING = {"record", "watch"}
 
 _EXAMPLES = """\b
 Examples:
@@ -54,6 +57,9 @@ class _Verbs(click.Group):
         """Import the verb."""
         if cmd_name not in VERBS:
             return None
+        if cmd_name in _SENSING:
+            # Capabilities belong to a thread: arithmetic's own would keep what is given up.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         module = importlib.import_module(f"oddcall.service.commands.{cmd_name}")
         command: click.Command = module.command
         return command

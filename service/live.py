@@ -10,7 +10,7 @@ from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
 from oddcall.service.context import Context
 from oddcall.service.origin import metadata_of
 from oddcall.service.quantities import format_duration
-from oddcall.service.settings import SensorSection
+from oddcall.service.settings import SensorSection, Settings
 
 _PROC = Path("/proc")
 
@@ -34,6 +34,12 @@ def open_sensor(section: SensorSection) -> Sensor:
 def how_it_counts(sensor: Sensor) -> str:
     """Say in one line which loader was taken, and why."""
     return f"counting with the loader {sensor.probe.loader} ({sensor.probe.why})"
+
+
+def written(settings: Settings, *named: Path | None) -> list[Path]:
+    """List what a watch writes to: the state directory, files of sinks, and what flags name."""
+    files = [section.path for section in settings.sinks if section.type == "file"]
+    return [settings.state_dir, *files, *filter(None, named)]
 
 
 class Paced:

@@ -38,7 +38,7 @@ def sensor(rounds: int, own_only: bool, json_: bool) -> None:
     other tools where they are installed. Takes a minute or more; every process
     of the host bears the cost meanwhile.
     """
-    from oddcall.sensor.probe import require_privilege
+    from oddcall.sensor.privilege import require_privilege
     from oddcall.service.bench.contender import own
     from oddcall.service.bench.peers import peers
     from oddcall.service.bench.report import as_dict, render

@@ -39,18 +39,22 @@ def command(settings: Settings, output: Path, duration: str | None, json_: bool)
     Ctrl-C and SIGTERM end it cleanly, with the last windows written.
     """
     from oddcall.service.live import Paced, how_it_counts, open_sensor, recording_metadata
-    from oddcall.service.record import record, until
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import stopping
-    from oddcall.training.recording import RecordingWriter
 
     duration_s = None if duration is None else options.duration(duration)
     sensor = open_sensor(settings.sensor)
     with stopping(sensor.stop), sensor:
+        gave_up = sensor.shed_privileges([output])
+        # Only now: Parquet begins threads, which would keep what is given up.
+        from oddcall.service.record import record, until
+        from oddcall.training.recording import RecordingWriter
+
         metadata = recording_metadata(sensor)
         writer = RecordingWriter(output, metadata)
         with closing(open_screen(people(json_))) as screen:
             screen.say(how_it_counts(sensor))
+            screen.say(gave_up)
             tally = record(until(Paced(sensor, screen.say), duration_s), writer, screen, duration_s)
     if json_:
         click.echo(json.dumps({"recording": str(output), **tally.as_dict()}))

@@ -70,6 +70,7 @@ def command(
         held.callback(screen.close)
         held.enter_context(sensor)
         screen.say(live.how_it_counts(sensor))
+        screen.say(sensor.shed_privileges(live.written(settings, alerts, record)))
         if known and "budget" in settings.model_fields_set:
             screen.say(session.budget_of(known, settings))
         metadata = live.recording_metadata(sensor)
