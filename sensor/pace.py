@@ -35,16 +35,23 @@ class Pace:
     ) -> None:
         self._most_share, self._now, self._cpu = most_share, now, cpu
         self.intervals = 1
-        self._left = 1
+        #: Intervals until the next tick.
+        self.left = 1
         self._began: tuple[float, float] | None = None
 
-    def due(self) -> bool:
-        """Ask at every interval: whether this one is to have a tick."""
-        self._left -= 1
-        if self._left > 0:
+    def due(self, passed: int = 1) -> bool:
+        """Ask at every beat: whether this one is to have a tick.
+
+        Parameters
+        ----------
+        passed : int, default 1
+            Intervals since the beat before: more than one after a late beat.
+        """
+        self.left -= passed
+        if self.left > 0:
             return False
         self._judge()
-        self._left = self.intervals
+        self.left = self.intervals
         return True
 
     def _judge(self) -> None:

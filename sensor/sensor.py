@@ -15,7 +15,7 @@ import numpy as np
 
 from oddcall.models.errors import KernelError, SettingError
 from oddcall.models.window import WindowBatch
-from oddcall.sensor.clock import Beat, Clock
+from oddcall.sensor.clock import Clock
 from oddcall.sensor.identity import Identities
 from oddcall.sensor.pace import Pace
 from oddcall.sensor.privilege import shed
@@ -189,21 +189,23 @@ class Sensor:
     def ticks(self) -> Iterator[Tick]:
         """Iterate over the looks at the host; the last one, after `stop`, closes all windows."""
         for beat in self._clock.beats(self._relieve):
-            if self._pace.due():
-                yield self._tick(beat, close_all=False)
-        yield self._tick(Beat(time.monotonic(), 0.0, 0), close_all=True)
+            # While the sampling is slowed down a late beat may be an earlier one than was planned.
+            early_s = (self._pace.left - 1) * self.settings.interval_s
+            if self._pace.due(beat.missed + 1):
+                yield self._tick(max(beat.late_s - early_s, 0.0), close_all=False)
+        yield self._tick(0.0, close_all=True)
 
     def _relieve(self) -> None:
         """Between ticks: a burst of short processes must not use up the slots."""
         if self._sweep.crowded:
             self._early.append(self._look(0.0, ended_only=True))
 
-    def _tick(self, beat: Beat, *, close_all: bool) -> Tick:
-        windows = WindowBatch.concat([*self._early, self._look(beat.late_s, close_all=close_all)])
+    def _tick(self, late_s: float, *, close_all: bool) -> Tick:
+        windows = WindowBatch.concat([*self._early, self._look(late_s, close_all=close_all)])
         self._early.clear()
         return Tick(
             time_ns=time.time_ns(),
-            late_s=beat.late_s,
+            late_s=late_s,
             windows=windows,
             lost={**self._sweep.lost(), "programs past the cap": self._identities.refused},
             tracked=self._sweep.tracked,

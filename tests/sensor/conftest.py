@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from oddcall.models.window import WindowBatch
 from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
 
 WORKLOADS = Path(__file__).parent / "workloads"
+#: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
+PATIENCE_S = 240.0
 
 
 class Counted:
@@ -35,7 +39,8 @@ class Counted:
         dense = getattr(self.windows if rows is None else rows, block).to_dense()
         return int(dense[:, number].sum())
 
-    def calls(self, name: str, rows: WindowBatch | None = None) -> int:
+    def calls(self, name: str, rows: WindowBatch | None = None, *, pid: int | None = None) -> int:
+        rows = rows if pid is None else self.of({pid})
         return self.total("syscalls", calls.number(name), rows)
 
 
@@ -52,13 +57,22 @@ def step(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: subprocess.Popen[str], said: str = "") -> str:
+    """Say that to a workload, end its input, and give what it has printed when it ends."""
     try:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(said, timeout=PATIENCE_S)
     finally:
         process.kill()
     assert process.returncode == 0, f"the workload failed: {output}"
     return output
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for what must come to be, however long a busy machine takes."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.02)
 
 
 @pytest.fixture(params=["bcc", "core"])
@@ -69,9 +83,14 @@ def loader(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def ticking(sensor: Sensor) -> Iterator[list[Tick]]:
-    """Let an entered sensor tick meanwhile; all its ticks are in the list at the end."""
+    """Let an entered sensor tick meanwhile; its ticks are in the list as they come."""
     ticks: list[Tick] = []
-    watching = threading.Thread(target=lambda: ticks.extend(sensor.ticks()))
+
+    def tick() -> None:
+        for one in sensor.ticks():
+            ticks.append(one)  # noqa: PERF402  one by one: the test looks at it meanwhile
+
+    watching = threading.Thread(target=tick)
     watching.start()
     try:
         yield ticks
@@ -80,9 +99,10 @@ def ticking(sensor: Sensor) -> Iterator[list[Tick]]:
         watching.join()
 
 
-def counted(ticks: list[Tick], output: str) -> Counted:
-    windows = WindowBatch.concat([tick.windows for tick in ticks])
-    return Counted(windows, ticks[-1].lost, output)
+def counted(ticks: list[Tick], output: str = "") -> Counted:
+    seen = list(ticks)  # another thread may add to it
+    windows = WindowBatch.concat([tick.windows for tick in seen])
+    return Counted(windows, seen[-1].lost if seen else {}, output)
 
 
 @pytest.fixture
@@ -90,10 +110,29 @@ def count(loader: str) -> Callable[..., Counted]:
     """Run a workload to its end under a sensor that ticks meanwhile."""
 
     def run(name: str, *arguments: object, **settings: float) -> Counted:
-        chosen = SensorSettings(**{"interval_s": 0.2, **settings}, loader=loader)
+        # A window that does not close by its age: a short process is one row, whatever its luck.
+        chosen = SensorSettings(**{"interval_s": 0.2, "max_age_s": 60.0, **settings}, loader=loader)
         with Sensor(chosen) as sensor, ticking(sensor) as ticks:
             output = finish(start(name, *arguments))
         return counted(ticks, output)
+
+    return run
+
+
+@pytest.fixture
+def begin(loader: str) -> Callable[..., AbstractContextManager[tuple[Any, list[Tick]]]]:
+    """Run a workload that talks, under a sensor that ticks meanwhile; gives both."""
+
+    @contextmanager
+    def run(name: str, *arguments: object, **settings: float) -> Iterator[tuple[Any, list[Tick]]]:
+        chosen = SensorSettings(**{"interval_s": 0.2, **settings}, loader=loader)
+        with Sensor(chosen) as sensor, ticking(sensor) as ticks:
+            process = start(name, *arguments)
+            try:
+                yield process, ticks
+            finally:
+                process.kill()
+                process.communicate()
 
     return run
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +19,9 @@ import pytest
 from oddcall.models import calls
 from oddcall.sensor.layout import HEADER
 from oddcall.sensor.libbpf import libbpf
-from oddcall.sensor.probe import Probe, ProbeSettings
+from oddcall.sensor.probe import LOADERS, Probe, ProbeSettings
 from oddcall.sensor.process import read, same_start
-from oddcall.sensor.sensor import Sensor, SensorSettings
+from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
 
 pytestmark = pytest.mark.kernel
 
@@ -48,10 +50,21 @@ def running(tools, name: str, *arguments: object) -> Iterator[subprocess.Popen[s
         process.communicate()
 
 
+def after(ticks: list[Tick], tools) -> None:
+    """Wait until all that was done by now has been looked at: for a tick begun after it."""
+    seen = len(ticks)
+    tools.until(lambda: len(ticks) >= seen + 2)
+
+
 def untracked(sensor: Sensor, name: str) -> int:
     """Calls of that name by processes that had no slot."""
     row = sensor.probe.maps.counts[np.array([HEADER["OC_UNTRACKED"]])][0]
     return int(row[calls.number(name)])
+
+
+def begun() -> int:
+    """Processes and threads that this host has begun so far."""
+    return int(re.search(r"^processes (\d+)", (PROC / "stat").read_text(), re.MULTILINE)[1])
 
 
 def index(sensor: Sensor) -> dict[int, int]:
@@ -64,6 +77,16 @@ def index(sensor: Sensor) -> dict[int, int]:
             found[key.value] = slot.value
         before = ctypes.byref(ctypes.c_uint32(key.value))
     return found
+
+
+def next_tick(agent: subprocess.Popen[str]) -> dict[str, Any]:
+    """Read a line of an agent."""
+    return json.loads(agent.stdout.readline())
+
+
+def state(pid: int) -> str:
+    """Letter of the state that a process is in."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def lives(pid: int, start_ns: int | None = None) -> bool:
@@ -88,7 +111,7 @@ def leaks(sensor: Sensor) -> list[tuple[int, int]]:
 def lasting_leaks(sensor: Sensor) -> set[tuple[int, int]]:
     """Leave out what was only just ending, or beginning, when it was looked at."""
     found = set(leaks(sensor))
-    for _ in range(10):
+    for _ in range(200):
         if not found:
             break
         time.sleep(0.1)
@@ -106,9 +129,9 @@ def test_with_every_slot_taken_nothing_goes_uncounted(tools, sensor, asleep):
         with tools.ticking(watch) as ticks:
             if not asleep:
                 pid = int(crowd.stdout.readline())
-            time.sleep(0.5)
+            after(ticks, tools)
             tools.step(crowd)
-            time.sleep(1.0)  # slots are given back, and processes may ask again
+            after(ticks, tools)  # slots are given back, and processes may ask again
             tools.step(crowd)
             crowd.wait()
             again = tools.finish(tools.start("short_processes", 101))
@@ -141,6 +164,7 @@ def test_with_every_slot_taken_nothing_goes_uncounted(tools, sensor, asleep):
 
 def test_the_index_is_full_only_with_twice_the_slots(tools, sensor):
     """Processes past the index too are counted as lost, once each, and leave nothing behind."""
+    before = begun() - len([entry for entry in PROC.iterdir() if entry.name.isdigit()])
     with sensor(max_processes=64) as watch, running(tools, "crowd", CROWD, STAYING) as crowd:
         with tools.ticking(watch) as ticks:
             pid = int(crowd.stdout.readline())
@@ -155,7 +179,8 @@ def test_the_index_is_full_only_with_twice_the_slots(tools, sensor):
     assert seen.calls(INTERVAL, children) + without_slot == CROWD * 13 + (CROWD - STAYING) * 7
     lost = seen.lost["processes without a slot"] + seen.lost["processes not indexed"]
     missing = CROWD - len(np.unique(children.pid))
-    assert missing <= lost < missing + CROWD, "ours, and what else the host began meanwhile"
+    assert missing <= lost
+    assert lost < 3 * (begun() - before), "not at each of its 20 calls anew"
     assert seen.lost["processes not indexed"] >= CROWD - 128
     assert leaked == set()
 
@@ -197,27 +222,40 @@ def test_threads_that_displace_each_other_are_counted_exactly(tools, sensor, loa
     assert seen.lost["events without a slot"] == 0
 
 
-def test_an_agent_that_was_stopped_says_so_and_has_lost_nothing(tools, loader):
-    """Counting goes on in the kernel while nobody looks: the late tick holds it all."""
-    with running(tools, "steady", 4) as load:
-        pid = int(load.stdout.readline())
-        with running(tools, "agent", loader, 0.2, pid) as agent:
-            agent.stdout.readline()
-            load.stdin.write("\n")
-            load.stdin.flush()
-            time.sleep(0.5)
+def test_an_agent_that_was_stopped_says_so_and_has_lost_nothing(tools):
+    """Stopped for ten seconds, it has in its next tick all that was done, and how late it is."""
+    interval_s = 0.2
+    with ExitStack() as held:
+        load = held.enter_context(running(tools, "steady"))
+        pid = load.stdout.readline().strip()
+        agents = {
+            loader: held.enter_context(running(tools, "agent", loader, interval_s, pid))
+            for loader in LOADERS
+        }
+        ticks = {loader: [next_tick(agent)] for loader, agent in agents.items()}
+        tools.step(load)
+        for loader, agent in agents.items():
+            while not ticks[loader][-1]["made"]:
+                ticks[loader].append(next_tick(agent))
+        for agent in agents.values():
             agent.send_signal(signal.SIGSTOP)
-            time.sleep(3.0)
+            tools.until(lambda a=agent: state(a.pid) == "T")
+        stopped = time.monotonic()
+        time.sleep(10.0)
+        stopped = time.monotonic() - stopped
+        for agent in agents.values():
             agent.send_signal(signal.SIGCONT)
-            made = int(load.stdout.readline())
-            load.wait()
+        made = int(tools.step(load))
+        for loader, agent in agents.items():
+            while ticks[loader][-1]["late_s"] < stopped - interval_s:
+                ticks[loader].append(next_tick(agent))
             agent.send_signal(signal.SIGTERM)
-            ticks = [json.loads(line) for line in agent.stdout]
-    assert sum(tick["made"] for tick in ticks) == made
-    assert all(lost == 0 for lost in ticks[-1]["lost"].values())
-    late = max(ticks, key=lambda tick: tick["late_s"])
-    assert 2.5 < late["late_s"] < 3.5
-    assert late["window_late_s"] == late["late_s"]
+            ticks[loader] += [json.loads(line) for line in agent.stdout]
+    for told in ticks.values():
+        assert sum(tick["made"] for tick in told) == made
+        assert all(lost == 0 for lost in told[-1]["lost"].values())
+        late = max(told, key=lambda tick: tick["late_s"])
+        assert late["window_late_s"] == late["late_s"] < late["running_s"]
 
 
 def test_after_thousands_of_processes_only_the_living_hold_anything(tools, sensor):
@@ -233,7 +271,7 @@ def test_after_thousands_of_processes_only_the_living_hold_anything(tools, senso
             ("pid_reuse",),
         ):
             tools.finish(tools.start(name, *arguments))
-        time.sleep(0.5)
+        after(ticks, tools)
         assert lasting_leaks(watch) == set()
-    assert ticks[-1].tracked < 1000
+        tools.until(lambda: ticks[-1].tracked < 2000)
     assert ticks[-1].lost["processes without a slot"] == 0

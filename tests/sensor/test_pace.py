@@ -68,3 +68,15 @@ def test_it_never_stops_looking():
     host.run(5000)
     assert host.pace.intervals == 64
     assert host.run(640) == pytest.approx(10, abs=1)
+
+
+def test_a_late_beat_is_due_when_the_intervals_it_stands_for_have_passed():
+    """After a standstill the next tick comes at once, not when as many beats have come."""
+    host = Host(per_tick_s=0.5)
+    host.run(300)
+    assert host.pace.intervals == 16
+    while not host.pace.due():
+        pass
+    assert not host.pace.due(passed=3)
+    assert host.pace.left == 13
+    assert host.pace.due(passed=40)

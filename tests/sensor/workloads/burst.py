@@ -1,4 +1,7 @@
-"""Fork N processes as quickly as they can be reaped, each making one getuid call."""
+"""Fork N processes as quickly as they can be reaped, each making one getuid call.
+
+Prints our pid.
+"""
 
 import os
 import sys
@@ -16,3 +19,4 @@ for _ in range(total):
 while alive:
     os.waitpid(-1, 0)
     alive -= 1
+print(os.getpid())

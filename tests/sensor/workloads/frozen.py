@@ -1,6 +1,6 @@
-"""A child makes N getppid calls, is frozen for S seconds, and then makes M more.
+"""A child makes N getppid calls, is frozen until a line of input, and then makes M more.
 
-Prints its pid, and the nanoseconds (UTC) between which it was frozen.
+Prints its pid and the nanoseconds (UTC) at which it was frozen and, later, released.
 """
 
 import os
@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-before, seconds, after = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+before, after = int(sys.argv[1]), int(sys.argv[2])
 child = os.fork()
 if not child:
     for _ in range(before):
@@ -18,9 +18,9 @@ if not child:
         os.getppid()
     os._exit(0)
 os.waitpid(child, os.WUNTRACED)
-begin = time.time_ns()
-time.sleep(seconds)
+print(child, time.time_ns(), flush=True)
+sys.stdin.readline()
 end = time.time_ns()
 os.kill(child, signal.SIGCONT)
 os.waitpid(child, 0)
-print(child, begin, end)
+print(end)
