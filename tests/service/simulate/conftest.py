@@ -38,6 +38,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert line, server.stderr.read()
         yield Demo(line.split()[0], server.pid, folder)
         server.send_signal(signal.SIGTERM)
-        assert server.wait(10) == 0, "SIGTERM is a clean end"
+        assert server.wait(120) == 0, "SIGTERM is a clean end"
         assert server.stderr.read() == "", "nothing went wrong in any request of any test"
     assert not (folder / "server.json").exists(), "a server that ended cannot be found"

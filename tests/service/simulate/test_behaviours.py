@@ -7,6 +7,8 @@ import os
 import platform
 import signal
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,21 @@ NAMES = [behaviour.name for behaviour in behaviours()]
 ROOT = os.geteuid() == 0
 
 
-def done(name: str, folder: Path, seconds: float = 5.0) -> Facts:
+@dataclass(frozen=True)
+class Counting(Bounds):
+    """Bounds that know how many turns each count came to."""
+
+    turns: list[int] = field(default_factory=list)
+
+    def times(self, most: int) -> Iterator[int]:
+        taken = 0
+        for turn in super().times(most):
+            taken += 1
+            yield turn
+        self.turns.append(taken)
+
+
+def done(name: str, folder: Path, seconds: float = 300.0) -> Facts:
     return named(name).act(Bounds.lasting(seconds, folder))
 
 
@@ -39,9 +55,7 @@ def descriptors() -> set[str]:
 def test_each_cleans_up_and_tells_what_it_did(behaviour: Behaviour, tmp_path: Path):
     """Promise: no file, descriptor or child is left behind, and the facts fit into JSON."""
     before, family = descriptors(), children()
-    begin = time.monotonic()
     facts = behaviour.act(Bounds.lasting(5.0, tmp_path))
-    assert time.monotonic() - begin < 8
     assert list(tmp_path.iterdir()) == []
     assert descriptors() <= before
     assert children() <= family
@@ -51,9 +65,9 @@ def test_each_cleans_up_and_tells_what_it_did(behaviour: Behaviour, tmp_path: Pa
 @pytest.mark.parametrize("behaviour", behaviours(), ids=NAMES)
 def test_each_ends_when_its_time_is_over(behaviour: Behaviour, tmp_path: Path):
     """Promise: with no time left, no more than the first step is done."""
-    begin = time.monotonic()
-    behaviour.act(Bounds(begin - 1, tmp_path))
-    assert time.monotonic() - begin < 3
+    bounds = Counting(time.monotonic() - 1, tmp_path)
+    behaviour.act(bounds)
+    assert set(bounds.turns) <= {1}, "of what is repeated; some do only one thing"
 
 
 def test_at_least_the_six_that_are_promised_have_a_technique_each():
@@ -77,7 +91,7 @@ def test_the_shell_answers_over_the_socket(tmp_path: Path):
 
 def test_the_scan_meets_closed_ports(tmp_path: Path):
     """Promise: 2,000 ports were tried and nearly all of them refused."""
-    facts = done("port-scan", tmp_path, seconds=20)
+    facts = done("port-scan", tmp_path)
     assert facts["tried"] == 2000
     assert isinstance(facts["closed"], int)
     assert facts["closed"] > 1900
@@ -100,8 +114,8 @@ def test_the_rewrite_changes_content_and_name(tmp_path: Path):
 
 def test_the_rewrite_reaches_every_file_it_made(tmp_path: Path):
     """Promise: all 200 files are rewritten when there is time."""
-    assert done("bulk-rewrite", tmp_path, seconds=30) == {"files": 200, "rewritten": 200}
-    assert done("bulk-delete", tmp_path, seconds=30) == {"files": 200, "removed": 200}
+    assert done("bulk-rewrite", tmp_path) == {"files": 200, "rewritten": 200}
+    assert done("bulk-delete", tmp_path) == {"files": 200, "removed": 200}
 
 
 def test_the_traced_child_is_read_and_ended(tmp_path: Path):
@@ -122,7 +136,7 @@ def test_the_program_in_memory_runs(tmp_path: Path):
 
 def test_every_open_fails(tmp_path: Path):
     """Promise: 5,000 names were tried and not one was there."""
-    assert done("failing-opens", tmp_path, seconds=30) == {"tried": 5000, "failed": 5000}
+    assert done("failing-opens", tmp_path) == {"tried": 5000, "failed": 5000}
 
 
 def test_memory_is_read(tmp_path: Path):
