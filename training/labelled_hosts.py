@@ -21,10 +21,11 @@ from oddcall.models.sparse import IntArray
 from oddcall.training.evaluation import Split
 from oddcall.training.traces import (
     MOST_CALLS,
+    MOST_CALLS_OF_SET,
     TraceSet,
     Vocabulary,
     call_token,
-    require_bounded,
+    collect,
     require_some,
 )
 
@@ -104,17 +105,12 @@ def _lid_ds_2019(scenario: Path, vocabulary: Vocabulary) -> Split:
 
 def _zipped(folder: Path, vocabulary: Vocabulary) -> TraceSet:
     """Read every recording of a folder: an archive with NAME.sc and NAME.json in it."""
-    found: list[IntArray] = []
-    labels: list[str] = []
-    total = 0
-    for path in sorted(folder.glob("*.zip")):
-        trace = _recording(_calls_of(path), 2021, str(path), vocabulary)
-        if len(trace):
-            found.append(trace)
-            labels.append(path.stem)
-            total += len(trace)
-            require_bounded(total, str(folder))
-    return require_some(TraceSet.of(found, vocabulary, labels), str(folder))
+    return collect(
+        sorted(folder.glob("*.zip")),
+        lambda path: _recording(_calls_of(path), 2021, str(path), vocabulary),
+        folder,
+        vocabulary,
+    )
 
 
 def _calls_of(path: Path) -> Iterator[bytes]:
@@ -185,7 +181,7 @@ def _beth_file(path: Path, vocabulary: Vocabulary) -> tuple[list[IntArray], list
         who = (row["hostName"], row["processId"])
         processes.setdefault(who, []).append(vocabulary.id(token))
         evil[who] = evil.get(who, False) or row["evil"].strip() == "1"
-        require_bounded(total, str(path))
+        _require_bounded(total, path)
     if not processes:
         raise RecordingError(f"{path} holds no event", expected="one event a line")
     traces = [np.array(calls[:MOST_CALLS], np.int64) for calls in processes.values()]
@@ -212,3 +208,12 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
                     f"a line of {path} is cut short", got=f"line {reader.line_num}"
                 )
             yield row
+
+
+def _require_bounded(total: int, path: Path) -> None:
+    if total > MOST_CALLS_OF_SET:
+        raise RecordingError(
+            f"{path} holds too many events to be held in memory",
+            expected=f"at most {MOST_CALLS_OF_SET:,}",
+            fix="Give a sample of the hosts.",
+        )

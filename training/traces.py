@@ -10,8 +10,8 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,10 +21,14 @@ from oddcall.models.calls import TABLES, compat_names, names
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.models.sparse import IntArray
 
+Progress = Callable[[str, float], None]
+
 #: Calls of one trace that are read; what comes after is left out. Bounds memory.
 MOST_CALLS = 1_000_000
-#: Calls of one set of traces; more is refused.
-MOST_CALLS_OF_SET = 64_000_000
+#: Calls of one set of traces that are read; of a larger set, a sample of its files.
+MOST_CALLS_OF_SET = 32_000_000
+#: How much smaller gzip makes a trace, at most: what a packed file may turn out to hold.
+_PACKED = 25
 #: Files that lie beside traces and are none.
 _NO_TRACE = re.compile(r"(\..*|readme.*|licen[cs]e.*|.*\.md|.*\.pdf)", re.IGNORECASE)
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
@@ -66,12 +70,18 @@ class TraceSet:
     labels : tuple of str
         Where each trace came from.
     vocabulary : Vocabulary
+    unread : int
+        Traces that were left out, as the set is too large.
+    cut : int
+        Traces whose end was left out, as they are too long.
     """
 
     calls: IntArray
     indptr: IntArray
     labels: tuple[str, ...]
     vocabulary: Vocabulary = field(repr=False)
+    unread: int = 0
+    cut: int = 0
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -129,11 +139,19 @@ class TraceSet:
         )
 
 
-def read_traces(root: Path, vocabulary: Vocabulary) -> TraceSet:
-    """Read every trace below a directory, in the order of their paths.
+def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = None) -> TraceSet:
+    """Read the traces below a directory, in the order of their paths.
 
     Plain text or gzip, one trace a file. Hidden files, README, LICENSE and empty files are
-    passed over. Calls past ``MOST_CALLS`` of a trace are left out.
+    passed over. Calls past ``MOST_CALLS`` of a trace are left out; of a set that holds more
+    than ``MOST_CALLS_OF_SET`` a sample of the files is read, the same one each time.
+
+    Parameters
+    ----------
+    root : Path
+    vocabulary : Vocabulary
+    progress : callable, optional
+        Told what is being read and the part that is done, 0 to 1.
 
     Raises
     ------
@@ -142,7 +160,7 @@ def read_traces(root: Path, vocabulary: Vocabulary) -> TraceSet:
     EvidenceError
         It holds no trace.
     RecordingError
-        A file is not a trace, or there are more than ``MOST_CALLS_OF_SET`` calls.
+        A file is not a trace, or some are written by number and some by name.
     """
     if not root.is_dir():
         raise SettingError(
@@ -150,33 +168,74 @@ def read_traces(root: Path, vocabulary: Vocabulary) -> TraceSet:
             expected="a directory of plain text traces",
             got="a file" if root.exists() else "nothing of that name",
         )
-    found: list[IntArray] = []
-    labels: list[str] = []
-    total = 0
-    for path in trace_files(root):
+    kinds: dict[bool, str] = {}
+
+    def read(path: Path) -> IntArray:
         trace = parse_trace(_text(path), str(path), vocabulary)
         if len(trace):
-            found.append(trace)
-            labels.append(str(path.relative_to(root)))
-            total += len(trace)
-            require_bounded(total, str(root))
-    return require_some(TraceSet.of(found, vocabulary, labels), str(root))
+            _require_one_kind(kinds, trace, vocabulary, str(path))
+        return trace
+
+    return collect(trace_files(root), read, root, vocabulary, progress)
+
+
+def collect(
+    paths: Sequence[Path],
+    read: Callable[[Path], IntArray],
+    root: Path,
+    vocabulary: Vocabulary,
+    progress: Progress | None = None,
+) -> TraceSet:
+    """Read files until ``MOST_CALLS_OF_SET`` calls are held; raises EvidenceError for none.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Below ``root``, in the order that the set is to have.
+    read : callable
+        Gives the calls of one file; none for a file that holds none.
+    root, vocabulary
+        As for ``read_traces``.
+    progress : callable, optional
+    """
+    found: dict[int, IntArray] = {}
+    total = 0
+    order = _reading_order(paths)
+    for done, i in enumerate(order):
+        if progress and done % 16 == 0:
+            progress(f"reading {root}", done / len(order))
+        trace = read(paths[i])
+        if not len(trace):
+            continue
+        if found and total + len(trace) > MOST_CALLS_OF_SET:
+            break
+        found[i], total = trace, total + len(trace)
+    else:
+        done = len(order)
+    kept = sorted(found)
+    if not kept:
+        require_some(TraceSet.of([], vocabulary), str(root))
+    traces = TraceSet.of(
+        [found[i] for i in kept], vocabulary, (str(paths[i].relative_to(root)) for i in kept)
+    )
+    cut = int(np.sum(traces.lengths >= MOST_CALLS))
+    return replace(traces, unread=len(order) - done, cut=cut)
+
+
+def _reading_order(paths: Sequence[Path]) -> IntArray:
+    """Order of reading: a fixed shuffle where a set may not fit, to make what fits a sample."""
+    order = np.arange(len(paths))
+    size = sum(
+        path.stat().st_size * (_PACKED if path.suffix in {".gz", ".zip"} else 1) for path in paths
+    )
+    # A call takes two bytes or more.
+    return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order
 
 
 def trace_files(root: Path) -> list[Path]:
     """Files below a directory that may hold traces, sorted."""
     paths = (path for path in root.rglob("*") if path.is_file())
     return sorted(path for path in paths if not _NO_TRACE.fullmatch(path.name))
-
-
-def require_bounded(total: int, where: str) -> None:
-    """Raise RecordingError when a set of traces would not fit in memory."""
-    if total > MOST_CALLS_OF_SET:
-        raise RecordingError(
-            f"the traces in {where} are too many to be held in memory",
-            expected=f"at most {MOST_CALLS_OF_SET:,} calls in one set",
-            fix="Give a sample of the files.",
-        )
 
 
 def require_some(traces: TraceSet, where: str) -> TraceSet:
@@ -212,7 +271,7 @@ def unknown_names(vocabulary: Vocabulary) -> list[str]:
 
 def require_alike(known: TraceSet, others: TraceSet, where: str) -> None:
     """Raise RecordingError when one set writes numbers and the other names."""
-    first, second = _numbered(known), _numbered(others)
+    first, second = (_numbered(each.calls, each.vocabulary) for each in (known, others))
     if first != second:
         raise RecordingError(
             f"the traces in {where} cannot be compared with those learned from",
@@ -221,10 +280,23 @@ def require_alike(known: TraceSet, others: TraceSet, where: str) -> None:
         )
 
 
-def _numbered(traces: TraceSet) -> bool:
-    """Whether most of the different calls of a set were written as numbers."""
-    tokens = traces.vocabulary.tokens
-    used = [tokens[i] for i in np.unique(traces.calls)]
+def _require_one_kind(
+    kinds: dict[bool, str], trace: IntArray, vocabulary: Vocabulary, where: str
+) -> None:
+    """Remember how a trace is written; raises RecordingError when another was written otherwise."""
+    kinds.setdefault(_numbered(trace, vocabulary), where)
+    if len(kinds) > 1:
+        raise RecordingError(
+            "numbers and names of calls are mixed",
+            expected="all traces by number, or all by name",
+            got=f"numbers in {kinds[True]}, names in {kinds[False]}",
+        )
+
+
+def _numbered(calls: IntArray, vocabulary: Vocabulary) -> bool:
+    """Whether most of the different calls were written as numbers."""
+    tokens = vocabulary.tokens
+    used = [tokens[i] for i in np.unique(calls)]
     return sum(map(_is_number, used)) > len(used) / 2
 
 

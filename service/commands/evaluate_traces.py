@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,11 @@ import click
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people
+from oddcall.service.commands.trace_tables import as_dict, table
 
 if TYPE_CHECKING:
+    from oddcall.training.attack_kinds import Kind
     from oddcall.training.evaluation import Progress, Result, Split
-    from oddcall.training.traces import Vocabulary
 
 _EXAMPLES = """\b
 Examples:
@@ -32,7 +32,7 @@ Sets:
   beth        BETH, one trace a process                 (needs --data)
 """
 _SETS = ("adfa-833", "adfa-ring", "mit-lpr", "lid-ds", "beth")
-#: How often traces are resampled for the intervals that people see.
+#: How often traces are resampled for the intervals.
 _RESAMPLES = 200
 
 
@@ -78,15 +78,16 @@ def command(
 
     try:
         progress("reading traces", 0.0)
-        splits = _splits(train, normal, attack, set_, data)
-        results = _evaluated(splits, detectors, 0 if json_ else _RESAMPLES, progress)
+        splits = _splits(train, normal, attack, set_, data, progress)
+        _warn(splits[0])
+        results, kinds = _evaluated(splits, detectors, progress)
     finally:
         screen.close()
     default = DEFAULT if DEFAULT in results else next(iter(results))
     if json_:
-        click.echo(json.dumps(_as_dict(results, default)))
+        click.echo(json.dumps(as_dict(splits, results, kinds, default)))
         return
-    click.echo("\n".join(_table(splits, results, default)))
+    click.echo("\n".join(table(splits, results, kinds, default)))
 
 
 def _splits(
@@ -95,6 +96,7 @@ def _splits(
     attack: Path | None,
     set_: str | None,
     data: Path | None,
+    progress: Progress,
 ) -> list[Split]:
     given = (train, normal, attack)
     if set_:
@@ -116,28 +118,46 @@ def _splits(
             expected="--train, --normal and --attack, or --set",
             got=f"no {', no '.join(lacking)}",
         )
-    return [_plain(train, normal, attack)]
+    return [_plain(train, normal, attack, progress)]
 
 
-def _plain(train: Path, normal: Path, attack: Path) -> Split:
+def _plain(train: Path, normal: Path, attack: Path, progress: Progress) -> Split:
     from oddcall.training.evaluation import Split
     from oddcall.training.traces import Vocabulary, read_traces, require_alike
 
     vocabulary = Vocabulary()
-    learned, clean, attacks = (read_traces(path, vocabulary) for path in (train, normal, attack))
+    learned, clean, attacks = (
+        read_traces(path, vocabulary, progress) for path in (train, normal, attack)
+    )
     require_alike(learned, clean, str(normal))
     require_alike(learned, attacks, str(attack))
-    _warn(vocabulary)
     return Split("traces", learned, clean, attacks)
 
 
-def _warn(vocabulary: Vocabulary) -> None:
-    from oddcall.training.traces import unknown_names
+def _warn(split: Split) -> None:
+    from oddcall.training.traces import MOST_CALLS, MOST_CALLS_OF_SET, unknown_names
 
-    strange = unknown_names(vocabulary)
+    strange = unknown_names(split.train.vocabulary)
     if strange:
         shown = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
         click.echo(f"warning: no kernel has {shown}: taken as calls of their own", err=True)
+    for what, traces in (
+        ("to learn from", split.train),
+        ("normal", split.normal),
+        ("attack", split.attack),
+    ):
+        if traces.unread:
+            click.echo(
+                f"warning: of the traces {what} {len(traces):,} were read, a sample, and"
+                f" {traces.unread:,} were not: a set is held to {MOST_CALLS_OF_SET:,} calls",
+                err=True,
+            )
+        if traces.cut:
+            click.echo(
+                f"warning: of {traces.cut:,} traces {what} only the first {MOST_CALLS:,} calls"
+                " were read",
+                err=True,
+            )
 
 
 def _set(name: str, data: Path | None) -> list[Split]:
@@ -152,8 +172,9 @@ def _set(name: str, data: Path | None) -> list[Split]:
 
 
 def _evaluated(
-    splits: list[Split], names: tuple[str, ...], resamples: int, progress: Progress
-) -> dict[str, Result]:
+    splits: list[Split], names: tuple[str, ...], progress: Progress
+) -> tuple[dict[str, Result], dict[str, dict[str, Kind]]]:
+    from oddcall.training.attack_kinds import by_kind, kinds_of, mean_kinds
     from oddcall.training.evaluation import evaluate, mean_result
 
     runs = []
@@ -162,48 +183,12 @@ def _evaluated(
         def scaled(what: str, done: float, i: int = i) -> None:
             progress(what, (i + done) / len(splits))
 
-        runs.append(evaluate(split, names, resamples=resamples, progress=scaled))
-    if len(runs) == 1:
-        return runs[0]
-    return {name: mean_result([run[name] for run in runs]) for name in runs[0]}
-
-
-def _as_dict(results: dict[str, Result], default: str) -> dict[str, object]:
-    return {
-        "default": default,
-        "detectors": {
-            name: {
-                "auc": result.auc,
-                "ap": result.ap,
-                "dr_at_fpr": {f"{rate:.2f}": dr for rate, dr in result.detected.items()},
-                "chosen": {"target_fpr": result.target, "fpr": result.fpr, "dr": result.found},
-            }
-            for name, result in results.items()
-        },
+        runs.append(evaluate(split, names, resamples=_RESAMPLES, progress=scaled))
+    kinds = [kinds_of(split.attack.labels) for split in splits]
+    found = {
+        name: mean_kinds([by_kind(run[name], k) for run, k in zip(runs, kinds, strict=True)])
+        for name in runs[0]
     }
-
-
-def _table(splits: list[Split], results: dict[str, Result], default: str) -> Iterable[str]:
-    split, many = splits[0], len(splits) > 1
-    learned, normal, attack = len(split.train), len(split.normal), len(split.attack)
-    runs = f", mean of {len(splits)} splits" if many else ""
-    name = split.name.rsplit(" ", 1)[0] if many else split.name
-    yield f"{name}: {learned:,} learned from, {normal:,} normal, {attack:,} attacks{runs}"
-    yield ""
-    yield f"{'':41}  detected at false positives of   own threshold for 5 %"
-    yield (
-        f"{'detector':20}{'AUC':>6} {'range':>14}{'AP':>7}{'1 %':>9}{'5 %':>7}{'10 %':>7}"
-        f"{'false':>15}{'found':>8}"
-    )
-    for detector, result in results.items():
-        spread = result.intervals.get("auc")
-        between = f"{spread.low:.3f}-{spread.high:.3f}" if spread else ""
-        one, five, ten = (f"{detected:.3f}" for detected in result.detected.values())
-        marked = detector + "*" * (detector == default)
-        yield (
-            f"{marked:20}{result.auc:>6.3f} {between:>14}{result.ap:>7.3f}"
-            f"{one:>9}{five:>7}{ten:>7}{result.fpr:>15.3f}{result.found:>8.3f}"
-        )
-    yield ""
-    ranges = "The range is over the splits." if many else "The range is 95 %, by resampling traces."
-    yield f"* the default. {ranges}"
+    if len(runs) == 1:
+        return runs[0], found
+    return {name: mean_result([run[name] for run in runs]) for name in runs[0]}, found

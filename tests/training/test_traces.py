@@ -129,17 +129,28 @@ def test_numbers_are_not_compared_with_names(tmp_path: Path) -> None:
         require_alike(numbers, names, "b")
 
 
-def test_a_long_trace_is_cut_and_a_huge_set_refused(
+def test_a_long_trace_is_cut_and_a_huge_set_sampled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memory is bounded: calls past the limit of a trace are left out, a larger set is refused."""
+    """Memory is bounded: ends of traces and files of a set are left out, and both are said."""
     monkeypatch.setattr(module, "MOST_CALLS", 10)
     monkeypatch.setattr(module, "MOST_CALLS_OF_SET", 25)
     put(tmp_path / "a", "1 " * 50)
-    assert read(tmp_path).lengths.tolist() == [10]
-    put(tmp_path / "b", "2 " * 50)
-    put(tmp_path / "c", "3 " * 50)
-    with pytest.raises(RecordingError, match="too many"):
+    found = read(tmp_path)
+    assert (found.lengths.tolist(), found.cut, found.unread) == ([10], 1, 0)
+    for name in "bcdefgh":
+        put(tmp_path / name, "2 " * 50)
+    some = read(tmp_path)
+    assert (len(some), some.unread, some.cut) == (2, 6, 2)
+    assert list(some.labels) == sorted(some.labels)
+    assert read(tmp_path).labels == some.labels
+
+
+def test_numbers_and_names_in_one_set_are_refused(tmp_path: Path) -> None:
+    """Files of one directory must be written alike; the message names one of each kind."""
+    put(tmp_path / "a", "1 2 3")
+    put(tmp_path / "b", "openat read close")
+    with pytest.raises(RecordingError, match=r"mixed.*numbers in .*a.*, names in .*b"):
         read(tmp_path)
 
 

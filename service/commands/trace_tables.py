@@ -1,0 +1,130 @@
+"""What ``oddcall evaluate traces`` prints: figures as JSON, and tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oddcall.training.attack_kinds import Kind
+    from oddcall.training.evaluation import Result, Split
+
+    Kinds = dict[str, dict[str, Kind]]
+
+#: More false positives than this many times the promised ones: the normal traces are foreign.
+_TOO_MANY = 1.5
+
+
+def as_dict(
+    splits: Sequence[Split], results: dict[str, Result], kinds: Kinds, default: str
+) -> dict[str, object]:
+    """Figures with fixed keys under ``detectors``; what came later stands beside it."""
+    return {
+        "default": default,
+        "detectors": {
+            name: {
+                "auc": result.auc,
+                "ap": result.ap,
+                "dr_at_fpr": _by_rate(result.detected),
+                "chosen": {"target_fpr": result.target, "fpr": result.fpr, "dr": result.found},
+            }
+            for name, result in results.items()
+        },
+        "intervals": {
+            name: {key: [span.low, span.high] for key, span in result.intervals.items()}
+            for name, result in results.items()
+        },
+        "attacks": {
+            name: {
+                kind: {
+                    "traces": one.count,
+                    "auc": one.auc,
+                    "dr_at_fpr": _by_rate(one.detected),
+                    "dr": one.found,
+                }
+                for kind, one in found.items()
+            }
+            for name, found in kinds.items()
+        },
+        "traces": [
+            {
+                "split": split.name,
+                **{
+                    part: {
+                        "traces": len(traces),
+                        "calls": len(traces.calls),
+                        "unread": traces.unread,
+                        "cut": traces.cut,
+                    }
+                    for part, traces in (
+                        ("train", split.train),
+                        ("normal", split.normal),
+                        ("attack", split.attack),
+                    )
+                },
+            }
+            for split in splits
+        ],
+    }
+
+
+def table(
+    splits: Sequence[Split], results: dict[str, Result], kinds: Kinds, default: str
+) -> Iterable[str]:
+    """Lines for people: every detector, then the default's figures by kind of attack."""
+    split, many = splits[0], len(splits) > 1
+    learned, normal, attack = len(split.train), len(split.normal), len(split.attack)
+    runs = f", mean of {len(splits)} splits" if many else ""
+    name = split.name.rsplit(" ", 1)[0] if many else split.name
+    yield f"{name}: {learned:,} learned from, {normal:,} normal, {attack:,} attacks{runs}"
+    yield ""
+    yield f"{'':37} found at false positives  own threshold"
+    yield (
+        f"{'detector':19}{'AUC':>5} {'range':>11}{'AP':>6}{'1 %':>7}{'5 %':>6}{'10 %':>6}"
+        f"{'false':>8}{'found':>7}"
+    )
+    for detector, result in results.items():
+        spread = result.intervals.get("auc")
+        between = f"{spread.low:.3f}-{spread.high:.3f}" if spread else ""
+        one, five, ten = (f"{detected:.2f}" for detected in result.detected.values())
+        marked = detector + "*" * (detector == default)
+        yield (
+            f"{marked:19}{result.auc:>5.3f} {between:>11}{result.ap:>6.3f}"
+            f"{one:>6}{five:>6}{ten:>6}{result.fpr:>8.3f}{result.found:>7.3f}"
+        )
+    yield ""
+    ranges = "The range is over the splits." if many else "The range is 95 %, by resampling traces."
+    yield f"* the default. {ranges}"
+    yield "Own threshold: chosen from what was learned, for 5 % false positives."
+    yield from _kept(results[default], default)
+    if kinds.get(default):
+        yield ""
+        yield from _kind_table(kinds[default], default)
+
+
+def _kept(result: Result, default: str) -> Iterable[str]:
+    """Say so where the promise was not kept, and why that is."""
+    if result.fpr > _TOO_MANY * result.target:
+        yield (
+            f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
+        )
+        yield (
+            f"{100 * result.target:.0f} %: they are unlike those it learned from, so the threshold"
+            " promises nothing"
+        )
+        yield "here. Learn from the programs that are to be judged."
+
+
+def _kind_table(kinds: dict[str, Kind], default: str) -> Iterable[str]:
+    yield f"{default}, by kind of attack"
+    yield f"{'kind':24}{'traces':>8}{'AUC':>8}{'1 %':>7}{'5 %':>7}{'10 %':>7}{'found':>9}"
+    for name, kind in kinds.items():
+        shown = name if len(name) < 24 else name[:22] + ".."
+        one, five, ten = (f"{detected:.2f}" for detected in kind.detected.values())
+        yield (
+            f"{shown:24}{kind.count:>8,}{kind.auc:>8.3f}{one:>7}{five:>7}{ten:>7}{kind.found:>9.3f}"
+        )
+
+
+def _by_rate(detected: dict[float, float]) -> dict[str, float]:
+    return {f"{rate:.2f}": share for rate, share in detected.items()}
