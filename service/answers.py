@@ -20,15 +20,18 @@ def taken_up(
     say: Callable[[str], None],
 ) -> Iterator[WindowBatch]:
     """Yield every batch, to be judged by what was said until then."""
+    said = in_words(Tolerances())
     for batch in batches:
         if feedback.changed():
             try:
-                told = feedback.tolerances()
+                told, now = feedback.tolerances(), feedback.tolerances(now=True)
             except OddcallError as error:
                 say(f"{error} What was said before holds on.")
             else:
                 lay_over(episodes, told)
-                say(f"feedback: {in_words(told)}")
+                before, said = said, in_words(now)
+                if said != before:
+                    say(f"feedback: {said}")
         yield batch
 
 

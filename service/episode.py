@@ -10,8 +10,10 @@
 An episode belongs to a program (in one container). Windows of its other
 processes join it, and so do those of what they fork or become. It closes
 after ``quiet_s`` without an alerting window, and already after ``apart_s`` when
-what comes then is of another kind: that is another behaviour. Time is the
-windows' own, so a recording gives the episodes that its host gave.
+what comes then is of another kind: that is another behaviour. For ``cooldown_s``
+after it the same kind, no graver, opens none again: it is counted, and told with
+the next alert of that program or in a notice. Time is the windows' own, so a
+recording gives the episodes that its host gave.
 """
 
 from __future__ import annotations
@@ -26,9 +28,13 @@ from numpy.typing import NDArray
 from oddcall.models.explanation import Explanation
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
+from oddcall.service import notice
 from oddcall.service.alert import Alert, Sighting, Standing, alert_id, build
 from oddcall.service.context import Describe, unknown
+from oddcall.service.notice import Notice
+from oddcall.service.quantities import counted, format_duration
 from oddcall.service.severity import LEVELS, severity
+from oddcall.service.throttle import Throttle, Told
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
@@ -53,6 +59,10 @@ class EpisodeSettings:
         Seconds without an alerting window after which another kind is another episode.
     update_s : float, default 60.0
         Seconds between two updates of an episode that does not change.
+    cooldown_s : float, default 60.0
+        Seconds after an episode in which the same behaviour opens none again.
+    most_per_hour : int, default 30
+        Episodes that are sent within an hour.
     max_open : int, default 1024
         Episodes open at once; past it the longest quiet one closes.
     """
@@ -60,6 +70,8 @@ class EpisodeSettings:
     quiet_s: float = 15.0
     apart_s: float = 3.0
     update_s: float = 60.0
+    cooldown_s: float = 60.0
+    most_per_hour: int = 30
     max_open: int = 1024
 
 
@@ -91,6 +103,15 @@ class _Episode:
             worst=self.worst,
             suppressed=self.suppressed,
         )
+
+
+@dataclass(slots=True)
+class _Cooling:
+    """An episode that closed, and what came since that gave no alert."""
+
+    episode: _Episode
+    ended_ns: int
+    windows: int = 0
 
 
 def _not_kept(_episode_id: str, _windows: WindowBatch) -> None:
@@ -130,25 +151,34 @@ class Episodes:
         self._host, self._describe = dict(host), describe
         self._settings = settings or EpisodeSettings()
         self._open: dict[tuple[Program, str], _Episode] = {}
+        self._cooling: dict[tuple[Program, str], _Cooling] = {}
+        self._throttle = Throttle(self._settings.most_per_hour, self._host)
+        self._now_ns = 0
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def step(self, batch: WindowBatch, verdicts: Verdicts) -> list[Alert]:
+    def step(self, batch: WindowBatch, verdicts: Verdicts) -> Told:
         """Take one tick's windows; returns the lines it gives, in order."""
         if not len(batch):
-            return []
-        lines = self._close_quiet(int(batch.t_end_ns.max()))
+            return Told()
+        self._now_ns = int(batch.t_end_ns.max())
+        lines, notices = self._close_quiet(self._now_ns), self._cooled(self._now_ns)
         # One turn an alerting program, not a process: few even in a storm.
         for key, rows in self._groups(batch, np.flatnonzero(verdicts.alert)).items():
             worst = min(rows, key=lambda row: (verdicts.p_value[row], row))
             seen = self._sighting(batch, worst, verdicts)
             lines += self._see(key, seen, batch.take(np.array(rows)))
-        return lines
+        told = self._throttle.sort(lines, self._now_ns)
+        told.notices[:0] = notices
+        return told
 
-    def end(self) -> list[Alert]:
+    def end(self) -> Told:
         """Close every episode: nothing more will be seen."""
-        return [self._close(key) for key in list(self._open)]
+        lines = [self._close(key) for key in list(self._open)]
+        told = self._throttle.end(lines, self._now_ns)
+        told.notices[:0] = self._cooled(None)
+        return told
 
     def _sighting(self, batch: WindowBatch, row: int, verdicts: Verdicts) -> Sighting:
         profile = int(verdicts.profile[row])
@@ -180,9 +210,13 @@ class Episodes:
             lines.append(self._close(key))
             episode = None
         if episode is None:
+            if self._same_again(key, seen, len(rows)):
+                return lines
             lines += self._make_room()
             id_ = alert_id(self._host, self.model.id, seen, "open")
             episode = _Episode(id_, int(rows.t_start_ns.min()), seen, seen, seen.end_ns)
+            before = self._cooling.pop(key, None)
+            episode.suppressed = before.windows if before else 0
             self._open[key] = episode
         changed = self._add(episode, seen, rows)
         self.saw(episode.id, rows)
@@ -208,11 +242,7 @@ class Episodes:
             if len(episode.pids) < _REMEMBERED:
                 episode.pids[pid] = None
         other = episode.other_than(seen) or seen.program not in episode.programs
-        worst = episode.worst
-        budget = self.model.budget_per_day
-        grade = LEVELS.index(
-            severity(worst.p_value, seen.threshold, budget, episode.windows, worst.level)
-        )
+        grade = self._grade(episode.worst, episode.windows)
         graver = grade > episode.grade
         episode.grade = max(grade, episode.grade)
         if len(episode.kinds) < _REMEMBERED:
@@ -220,6 +250,10 @@ class Episodes:
         if len(episode.programs) < _REMEMBERED:
             episode.programs.add(seen.program)
         return graver or other
+
+    def _grade(self, worst: Sighting, windows: int) -> int:
+        budget = self.model.budget_per_day
+        return LEVELS.index(severity(worst.p_value, worst.threshold, budget, windows, worst.level))
 
     def _close_quiet(self, now_ns: int) -> list[Alert]:
         quiet_ns = self._settings.quiet_s * 1e9
@@ -235,7 +269,39 @@ class Episodes:
 
     def _close(self, key: tuple[Program, str]) -> Alert:
         episode = self._open.pop(key)
+        if len(self._cooling) < self._settings.max_open:
+            self._cooling[key] = _Cooling(episode, episode.latest.end_ns)
         return self._write(episode, "close")
+
+    def _same_again(self, key: tuple[Program, str], seen: Sighting, windows: int) -> bool:
+        """Count windows of a behaviour that an alert told of a moment ago; False for any other."""
+        cooling = self._cooling.get(key)
+        if cooling is None or cooling.episode.other_than(seen):
+            return False
+        if self._grade(seen, cooling.windows + windows) > cooling.episode.grade:
+            return False
+        cooling.windows += windows
+        return True
+
+    def _cooled(self, now_ns: int | None) -> list[Notice]:
+        """Forget episodes that closed long enough ago, all without a time; say what was counted."""
+        cooldown_ns = self._settings.cooldown_s * 1e9
+        due = [
+            key
+            for key, cooling in self._cooling.items()
+            if now_ns is None or abs(now_ns - cooling.ended_ns) >= cooldown_ns
+        ]
+        gone = [self._cooling.pop(key) for key in due]
+        return [self._suppressed(cooling) for cooling in gone if cooling.windows]
+
+    def _suppressed(self, cooling: _Cooling) -> Notice:
+        sentence = (
+            f"{cooling.episode.latest.program.name} did again what alert "
+            f"{cooling.episode.id[:8]} told of: {counted(cooling.windows, 'alerting window')} "
+            f"within {format_duration(self._settings.cooldown_s)} of it gave no alert."
+        )
+        counts = {"windows": cooling.windows}
+        return notice.build("suppressed", sentence, self._host, self._now_ns, counts)
 
     def _write(self, episode: _Episode, state: str) -> Alert:
         seen = episode.worst if state == "close" else episode.latest

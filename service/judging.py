@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.episode import Episodes
+from oddcall.service.notice import Notice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One batch, what was made of it, and the lines of alerts that came of that."""
+    """One batch, what was made of it, and the lines of alerts that came of that.
+
+    ``alerts`` are for every sink, ``held`` ones for the history only, and ``notices`` say in the
+    alerts' place what was held back or counted.
+    """
 
     batch: WindowBatch
     verdicts: Verdicts
     alerts: list[Alert]
+    held: list[Alert] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
 
 
 def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
@@ -27,15 +34,17 @@ def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
     """
     for batch in batches:
         verdicts = episodes.model.judge(batch)
-        yield Step(batch, verdicts, episodes.step(batch, verdicts))
+        told = episodes.step(batch, verdicts)
+        yield Step(batch, verdicts, told.sent, told.held, told.notices)
 
 
 def judge(
-    batches: Iterable[WindowBatch], episodes: Episodes, send: Callable[[Alert], None]
+    batches: Iterable[WindowBatch], episodes: Episodes, send: Callable[[Alert | Notice], None]
 ) -> None:
     """Judge batches to their end, and close what is open then."""
     for step in steps(batches, episodes):
-        for alert in step.alerts:
-            send(alert)
-    for alert in episodes.end():
-        send(alert)
+        for line in (*step.notices, *step.alerts):
+            send(line)
+    told = episodes.end()
+    for line in (*told.notices, *told.sent):
+        send(line)

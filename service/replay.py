@@ -12,6 +12,7 @@ from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.episode import Episodes
 from oddcall.service.judging import judge
+from oddcall.service.notice import Notice, is_notice
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
@@ -97,9 +98,10 @@ def replay(
     """
     account = Account(episodes.model.budget_per_day)
 
-    def send(alert: Alert) -> None:
-        account.count(alert)
-        delivery.send(alert)
+    def send(line: Alert | Notice) -> None:
+        if not is_notice(line):
+            account.count(line)
+        delivery.send(line)
 
     judge(_seen(batches, account, screen), episodes, send)
     return account

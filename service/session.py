@@ -197,7 +197,12 @@ def open_episodes(
     model: Model, host: dict[str, str], section: AlertSection, describe: Describe
 ) -> Episodes:
     """Build the episodes of one run, the same for a live host and a recording."""
-    settings = EpisodeSettings(quiet_s=section.quiet, update_s=section.update)
+    settings = EpisodeSettings(
+        quiet_s=section.quiet,
+        update_s=section.update,
+        cooldown_s=section.cooldown,
+        most_per_hour=section.most_per_hour,
+    )
     return Episodes(model, explain, host, settings, describe)
 
 

@@ -69,6 +69,12 @@ class AlertSection(Section):
     update: Annotated[float, seconds(1, 86400)] = Field(
         default=60.0, description="time between two updates of an episode that does not change"
     )
+    cooldown: Annotated[float, seconds(0, 86400)] = Field(
+        default=60.0, description="time after an episode in which the same gives no alert again"
+    )
+    most_per_hour: Annotated[int, whole(1, 100_000)] = Field(
+        default=30, description="alerts sent within an hour; critical ones pass all the same"
+    )
     history: Annotated[int, whole(100, 1_000_000)] = Field(
         default=10_000, description="lines of alerts kept in the state directory, to be answered"
     )

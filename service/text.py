@@ -10,6 +10,7 @@ from datetime import datetime
 import click
 
 from oddcall.service.alert import Alert
+from oddcall.service.notice import is_notice
 from oddcall.service.quantities import counted, format_duration
 
 _COLOUR = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "bright_red"}
@@ -29,9 +30,9 @@ _Line = tuple[str, str]
 
 
 def render(alert: Alert, *, width: int = 80, colour: bool = False) -> str:
-    """Lay an alert out as lines of at most ``width`` columns, the last one empty."""
-    form = {"open": _opened, "update": _updated, "close": _closed}[alert["state"]]
-    lines = form(alert, width)
+    """Lay an alert or a notice out as lines of at most ``width`` columns, the last one empty."""
+    forms = {"open": _opened, "update": _updated, "close": _closed}
+    lines = _noted(alert, width) if is_notice(alert) else forms[alert["state"]](alert, width)
     return "\n".join(_styled(kind, line, alert) if colour else line for kind, line in lines)
 
 
@@ -82,6 +83,12 @@ def _updated(alert: Alert, width: int) -> Iterator[_Line]:
 
 def _closed(alert: Alert, width: int) -> Iterator[_Line]:
     text = f"{_clock(alert)}  {_name(alert)} is quiet since, after {_since_onset(alert)} of it"
+    yield from _wrapped("quiet", text, width)
+    yield "", ""
+
+
+def _noted(notice: Alert, width: int) -> Iterator[_Line]:
+    text = f"{_clock(notice)}  {notice['sentence']}"
     yield from _wrapped("quiet", text, width)
     yield "", ""
 

@@ -16,6 +16,7 @@ from oddcall.service.chronicle import Chronicle
 from oddcall.service.context import Remembered
 from oddcall.service.episode import Episodes
 from oddcall.service.judging import steps
+from oddcall.service.notice import Notice
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
@@ -151,12 +152,14 @@ def watch(
 ) -> None:
     """Judge batches until they end; every alert goes to the board and to every sink."""
 
-    def send(alert: Alert) -> None:
-        pulse.count(alert)
-        board.alerted(alert)
-        if chronicle:
-            chronicle.wrote(alert)
-        delivery.send(alert)
+    def tell(sent: list[Alert], held: list[Alert], notices: list[Notice]) -> None:
+        for alert in (*sent, *held):
+            pulse.count(alert)
+            board.alerted(alert)
+            if chronicle:
+                chronicle.wrote(alert)
+        for line in (*notices, *sent):
+            delivery.send(line)
 
     def flushed() -> Iterator[WindowBatch]:
         for batch in batches:
@@ -167,7 +170,6 @@ def watch(
 
     for step in steps(flushed(), episodes):
         board.judged(step.batch, step.verdicts)
-        for alert in step.alerts:
-            send(alert)
-    for alert in episodes.end():
-        send(alert)
+        tell(step.alerts, step.held, step.notices)
+    told = episodes.end()
+    tell(told.sent, told.held, told.notices)

@@ -94,7 +94,7 @@ def _undo(settings: Settings, alert: str, note: str, json_: bool) -> None:
     if json_:
         click.echo(json.dumps({"undone": said.as_dict()}))
         return
-    click.echo(f"taken back: {said.verb} of alert {short(said.alert)} ({said.title})")
+    click.echo(f"taken back: {said.verb} of alert {short(said.episode)} ({said.title})")
 
 
 @command.command(

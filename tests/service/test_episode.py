@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from oddcall.models.window import Program
 from oddcall.service.alert import to_json
 from oddcall.service.episode import Episodes, EpisodeSettings
+from oddcall.service.throttle import Told
 
 PTRACE, CONNECT, READ = 101, 42, 0
 SHELL = Program("/bin/dash", 1, 11)
@@ -26,16 +27,20 @@ class Line:
         self.model = model
         self.episodes = Episodes(model, type(model).explain, host, EpisodeSettings(**settings))
         self.alerts: list[dict[str, Any]] = []
+        self.held: list[dict[str, Any]] = []
+        self.notices: list[dict[str, Any]] = []
 
     def see(self, batch: Any) -> list[dict[str, Any]]:
-        new = self.episodes.step(batch, self.model.judge(batch))
-        self.alerts += new
-        return new
+        return self.tell(self.episodes.step(batch, self.model.judge(batch)))
 
     def end(self) -> list[dict[str, Any]]:
-        new = self.episodes.end()
-        self.alerts += new
-        return new
+        return self.tell(self.episodes.end())
+
+    def tell(self, told: Told) -> list[dict[str, Any]]:
+        self.alerts += told.sent
+        self.held += told.held
+        self.notices += told.notices
+        return told.sent
 
 
 @pytest.fixture
@@ -114,8 +119,9 @@ def test_containers_of_one_program_are_apart(line: Line, batch: Any, row: Any) -
     assert states(line.alerts) == ["open", "open"]
 
 
-def test_an_episode_closes_after_quiet(line: Line, batch: Any, row: Any) -> None:
+def test_an_episode_closes_after_quiet(odd_calls: Any, host: Any, batch: Any, row: Any) -> None:
     """It closes with its worst window once quiet_s passed, and the next one is another."""
+    line = Line(odd_calls, host, cooldown_s=0)
     line.see(batch(row(at_s=1, calls={PTRACE: 3})))
     line.see(batch(row(at_s=2, calls={PTRACE: 1})))
     assert line.see(batch(row(at_s=16.9))) == []
@@ -168,6 +174,47 @@ def test_a_lasting_episode_is_said_now_and_then(line: Line, batch: Any, row: Any
         line.see(batch(row(at_s=at, calls={PTRACE: 3})))
     times = [a["time"][14:19] for a in line.alerts if a["state"] == "update"]
     assert times == ["13:23", "14:23", "15:23", "16:23"], "graver at the third window, then by time"
+
+
+def test_the_same_again_is_counted_and_told_later(line: Line, batch: Any, row: Any) -> None:
+    """Within the cooldown what was told of gives no alert; its windows are in the next line."""
+    line.see(batch(row(at_s=1, calls={PTRACE: 3})))
+    for at in (20, 21, 40):
+        line.see(batch(row(at_s=at, calls={PTRACE: 1})))
+    assert states(line.alerts) == ["open", "close"]
+    line.see(batch(row(at_s=50, calls={CONNECT: 1})))
+    assert states(line.alerts) == ["open", "close", "open"], "another kind is told at once"
+    assert line.alerts[2]["suppressed_since_last"] == 3
+    assert line.notices == []
+
+
+def test_what_is_counted_to_the_end_is_told_in_a_notice(line: Line, batch: Any, row: Any) -> None:
+    """When the cooldown is over and nothing else came, a notice has the number, once."""
+    line.see(batch(row(at_s=1, calls={PTRACE: 3})))
+    for at in (20, 21):
+        line.see(batch(row(at_s=at, calls={PTRACE: 1})))
+    line.see(batch(row(at_s=60.9)))
+    assert line.notices == []
+    line.see(batch(row(at_s=61)))
+    (notice,) = line.notices
+    assert (notice["notice"], notice["counts"]) == ("suppressed", {"windows": 2})
+    short = line.alerts[0]["id"][:8]
+    assert notice["sentence"] == (
+        f"nginx did again what alert {short} told of: 2 alerting windows within 1m of it gave no "
+        "alert."
+    )
+    line.see(batch(row(at_s=70, calls={PTRACE: 1})))
+    assert states(line.alerts) == ["open", "close", "open"]
+    line.end()
+    assert len(line.notices) == 1
+
+
+def test_graver_breaks_the_cooldown(line: Line, batch: Any, row: Any) -> None:
+    """The same kind with far less likely windows, or for longer, is an alert of its own."""
+    line.see(batch(row(at_s=1, calls={PTRACE: 1})))
+    line.see(batch(row(at_s=20)))
+    line.see(batch(row(at_s=21, calls={PTRACE: 9})))
+    assert states(line.alerts) == ["open", "close", "open"]
 
 
 def test_open_episodes_are_bounded(odd_calls: Any, host: Any, batch: Any, row: Any) -> None:

@@ -24,7 +24,7 @@ def lines(odd_calls: Any, host: dict[str, str], batch: Any, row: Any) -> dict[st
     made: list[Alert] = []
     for at, odd in ((1, 1), (2, 9), (40, 0)):
         windows = batch(row(at_s=at, calls={READ: 90, PTRACE: odd}, container=CONTAINER))
-        made += episodes.step(windows, odd_calls.judge(windows))
+        made += episodes.step(windows, odd_calls.judge(windows)).sent
     dropped = notice.build("dropped", "3 alerts had to be dropped.", host, T0, {"full": 3})
     return {**{line["state"]: line for line in made}, "notice": dropped}
 
