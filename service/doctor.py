@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import click
 
 from oddcall.models.errors import OddcallError
-from oddcall.sensor.checks import Check
+from oddcall.sensor.check import Check
 from oddcall.service.config import load
 from oddcall.service.settings import Settings
+from oddcall.service.sinks.sections import name_of
 from oddcall.service.state import StateDir
 
+#: How the checks of sinks begin.
+_SINK = "sink "
 _OLDEST_PYTHON = (3, 11)
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "river", "pandas", "pyarrow", "click", "pydantic")
 #: An hour of a busy host's recording takes a few hundred megabytes.
@@ -40,12 +47,77 @@ def examine(
     try:
         loaded = load(file=config)
     except OddcallError as error:
-        found.append(_failed("settings", error))
+        found.append(Check.failed("settings", error))
     else:
         settings = loaded.settings
         found.append(Check("settings", True, f"{len(loaded.origin)} given, the rest built in"))
     state = StateDir(settings.state_dir)
-    return [*found, _state(state), _disk(state), *_bundle(model, state)]
+    return [*found, _state(state), _disk(state), *_bundle(model, state), *_sinks(settings)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the checks come to, in short sentences.
+
+    Attributes
+    ----------
+    runs : list of str
+        What will run on this host.
+    missed : list of str
+        What will not be seen, or not be told.
+    fixes : list of str
+        What to type, each once.
+    """
+
+    runs: list[str]
+    missed: list[str]
+    fixes: list[str]
+
+
+def outlook(checks: list[Check]) -> Outlook:
+    """Sum the checks up."""
+    by_name = {check.name: check for check in checks}
+
+    def well(*names: str) -> bool:
+        return all(by_name[name].ok for name in names if name in by_name)
+
+    runs: list[str] = []
+    missed: list[str] = []
+    offline = "train, replay and evaluate, which need no privilege"
+    sensing = "record and watch, as this user"
+    base = ("python", "packages", "settings")
+    (runs if well(*base) else missed).append(offline)
+    (runs if well(*base, "program", "state") else missed).append(sensing)
+    if sinks := [check for check in checks if check.name.startswith(_SINK)]:
+        reached = [check.name.removeprefix(_SINK) for check in sinks if check.ok]
+        runs += [f"alerts to {', '.join(reached)}"] if reached else []
+    missed += [check.missed for check in checks if check.missed]
+    return Outlook(runs, missed, list(dict.fromkeys(c.fix for c in checks if c.fix and not c.ok)))
+
+
+def as_dict(checks: list[Check]) -> dict[str, Any]:
+    """Give the whole for a machine."""
+    keys = ("name", "ok", "detail", "fix")
+    said = outlook(checks)
+    return {
+        "ok": all(check.ok for check in checks),
+        "checks": [{key: getattr(check, key) for key in keys} for check in checks],
+        "runs": said.runs,
+        "missed": said.missed,
+        "fixes": said.fixes,
+    }
+
+
+def render_outlook(said: Outlook, *, width: int = 80) -> Iterator[str]:
+    """Write the three lists."""
+    for title, lines, nothing in (
+        ("will run", said.runs, "nothing as things are"),
+        ("will be missed", said.missed, "nothing that a look at this host can tell"),
+        ("to type or change", said.fixes, "nothing"),
+    ):
+        yield f"{title}:"
+        for line in lines or [nothing]:
+            yield from textwrap.wrap(line, width, initial_indent="  - ", subsequent_indent="    ")
 
 
 def render(checks: list[Check], *, width: int = 80, colour: bool = False) -> Iterator[str]:
@@ -84,17 +156,19 @@ def _packages() -> Check:
 
 
 def _state(state: StateDir) -> Check:
-    try:
-        state.make()
-    except OddcallError as error:
-        return _failed("state", error)
-    return Check("state", True, f"{state.path} can be written")
+    """Look, and make nothing."""
+    place = _nearest(state.path)
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+        fix = "Run as its owner (sudo?), or name another with --state-dir."
+        return Check("state", False, f"{place} cannot be written", fix)
+    exists = "can be written" if place == state.path else "will be made by the first watch"
+    holder = state.holder()
+    busy = f"; process {holder} watches with it" if holder else ""
+    return Check("state", True, f"{state.path} {exists}{busy}")
 
 
 def _disk(state: StateDir) -> Check:
-    place = state.path
-    while not place.exists() and place != place.parent:
-        place = place.parent
+    place = _nearest(state.path)
     free = shutil.disk_usage(place).free
     detail = f"{free / 1e9:.1f} GB free at {place}"
     if free < _FREE_BYTES:
@@ -103,20 +177,40 @@ def _disk(state: StateDir) -> Check:
 
 
 def _bundle(model: Path | None, state: StateDir) -> Iterator[Check]:
-    path = model or (state.baseline if state.baseline.exists() else None)
+    path = model or (state.baseline if os.access(state.baseline, os.R_OK) else None)
     if path is None:
-        yield Check("model", True, "none yet; `oddcall watch` learns one")
+        yield Check("model", True, "none to read yet; `oddcall watch` learns one")
         return
     from oddcall.models.bundle import load_bundle
 
     try:
         loaded = load_bundle(path)
     except OddcallError as error:
-        yield _failed("model", error)
+        yield Check.failed("model", error)
     else:
         yield Check("model", True, f"{path}: {loaded.id}, {len(loaded.programs)} programs")
 
 
-def _failed(name: str, error: OddcallError) -> Check:
-    what = f"{error.what}: {error.got}" if error.got else error.what
-    return Check(name, False, what, error.fix)
+def _nearest(place: Path) -> Path:
+    """Give the place, or the nearest folder above it that exists."""
+    while not os.access(place, os.F_OK) and place != place.parent:
+        place = place.parent
+    return place
+
+
+def _sinks(settings: Settings) -> Iterator[Check]:
+    """Try to reach every sink, all at once: one that does not answer takes its whole timeout."""
+    if not settings.sinks:
+        return
+    from oddcall.service.sinks.opening import unreachable
+
+    with ThreadPoolExecutor(len(settings.sinks)) as pool:
+        answers = list(pool.map(unreachable, settings.sinks))
+    for section, answer in zip(settings.sinks, answers, strict=True):
+        name, kept = f"{_SINK}{name_of(section)}", f"up to {section.queue:,} alerts wait on disk"
+        if answer:
+            fix = f"Start or correct it; until then {kept}."
+            missed = f"alerts to {name_of(section)}, until it can be reached"
+            yield Check(name, False, answer, fix, missed)
+        else:
+            yield Check(name, True, "can be reached")

@@ -68,6 +68,18 @@ class StateDir:
         shutil.rmtree(self.learning, ignore_errors=True)
         shutil.rmtree(self.catch_up, ignore_errors=True)
 
+    def holder(self) -> int:
+        """Process that watches with the directory; 0 when none does, or none can be told."""
+        try:
+            with (self.path / "watch.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = (self.path / "watch.lock").read_text().strip()
+            return int(said) if said.isdigit() else 0
+        except OSError:
+            return 0
+        return 0
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the directory: two watches in one would learn from each other's halves.

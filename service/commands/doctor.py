@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -27,23 +26,24 @@ _FILE = click.Path(path_type=Path)
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings to check."
 )
 @click.option("--model", metavar="FILE", type=click.Path(path_type=Path), help="Bundle to check.")
-@as_json('Print {"ok", "checks": [{"name", "ok", "detail", "fix"}]}.')
+@as_json('Print {"ok", "checks": [{"name", "ok", "detail", "fix"}]} and the three lists.')
 def command(config: Path | None, model: Path | None, json_: bool) -> int:
     """Say what will run on this host, what will be missed, what to type.
 
-    Really loads the program into the kernel and takes it out again. The exit
-    code is 0 when every check passes, else 4.
+    Really loads the program into the kernel and takes it out again, and tries to
+    reach every sink. Without root it says what it could not look at. The exit code
+    is 0 when every check passes, else 4.
     """
     from oddcall.models.errors import KernelError
     from oddcall.sensor.checks import checks
-    from oddcall.service.doctor import examine, render
+    from oddcall.service.doctor import as_dict, examine, outlook, render, render_outlook
 
     found = examine(checks, config, model)
     ok = all(check.ok for check in found)
     if json_:
-        click.echo(json.dumps({"ok": ok, "checks": [asdict(check) for check in found]}, indent=2))
+        click.echo(json.dumps(as_dict(found), indent=2))
     else:
         width = min(shutil.get_terminal_size((80, 24)).columns, 100)
         click.echo("\n".join(render(found, width=width, colour=sys.stdout.isatty())))
-        click.echo("\neverything will run" if ok else "\nsome of it will not run, or be missed")
+        click.echo("\n" + "\n".join(render_outlook(outlook(found), width=width)))
     return 0 if ok else KernelError.exit_code

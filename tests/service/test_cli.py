@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from oddcall.models.errors import KernelError, OddcallError, PrivilegeError
-from oddcall.sensor.checks import Check
+from oddcall.sensor.check import Check
 from oddcall.service import failure
 from oddcall.service.cli import VERBS, run
 from oddcall.training.recording import RecordingWriter
@@ -302,6 +302,8 @@ def test_doctor_speaks_to_people_and_machines(
     assert max(map(len, out.splitlines())) <= 80
     failed = [line.split()[1] for line in out.splitlines() if line.startswith("FAIL")]
     assert failed == ["program", "settings", "model"]
+    assert "will run:\n  - nothing as things are\n" in out
+    assert out.count("Type: it") > 30  # below the check, and once more among what to type
     assert "-> Type: it" in out
 
 

@@ -1,0 +1,62 @@
+"""What doctor sums up: what will run, what will be missed, and each thing to type once."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from oddcall.sensor.check import Check
+from oddcall.service import doctor
+from oddcall.service.state import StateDir
+
+WELL = [Check("python", True, "3.12"), Check("program", True, "counts")]
+
+
+def test_the_outlook_follows_from_the_checks() -> None:
+    """What needs a check that failed does not run; each remedy is told once."""
+    assert doctor.outlook(WELL).runs == [
+        "train, replay and evaluate, which need no privilege",
+        "record and watch, as this user",
+    ]
+    failed = [
+        Check("program", False, "no", "Type: it"),
+        Check("loader bcc", False, "no", "Type: it"),
+        Check("io_uring", False, "no", "Run a later kernel.", "what is done through io_uring"),
+        Check("sink siem", True, "can be reached"),
+    ]
+    said = doctor.outlook([Check("python", True, "3.12"), *failed])
+    assert said.runs == ["train, replay and evaluate, which need no privilege", "alerts to siem"]
+    assert said.missed == ["record and watch, as this user", "what is done through io_uring"]
+    assert said.fixes == ["Type: it", "Run a later kernel."]
+
+
+def test_sinks_are_really_reached(tmp_path: Path) -> None:
+    """A sink that answers is well, one that does not says why and what becomes of its alerts."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        config = tmp_path / "oddcall.toml"
+        config.write_text(
+            f'state_dir = "{tmp_path}"\n'
+            f'[[sinks]]\ntype = "syslog"\nname = "there"\naddress = "tcp://127.0.0.1:{port}"\n'
+            f'[[sinks]]\ntype = "syslog"\nname = "gone"\naddress = "unix://{tmp_path}/none"\n'
+        )
+        found = {check.name: check for check in doctor.examine(list, config)}
+    assert found["sink there"].ok
+    assert not found["sink gone"].ok
+    assert "wait on disk" in found["sink gone"].fix
+    assert found["sink gone"].missed == "alerts to gone, until it can be reached"
+
+
+def test_looking_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state directory is examined, not made; who watches with it is told."""
+    state = tmp_path / "a" / "state"
+    monkeypatch.setenv("ODDCALL_STATE_DIR", str(state))
+    found = {check.name: check for check in doctor.examine(list)}
+    assert found["state"].ok
+    assert not state.exists()
+    with StateDir(state).held():
+        found = {check.name: check for check in doctor.examine(list)}
+    assert "watches with it" in found["state"].detail
+    assert StateDir(state).holder() == 0
