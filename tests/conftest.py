@@ -1,12 +1,16 @@
-"""What every test shares: when the kernel may be touched, and how hard hypothesis tries."""
+"""What every test shares: when the kernel may be touched, how hard hypothesis tries, a lake."""
 
 from __future__ import annotations
 
 import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from oddcall.models.window import WindowBatch
 
 # Shared cores make single examples slow now and then; that says nothing about the code.
 settings.register_profile("oddcall", deadline=None)
@@ -40,3 +44,60 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("kernel"):
             item.add_marker(skip)
+
+
+#: Seconds of each recording, and the second at which made time begins.
+_LENGTH, _ORIGIN, _NS = 240, 1_000_000, 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where it is, and what was done in it."""
+
+    root: Path
+    labels: Path
+
+    def clean(self, name: str) -> Path:
+        return self.root / name / "clean"
+
+    def later(self, name: str) -> Path:
+        return self.root / name / "later"
+
+
+@pytest.fixture(scope="session")
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Two made hosts, each with a clean recording and a later one with attacks."""
+    from oddcall.training.labels import Label, write_labels
+    from oddcall.training.recording import METADATA
+    from oddcall.training.synthetic import attacks, host
+
+    root = tmp_path_factory.mktemp("lake")
+    labels: list[Label] = []
+    for number, name in enumerate(("web1", "web2")):
+        metadata = dict.fromkeys(METADATA, "made") | {"host_id": name, "arch": "x86_64"}
+        _write(root / name / "clean", metadata, host(_LENGTH, seed=number))
+        ticks = host(_LENGTH, seed=10 + number, start=_LENGTH)
+        for k, (attack, batches) in enumerate(attacks(number, second=_LENGTH + 180).items()):
+            at = _LENGTH + 180 + 18 * k
+            odd = _moved(WindowBatch.concat(batches), 18 * k)
+            ticks[at - _LENGTH] = WindowBatch.concat([ticks[at - _LENGTH], odd])
+            begin, end = (_ORIGIN + at) * _NS, (_ORIGIN + at + 1) * _NS
+            labels.append(Label(attack, begin, end, pid=100, host=name))
+            if attack == "shell":  # a child that the made windows do not name as one
+                labels.append(Label("shell-child", begin, end, pid=4000, host=name))
+        _write(root / name / "later", metadata, ticks)
+    write_labels(root / "labels.jsonl", labels)
+    return Lake(root, root / "labels.jsonl")
+
+
+def _write(folder: Path, metadata: dict[str, str], batches: list[WindowBatch]) -> None:
+    from oddcall.training.recording import RecordingWriter
+
+    with RecordingWriter(folder, metadata) as writer:
+        for batch in batches:
+            writer.append(batch)
+
+
+def _moved(batch: WindowBatch, seconds: int) -> WindowBatch:
+    by = np.int64(seconds * _NS)
+    return replace(batch, t_start_ns=batch.t_start_ns + by, t_end_ns=batch.t_end_ns + by)

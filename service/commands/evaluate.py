@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from oddcall.service.commands import evaluate_traces
+from oddcall.service.commands import evaluate_recordings, evaluate_traces
 
 _EXAMPLES = """\b
 Examples:
   oddcall evaluate traces --train clean/ --normal later/ --attack attacks/
   oddcall evaluate traces --set adfa-833
+  oddcall evaluate recordings --train clean/ --test later/ --labels a.jsonl
 """
 
 
@@ -19,3 +20,4 @@ def command() -> None:
 
 
 command.add_command(evaluate_traces.command)
+command.add_command(evaluate_recordings.command)

@@ -1,0 +1,141 @@
+"""``oddcall evaluate recordings``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from oddcall.models.errors import SettingError
+from oddcall.service.commands.options import as_json, people, with_settings
+from oddcall.service.settings import Settings
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+    from oddcall.training.lake import Source
+    from oddcall.training.splits import Fold
+
+_EXAMPLES = """\b
+Examples:
+  oddcall evaluate recordings --train clean/ --test later/ --labels a.jsonl
+  oddcall evaluate recordings --model host.oddcall --test later/
+  oddcall evaluate recordings --test lake/ --split host --html report.html
+  oddcall simulate run port-scan --json >> a.jsonl      a label of an attack
+
+\b
+Labels: JSON lines, or comma-separated values with a header
+  name, start, end   what was done, and when: seconds since the epoch (UTC),
+                     or ISO 8601 with an offset
+  pid                the process it was done in, with all that it started
+  program            without pid: the executable whose processes are meant
+  technique, visible, host      optional
+"""
+_SPLITS = ("time", "host", "program")
+#: How often blocks are resampled for the ranges.
+_RESAMPLES = 200
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("recordings", epilog=_EXAMPLES)
+@click.option(
+    "--test", multiple=True, required=True, metavar="DIR", type=_PATH,
+    help="Recording to judge, or a folder of them; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--train", multiple=True, metavar="DIR", type=_PATH,
+    help="Clean recording to learn from; may be repeated.",
+)  # fmt: skip
+@click.option("--model", metavar="FILE", type=_PATH, help="Bundle to judge with, instead.")
+@click.option(
+    "--split", type=click.Choice(_SPLITS),
+    help="Learn from one part of --test and judge the other, instead.",
+)  # fmt: skip
+@click.option("--labels", metavar="FILE", type=_PATH, help="What was done to the host, and when.")
+@click.option("--html", metavar="FILE", type=_PATH, help="Write a page with plots as well.")
+@with_settings("budget", "learning.min_windows")
+@as_json("Print the figures as JSON.")
+def command(
+    settings: Settings,
+    test: tuple[Path, ...],
+    train: tuple[Path, ...],
+    model: Path | None,
+    split: str | None,
+    labels: Path | None,
+    html: Path | None,
+    json_: bool,
+) -> None:
+    """Measure what is found, how soon, and at what cost.
+
+    Judges recordings as watch would have, and holds the verdicts against what
+    was really done. Without labels everything is taken as clean: what is
+    measured then is whether promises are kept.
+    """
+    from oddcall.models.bundle import load_bundle
+    from oddcall.service import evaluation, evaluation_text
+    from oddcall.service.screen import Status, open_screen
+    from oddcall.training.fit import FitSettings
+    from oddcall.training.labels import read_labels
+    from oddcall.training.recording_figures import separated
+
+    _one_of(train, model, split)
+    told = read_labels(labels) if labels else []
+    ready = load_bundle(model) if model else None
+    sources, folds, name = _plan(train, test, ready, split)
+    chosen = FitSettings(
+        budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows
+    )
+    with closing(open_screen(people(json_), every_s=2)) as screen:
+
+        def progress(what: str, done: float) -> None:
+            screen.show(Status(what, done))
+
+        done = evaluation.evaluate(sources, told, folds, ready, chosen, settings.alerts, progress)
+        progress("measuring", 1.0)
+        both = done.judged.clean.any() and done.judged.attacked.any()
+        results = separated(done.judged, resamples=_RESAMPLES) if both else {}
+    if html:
+        from oddcall.service.evaluation_page import write
+
+        write(html, done, name, results)
+    if json_:
+        click.echo(json.dumps(evaluation_text.as_dict(done, name, results)))
+        return
+    click.echo("\n".join(evaluation_text.table(done, name, results)))
+    if html:
+        click.echo(f"\nwrote {html}")
+
+
+def _one_of(train: Sequence[Path], model: Path | None, split: str | None) -> None:
+    given = [flag for flag, value in (("--train", train), ("--model", model), ("--split", split))
+             if value]  # fmt: skip
+    if len(given) != 1:
+        raise SettingError(
+            "what is judged needs one thing to be judged by",
+            expected="--train, --model or --split",
+            got=" and ".join(given) or "none of them",
+        )
+
+
+def _plan(
+    train: Sequence[Path], test: Sequence[Path], model: Model | None, split: str | None
+) -> tuple[list[Source], list[Fold], str]:
+    """Say what is read, what is learned and judged of it, and how that is called."""
+    from oddcall.training import splits
+    from oddcall.training.lake import lake
+
+    judged = lake(test)
+    if model:
+        splits.require_unlearned(model.metadata, judged)
+        return judged, [splits.everything()], "by the model given"
+    if train:
+        fold = splits.given(lake(train), judged)
+        return lake([*train, *test]), [fold], "by the recordings given"
+    if split == "program":
+        folds = splits.by_program()
+    else:
+        folds = splits.by_host(judged) if split == "host" else splits.by_time(judged)
+    return judged, folds, f"split by {split}"

@@ -1,0 +1,184 @@
+"""``evaluate recordings``: learn, judge as ``watch`` would, and hold it against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oddcall.models.errors import EvidenceError
+from oddcall.models.window import WindowBatch
+from oddcall.service.alert import Alert
+from oddcall.service.context import recorded
+from oddcall.service.judging import steps
+from oddcall.service.origin import host_of
+from oddcall.service.replay import check_fit
+from oddcall.service.session import open_episodes
+from oddcall.service.settings import AlertSection
+from oddcall.training.fit import FitSettings, fit
+from oddcall.training.ground_truth import CLEAN, ground_truth
+from oddcall.training.judged import Gathering, Judged
+from oddcall.training.labels import Label
+from oddcall.training.lake import Source
+from oddcall.training.recording import read_batches
+from oddcall.training.recording_figures import AttackFound, attacks_found
+from oddcall.training.splits import Fold
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+    from oddcall.models.sparse import IntArray
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What came of judging labelled recordings.
+
+    Attributes
+    ----------
+    judged : Judged
+    all_attacks, attacks : list of AttackFound
+        Of every label, in their order, and those that lie in the judged time.
+    learned : int
+        Windows that the models learned from, over all folds.
+    budget_per_day : float
+    false_alerts, true_alerts : int
+        Episodes opened by a clean window, and by one of an attack or what it left behind.
+    host_days : float
+        Time judged, summed over the recordings.
+    models : list of str
+        Ids.
+    """
+
+    judged: Judged
+    all_attacks: list[AttackFound]
+    attacks: list[AttackFound]
+    learned: int
+    budget_per_day: float
+    false_alerts: int
+    true_alerts: int
+    host_days: float
+    models: list[str] = field(default_factory=list)
+
+
+class _Run:
+    """Goes through the folds and adds up."""
+
+    def __init__(self, sources: Sequence[Source], labels: Sequence[Label]) -> None:
+        self.sources, self.labels = list(sources), list(labels)
+        self.truth = {source.path: ground_truth(source, labels) for source in sources}
+        self.gathering = Gathering()
+        self.opened = {True: 0, False: 0}
+        self.span: dict[int, tuple[int, int]] = {}
+        self.learned = 0
+        self.windows = sum(map(len, self.truth.values()))
+
+    def clean(self, fold: Fold) -> Iterator[WindowBatch]:
+        """Windows that a fold learns from: none of an attack, nor of what one left behind."""
+        for source, batch, truth in self._labelled(self.sources):
+            taken = fold.learns(source, batch) & (truth == CLEAN)
+            self.learned += int(taken.sum())
+            if taken.any():
+                yield batch.take(taken)
+
+    def judge(self, fold: Fold, model: Model, alerts: AlertSection, told: Progress) -> None:
+        """Judge a fold's windows, recording by recording, as ``watch`` would have."""
+        for number, source in enumerate(self.sources):
+            check_fit(model, source.metadata, source.path)
+            host = host_of(source.metadata)
+            episodes = open_episodes(model, host, alerts, recorded(source.path))
+            taken: list[IntArray] = []
+            for step in steps(self._chosen(fold, source, taken), model, episodes):
+                truth = taken.pop()
+                self.gathering.add(step.batch, step.verdicts, truth, number)
+                self._see(number, step.batch)
+                for alert in step.alerts:
+                    self._count(alert, step.batch, truth)
+            told(f"judging {source.path}", (number + 1) / len(self.sources))
+
+    def _chosen(self, fold: Fold, source: Source, taken: list[IntArray]) -> Iterator[WindowBatch]:
+        for _, batch, truth in self._labelled([source]):
+            rows = fold.judges(source, batch)
+            if rows.any():
+                taken.append(truth[rows])
+                yield batch.take(rows)
+
+    def _labelled(
+        self, sources: Sequence[Source]
+    ) -> Iterator[tuple[Source, WindowBatch, IntArray]]:
+        for source in sources:
+            begin = 0
+            for batch in read_batches(source.path):
+                truth = self.truth[source.path][begin : begin + len(batch)]
+                begin += len(batch)
+                yield source, batch, truth
+
+    def saw(self, label: Label) -> bool:
+        """Whether a label lies in time that was judged."""
+        return any(
+            label.start_ns < end and label.end_ns > begin and label.host in ("", source.host)
+            for source, (begin, end) in (
+                (self.sources[number], span) for number, span in self.span.items()
+            )
+        )
+
+    def _see(self, number: int, batch: WindowBatch) -> None:
+        first, last = int(batch.t_start_ns.min()), int(batch.t_end_ns.max())
+        begin, end = self.span.get(number, (first, last))
+        self.span[number] = min(begin, first), max(end, last)
+
+    def _count(self, alert: Alert, batch: WindowBatch, truth: IntArray) -> None:
+        if alert["state"] != "open":
+            return
+        process = alert["process"]
+        rows = batch.pid == process["pid"]
+        self.opened[bool((truth[rows] != CLEAN).any())] += 1
+
+
+def evaluate(
+    sources: Sequence[Source],
+    labels: Sequence[Label],
+    folds: Sequence[Fold],
+    model: Model | None,
+    settings: FitSettings,
+    alerts: AlertSection,
+    progress: Progress,
+) -> Evaluation:
+    """Learn a model a fold, or take the one given, and judge.
+
+    Raises
+    ------
+    EvidenceError
+        When there is too little to learn from, or nothing is judged.
+    """
+    run = _Run(sources, labels)
+    ids, budget = [], 0.0
+    for i, fold in enumerate(folds):
+
+        def told(what: str, done: float, i: int = i) -> None:
+            progress(what, (i + done) / len(folds))
+
+        judge = model or fit(
+            run.clean(fold), settings, sources[0].metadata, lambda w, d: told(w, 0.5 * d)
+        )
+        run.judge(fold, judge, alerts, lambda w, d: told(w, 0.5 + 0.5 * d))
+        ids.append(judge.id)
+        budget = judge.budget_per_day
+    judged = run.gathering.judged()
+    if judged is None:
+        raise EvidenceError(
+            "nothing was left to judge", expected="windows in the part that is judged", got="none"
+        )
+    found = attacks_found(judged, run.labels)
+    return Evaluation(
+        judged=judged,
+        all_attacks=found,
+        attacks=[attack for attack in found if run.saw(attack.label)],
+        learned=run.learned,
+        budget_per_day=budget,
+        false_alerts=run.opened[False],
+        true_alerts=run.opened[True],
+        host_days=sum(end - begin for begin, end in run.span.values()) / 86400e9,
+        models=ids,
+    )

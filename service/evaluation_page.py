@@ -1,0 +1,163 @@
+"""The page of ``evaluate recordings --html``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from oddcall.models.storage import write_whole
+from oddcall.service.evaluation import Evaluation
+from oddcall.service.evaluation_text import false_alerts, number, recall
+from oddcall.service.quantities import counted, format_duration
+from oddcall.service.text import unlike
+from oddcall.training.evaluation import Result
+from oddcall.training.recording_figures import AttackFound, kept, programs_judged
+from oddcall.training.report import curves
+from oddcall.training.report.drawing import percent
+from oddcall.training.report.page import (
+    Tile,
+    figure,
+    heading,
+    legend,
+    page,
+    side_by_side,
+    table,
+    tiles,
+)
+from oddcall.training.report.tables import detectors
+from oddcall.training.report.timeline import strips
+
+
+def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) -> None:
+    """Write the page; raises StorageError when it cannot."""
+    judged = done.judged
+    lead = (
+        f"Judged {split}: {counted(len(judged), 'window')} over "
+        f"{format_duration(max(done.host_days * 86400, 1))}, "
+        f"{counted(len(done.attacks), 'attack')}."
+    )
+    body = [tiles(_tiles(done, results))]
+    for part in (_separation(results), _time(done), _attacks(done.attacks), _programs(done)):
+        body += part
+    text = page("What oddcall found", lead, body, f"oddcall {version('oddcall')}. Times are UTC.")
+    write_whole(path, text.encode())
+
+
+def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
+    found, false = recall(done), false_alerts(done)
+    if done.attacks:
+        delays = [attack.delay_s for attack in done.attacks if attack.delay_s is not None]
+        low, high = found.between.low, found.between.high
+        yield Tile(
+            "attacks found",
+            f"{found.count} of {found.of:.0f}",
+            f"{percent(low)} to {percent(high)} would be no surprise",
+        )
+        if delays:
+            yield Tile(
+                "half of them within", f"{median(delays):.1f} s", f"last {max(delays):.1f} s"
+            )
+    yield Tile(
+        "false alerts",
+        f"{done.false_alerts} in {format_duration(max(done.host_days * 86400, 1))}",
+        f"{number(false.between.low)} to {number(false.between.high)} a day; "
+        f"budget {done.budget_per_day:.3g}",
+    )
+    if results:
+        best = next(iter(results.values()))
+        between = best.intervals["auc"]
+        yield Tile("AUC of windows", f"{best.auc:.3f}", f"{between.low:.3f} to {between.high:.3f}")
+    rows = [row for row in kept(done.judged) if row.promised == 0.01]
+    for row in rows:
+        yield Tile(
+            "promised 1 %, came",
+            percent(row.realised),
+            f"{percent(row.between.low)} to {percent(row.between.high)}",
+        )
+
+
+def _separation(results: dict[str, Result]) -> Iterator[str]:
+    if not results:
+        return
+    yield heading(
+        "Windows of attacks against clean ones",
+        "By the p-value of all detectors together and of each alone. A window counts as an "
+        "attack's when it overlaps it, also where the process did its usual work in it. Ranges "
+        "are the middle 95 % over resampled stretches of time and programs.",
+    )
+    yield legend(list(results)[: curves.MOST_LINES])
+    yield side_by_side(
+        (
+            figure(curves.roc(results, unit="windows"), "Found against reported"),
+            figure(curves.precision_recall(results, unit="windows"), "Precision against recall"),
+        )
+    )
+    yield detectors(results)
+
+
+def _time(done: Evaluation) -> Iterator[str]:
+    rows = kept(done.judged)
+    yield heading(
+        "Over time",
+        "The least likely clean window of each moment is a bar; from the dashed line on, a window "
+        "alerts. Attacks are shaded: their windows are red, filled where they alerted. What is far "
+        "beyond the line is drawn at the edge.",
+    )
+    labels = [attack.label for attack in done.all_attacks]
+    for program, svg in strips(done.judged, labels):
+        yield figure(svg, program)
+    if rows:
+        yield heading("Promises", "A p-value of 1 % promises that 1 % of clean windows get it.")
+        yield side_by_side(
+            [
+                figure(
+                    curves.promises(rows),
+                    "Came against promised",
+                    "On the line the promise is kept; the faint lines are a factor of 1.5.",
+                )
+            ]
+        )
+
+
+def _attacks(attacks: list[AttackFound]) -> Iterator[str]:
+    if not attacks:
+        return
+    yield heading("Attacks", "Needs: clean windows that a threshold low enough for it reports.")
+    yield table(
+        ("attack", "technique", "windows", "least p", "found", "after", "needs"),
+        [
+            (
+                a.label.name,
+                a.label.technique,
+                f"{a.windows:,}",
+                f"{a.p_value:.1e}" if a.known else "no baseline",
+                "yes" if a.found else "no" if a.label.visible else "invisible",
+                "" if a.delay_s is None else f"{a.delay_s:.1f} s",
+                "" if a.needs is None else percent(a.needs),
+            )
+            for a in attacks
+        ],
+        ["hit" if a.found else "miss" if a.label.visible else "" for a in attacks],
+    )
+
+
+def _programs(done: Evaluation) -> Iterator[str]:
+    programs = programs_judged(done.judged)
+    names = unlike([one.program.exe for one in programs], 40)
+    yield heading("Programs", "p at or below 5 %: the share of clean windows that got it.")
+    yield table(
+        ("program", "windows", "with baseline", "p at or below 5 %", "false", "attacks found"),
+        [
+            (
+                name,
+                f"{one.windows:,}",
+                f"{one.known:.0%}",
+                "" if one.at_five is None else percent(one.at_five),
+                f"{one.alerting:,}",
+                f"{one.found} of {one.attacks}" if one.attacks else "",
+            )
+            for name, one in list(zip(names, programs, strict=True))[:60]
+        ],
+    )

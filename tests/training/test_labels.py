@@ -1,0 +1,102 @@
+"""Promises of labels: three forms are read alike, mistakes are named, nothing else is needed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oddcall.models.errors import RecordingError, SettingError
+from oddcall.training.labels import Label, read_labels, write_labels
+
+SCAN = Label("port-scan", 1_764_104_400_500_000_000, 1_764_104_402_000_000_000, 4711)
+LABELS = st.builds(
+    Label,
+    name=st.text(min_size=1, max_size=12),
+    start_ns=st.integers(0, 2**31).map(lambda s: s * 1_000_003_000),
+    end_ns=st.integers(2**31, 2**32).map(lambda s: s * 1_000_007_000),
+    pid=st.none() | st.integers(1, 2**22),
+    program=st.text(max_size=12),
+    technique=st.text(max_size=5),
+    visible=st.booleans(),
+    host=st.text(max_size=5),
+)
+
+
+@settings(max_examples=20)
+@given(st.lists(LABELS, max_size=5))
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, labels: list[Label]):
+    """Labels survive the way to a file and back, times to the microsecond, earliest first."""
+    file = tmp_path_factory.mktemp("labels") / "l.jsonl"
+    write_labels(file, labels)
+    found = read_labels(file)
+    assert found == sorted(labels, key=lambda label: label.start_ns)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "port-scan", "pid": 4711, "start": 1764104400.5, "end": 1764104402, "x": [1]}',
+        '[{"attack": "port-scan", "pid": "4711", "start": 1764104400.5, "end": 1764104402}]',
+        "name,pid,start,end\nport-scan,4711,2025-11-25T21:00:00.500+00:00,2025-11-25T22:00:02+01:00\n",
+        "\ufeffname, start, end, pid, program\r\nport-scan, 1764104400.5, 1764104402, 4711,\r\n",
+    ],
+)
+def test_three_forms_say_the_same(tmp_path: Path, text: str):
+    """JSON lines, a JSON list and comma-separated values give the same label."""
+    (tmp_path / "l").write_text(text)
+    assert read_labels(tmp_path / "l") == [SCAN]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"name": "x", "start": 1}', "line 1 .*none named end"),
+        ('{"name": "x", "start": 1, "end": 2}\n{"name": ', "line 2 .*not JSON"),
+        ('{"name": "x", "start": 2, "end": 1}', "an end before the start"),
+        ('{"name": "x", "start": "2025-11-25T21:00:00", "end": 1}', "no offset"),
+        ('{"name": "x", "start": true, "end": 1}', "truth value"),
+        ('{"name": "x", "start": "soon", "end": 1}', "soon"),
+        ('{"name": "x", "start": NaN, "end": 1}', "NaN"),
+        ("[1, 2]", "entry 1"),
+        ("what,when\nx,1\n", "line 2 .*none named start"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, said: str):
+    """What is no label is refused with its place and what is wrong with it."""
+    (tmp_path / "l").write_text(text)
+    with pytest.raises(RecordingError, match=said):
+        read_labels(tmp_path / "l")
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=60))
+def test_anything_else_is_refused_in_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+):
+    """Whatever a file holds, it is read or refused with an error of ours."""
+    file = tmp_path_factory.mktemp("labels") / "l"
+    file.write_bytes(content)
+    with contextlib.suppress(RecordingError):
+        assert isinstance(read_labels(file), list)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path):
+    """A missing file is a mistake of the command line."""
+    with pytest.raises(SettingError, match="no such file"):
+        read_labels(tmp_path / "none")
+
+
+def test_an_outcome_of_a_simulation_is_a_label(tmp_path: Path):
+    """What `oddcall simulate run --json` prints can be appended as it is."""
+    from oddcall.service.simulate.outcome import Outcome
+
+    done = Outcome("port-scan", 4711, "/usr/bin/x", 1764104400.5, 1764104402.0, {"ports": 3})
+    (tmp_path / "l").write_text(json.dumps(done.as_dict()) + "\n")
+    (label,) = read_labels(tmp_path / "l")
+    assert (label.name, label.pid, label.program) == ("port-scan", 4711, "/usr/bin/x")
+    assert label.start_ns == SCAN.start_ns

@@ -1,0 +1,129 @@
+"""Promises of splits: nothing that is judged was learned, nor anything too close to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given as forall
+from hypothesis import strategies as st
+
+from oddcall.models.errors import SettingError
+from oddcall.models.window import Program
+from oddcall.training.lake import lake, read_lake
+from oddcall.training.splits import (
+    Fold,
+    by_host,
+    by_program,
+    by_time,
+    everything,
+    given,
+    group_of,
+    require_unlearned,
+)
+
+
+def sides(fold: Fold, sources):
+    """What a fold learns and judges, as one row (source, start, end, pid, program place) each."""
+    learned, judged = [], []
+    for source, batch in read_lake(sources):
+        learns, judges = fold.learns(source, batch), fold.judges(source, batch)
+        assert not (learns & judges).any()
+        for rows, side in ((learns, learned), (judges, judged)):
+            side += [
+                (
+                    source.host,
+                    int(batch.t_start_ns[i]),
+                    int(batch.t_end_ns[i]),
+                    batch.programs[batch.program[i]].place,
+                )
+                for i in np.flatnonzero(rows)
+            ]
+    return learned, judged
+
+
+@pytest.fixture
+def sources(small_lake):
+    return lake([small_lake.root])
+
+
+def test_by_time_judges_only_what_is_later(sources):
+    """All that is learned ended before all that is judged began, with a pause between."""
+    (fold,) = by_time(sources)
+    learned, judged = sides(fold, sources)
+    assert learned
+    assert judged
+    apart = min(row[1] for row in judged) - max(row[2] for row in learned)
+    assert apart >= 0.05 * (sources[-1].end_ns - sources[0].start_ns) - 1e9
+    whole = sum(len(batch) for _, batch in read_lake(sources))
+    assert len(learned) + len(judged) < whole
+
+
+def test_by_host_learns_nothing_of_the_host(sources):
+    """Each host is judged once, by a model that has seen no window of it."""
+    folds = by_host(sources)
+    assert len(folds) == 2
+    seen = []
+    for fold in folds:
+        learned, judged = sides(fold, sources)
+        assert not {row[0] for row in learned} & {row[0] for row in judged}
+        seen += [row[0] for row in judged]
+    assert len(seen) == sum(len(batch) for _, batch in read_lake(sources))
+
+
+def test_by_program_learns_nothing_of_the_program(sources):
+    """Each program is judged once, by a model that has seen it on no host."""
+    judged_in_all = 0
+    for fold in by_program():
+        learned, judged = sides(fold, sources)
+        assert not {row[3] for row in learned} & {row[3] for row in judged}
+        judged_in_all += len(judged)
+    assert judged_in_all == sum(len(batch) for _, batch in read_lake(sources))
+
+
+@forall(st.text(max_size=8), st.lists(st.integers(0, 2**40), min_size=2, max_size=4))
+def test_a_new_binary_stays_in_its_group(exe: str, inodes: list[int]):
+    """An upgrade does not move a program from the judged to the learned."""
+    assert len({group_of(Program(exe, 8, inode, "u", "docker")) for inode in inodes}) == 1
+
+
+def test_given_recordings_must_be_apart(small_lake):
+    """A recording on both sides, or one of the same time of the same host, is refused."""
+    clean, later = (lake([path]) for path in (small_lake.clean("web1"), small_lake.later("web1")))
+    learned, judged = sides(given(clean, later), [*clean, *later])
+    assert learned
+    assert judged
+    with pytest.raises(SettingError, match="the same one"):
+        given(clean, clean)
+    other = lake([small_lake.clean("web2")])
+    given(clean, other)  # the same time of another host is another thing
+    from dataclasses import replace
+
+    twin = replace(clean[0], path=later[0].path)
+    with pytest.raises(SettingError, match="same time of one host"):
+        given(clean, [twin])
+
+
+def test_a_model_is_not_judged_by_what_it_learned(sources):
+    """A model's own training time on its host is refused; later time and other hosts are not."""
+    first = sources[0]
+    learned = {
+        "host_id": first.host, "first_ns": str(first.start_ns), "last_ns": str(first.end_ns),
+    }  # fmt: skip
+    with pytest.raises(SettingError, match="has learned from"):
+        require_unlearned(learned, sources)
+    apart = [s for s in sources if s.host != first.host or s.start_ns >= first.end_ns]
+    require_unlearned(learned, apart)
+    assert apart
+
+
+def test_one_host_is_no_split(small_lake):
+    """A split by host wants two of them."""
+    with pytest.raises(SettingError, match="at least two"):
+        by_host(lake([small_lake.clean("web1"), small_lake.later("web1")]))
+
+
+def test_everything_is_judged_by_a_ready_model(sources):
+    """With a model that is there already nothing is learned and all is judged."""
+    learned, judged = sides(everything(), sources)
+    assert not learned
+    assert len(judged) == sum(len(batch) for _, batch in read_lake(sources))

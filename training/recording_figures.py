@@ -1,0 +1,236 @@
+"""Figures of judged recordings: windows told apart, promises kept, attacks found and how soon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, chi2
+
+from oddcall.models.errors import EvidenceError
+from oddcall.models.features import FloatArray
+from oddcall.models.window import Program
+from oddcall.training.evaluation import RATES, Interval, Result, measure
+from oddcall.training.judged import Judged, unlikely
+from oddcall.training.labels import Label
+
+#: p-values at which what was promised is held against what came.
+PROMISES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+#: Name of the verdict that all detectors give together.
+TOGETHER = "together"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A promised share of clean windows, and the share that came.
+
+    Attributes
+    ----------
+    promised, realised : float
+    between : Interval
+        Middle 95 % of ``realised`` over resampled blocks.
+    """
+
+    promised: float
+    realised: float
+    between: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class AttackFound:
+    """One attack, and what was seen of it.
+
+    Attributes
+    ----------
+    label : Label
+    windows, known : int
+        Windows it is in, and how many of them were held against a baseline.
+    p_value : float
+        Least p-value among them; 1 without any.
+    found : bool
+        Whether one of them alerted.
+    delay_s : float or None
+        From its start to the end of the first window that alerted.
+    needs : float or None
+        Least share of clean windows that a threshold low enough for it would report.
+    """
+
+    label: Label
+    windows: int
+    known: int
+    p_value: float
+    found: bool
+    delay_s: float | None
+    needs: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramJudged:
+    """One program's part.
+
+    Attributes
+    ----------
+    program : Program
+    windows, clean, attacked : int
+        Judged, and of these clean and of an attack (with a baseline that may alert).
+    known : float
+        Share of its windows that were held against a baseline.
+    at_five : float or None
+        Share of its clean windows with p at or below 0.05.
+    alerting : int
+        Clean windows that alerted.
+    attacks, found : int
+        Attacks in it, and how many of them it alerted in.
+    """
+
+    program: Program
+    windows: int
+    clean: int
+    attacked: int
+    known: float
+    at_five: float | None
+    alerting: int
+    attacks: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in so much, with the middle 95 % of what is compatible with that."""
+
+    count: int
+    of: float
+    between: Interval
+
+    @property
+    def value(self) -> float:
+        """Rate; 0 where there was nothing to count in."""
+        return self.count / self.of if self.of else 0.0
+
+
+def separated(judged: Judged, *, resamples: int = 0) -> dict[str, Result]:
+    """Tell windows of attacks from clean ones, by all detectors together and by each.
+
+    Raises
+    ------
+    EvidenceError
+        When there are none of a kind that might have alerted.
+    """
+    clean, attacked = judged.clean, judged.attacked
+    for what, rows in (("clean windows", clean), ("windows of an attack", attacked)):
+        if not rows.any():
+            raise EvidenceError(
+                f"there are no {what} of a program with a baseline",
+                expected="at least one",
+                got=f"{len(judged):,} windows, {int(judged.known.sum()):,} with a baseline",
+            )
+    block = judged.blocks()
+    # Attacks are drawn as they came: all windows of one or none.
+    drawn = (block[clean], judged.attack[attacked])
+    of = {TOGETHER: judged.p_value, **judged.detectors}
+    return {
+        name: measure(
+            unlikely(p[clean]),
+            unlikely(p[attacked]),
+            float(unlikely(np.array([np.median(judged.threshold)]))[0]),
+            resamples=resamples,
+            blocks=drawn,
+        )
+        for name, p in of.items()
+    }
+
+
+def kept(judged: Judged, *, resamples: int = 200, seed: int = 0) -> list[Kept]:
+    """Hold what p-values promise against what came on clean windows, the laxest promise first."""
+    clean = judged.clean
+    if not clean.any():
+        return []
+    p_value, (_, block) = (
+        judged.p_value[clean],
+        np.unique(judged.blocks()[clean], return_inverse=True),
+    )
+    size = np.bincount(block)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(size), np.full(len(size), 1 / len(size)), size=resamples
+    )
+    found = []
+    for promised in PROMISES:
+        below = np.bincount(block, p_value <= promised)
+        shares = (drawn @ below) / np.maximum(drawn @ size, 1)
+        low, high = np.quantile(shares, [0.025, 0.975])
+        realised = float(below.sum() / len(p_value))
+        found.append(Kept(promised, realised, Interval(float(low), float(high))))
+    return found
+
+
+def attacks_found(judged: Judged, labels: Sequence[Label]) -> list[AttackFound]:
+    """Say of every attack whether and when it was found, in the order of the labels."""
+    clean = np.sort(judged.score[judged.clean])
+    return [_attack(judged, judged.attack == i, label, clean) for i, label in enumerate(labels)]
+
+
+def _attack(
+    judged: Judged, rows: NDArray[np.bool_], label: Label, clean: FloatArray
+) -> AttackFound:
+    able = rows & judged.ready
+    p_value = float(judged.p_value[able].min(initial=1.0))
+    ends = judged.end_ns[rows & judged.alert]
+    delay = max(float(ends.min() - label.start_ns) / 1e9, 0.0) if len(ends) else None
+    needs = None
+    if able.any() and len(clean):
+        score = unlikely(np.array([p_value]))[0]
+        needs = float((len(clean) - np.searchsorted(clean, score, "left")) / len(clean))
+    windows, known = int(rows.sum()), int((rows & judged.known).sum())
+    return AttackFound(label, windows, known, p_value, bool(len(ends)), delay, needs)
+
+
+def found_at(attacks: Sequence[AttackFound]) -> dict[float, float]:
+    """Share of the visible attacks that a threshold at each false-positive rate would find."""
+    seen = [attack for attack in attacks if attack.label.visible and attack.windows]
+    needs = np.array([1.0 if a.needs is None else a.needs for a in seen])
+    return {rate: float(np.mean(needs <= rate)) if len(seen) else 0.0 for rate in RATES}
+
+
+def programs_judged(judged: Judged) -> list[ProgramJudged]:
+    """Every program's part, most windows first."""
+    parts = [
+        _program(judged, program, judged.program == i) for i, program in enumerate(judged.programs)
+    ]
+    return sorted((p for p in parts if p.windows), key=lambda p: (-p.windows, p.program.exe))
+
+
+def _program(judged: Judged, program: Program, rows: NDArray[np.bool_]) -> ProgramJudged:
+    clean = rows & judged.clean
+    attacks = np.unique(judged.attack[rows & (judged.attack >= 0)])
+    found = np.unique(judged.attack[rows & judged.alert & (judged.attack >= 0)])
+    return ProgramJudged(
+        program,
+        int(rows.sum()),
+        int(clean.sum()),
+        int((rows & judged.attacked).sum()),
+        float(judged.known[rows].mean()) if rows.any() else 0.0,
+        float(np.mean(judged.p_value[clean] <= 0.05)) if clean.any() else None,
+        int((clean & judged.alert).sum()),
+        len(attacks),
+        len(found),
+    )
+
+
+def per_day(count: int, days: float) -> Rate:
+    """Events a day with the exact interval of a Poisson count (Garwood 1936)."""
+    low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+    high = chi2.ppf(0.975, 2 * count + 2) / 2
+    return Rate(count, days, Interval(float(low / days), float(high / days)) if days else _ANY)
+
+
+def part_of(count: int, total: int) -> Rate:
+    """Share with the exact interval of a binomial count (Clopper and Pearson 1934)."""
+    low = beta.ppf(0.025, count, total - count + 1) if count else 0.0
+    high = beta.ppf(0.975, count + 1, total - count) if count < total else 1.0
+    return Rate(count, float(total), Interval(float(low), float(high)) if total else Interval(0, 1))
+
+
+#: Of a rate over no time at all.
+_ANY = Interval(0.0, float("inf"))

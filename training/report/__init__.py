@@ -1,0 +1,1 @@
+"""A page of an evaluation: tables and plots in one file of HTML, nothing loaded from elsewhere."""

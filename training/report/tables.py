@@ -1,0 +1,28 @@
+"""Tables of figures that pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from oddcall.training.evaluation import Result
+from oddcall.training.report.page import table
+
+
+def detectors(results: Mapping[str, Result]) -> str:
+    """Lay out what each detector did."""
+    rows = []
+    for name, result in results.items():
+        between = result.intervals.get("auc")
+        rows.append(
+            (
+                name,
+                f"{result.auc:.3f}",
+                f"{between.low:.3f} to {between.high:.3f}" if between else "",
+                f"{result.ap:.3f}",
+                *(f"{found:.3f}" for found in result.detected.values()),
+                f"{result.fpr:.3f}",
+                f"{result.found:.3f}",
+            )
+        )
+    head = ("detector", "AUC", "range", "AP", "found at 1 %", "at 5 %", "at 10 %")
+    return table((*head, "false, own threshold", "found"), rows)

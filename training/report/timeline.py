@@ -1,0 +1,89 @@
+"""Scores over time, one strip a program, with the attacks shaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.training.judged import Judged, unlikely
+from oddcall.training.labels import Label
+from oddcall.training.report.drawing import Plot
+
+#: Columns of a strip: of the clean windows that share one the least likely is drawn.
+_COLUMNS = 420
+_WIDTH, _HEIGHT = 940.0, 104.0
+#: Decades above the threshold that are drawn; what is beyond is drawn at the edge.
+_ABOVE = 5.0
+#: Lengths between two ticks, seconds.
+_STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 604800)
+
+
+def strips(judged: Judged, labels: Sequence[Label], *, most: int = 6) -> list[tuple[str, str]]:
+    """Draw a strip for each of the programs that were attacked, and two more, at most so many.
+
+    Returns
+    -------
+    list of (program, SVG)
+    """
+    attacked = np.bincount(judged.program[judged.attack >= 0], minlength=len(judged.programs))
+    windows = np.bincount(judged.program, minlength=len(judged.programs))
+    order = sorted(range(len(windows)), key=lambda i: (attacked[i] == 0, -int(windows[i])))
+    shown = [i for i in order if windows[i]][: min(int((attacked > 0).sum()) + 2, most)]
+    return [
+        (judged.programs[i].exe or "programs that are not told apart", _strip(judged, i, labels))
+        for i in shown
+    ]
+
+
+def _strip(judged: Judged, program: int, labels: Sequence[Label]) -> str:
+    rows = judged.program == program
+    begin, end = judged.start_ns.min() / 1e9, judged.end_ns.max() / 1e9
+    level = float(unlikely(np.array([np.median(judged.threshold)]))[0])
+    top = level + _ABOVE
+    plot = Plot(
+        f"Scores of {judged.programs[program].exe} over time",
+        (begin, max(end, begin + 1)),
+        (0.0, top),
+        y_label="p (log)",
+        width=_WIDTH,
+        height=_HEIGHT,
+    )
+    mine = np.unique(judged.attack[rows & (judged.attack >= 0)])
+    for i in mine.tolist():
+        plot.shade(labels[i].start_ns / 1e9, labels[i].end_ns / 1e9, labels[i].name)
+    time, score = judged.end_ns / 1e9, judged.score
+    plot.stems(*_highest(time[rows & (judged.attack < 0)], score[rows & (judged.attack < 0)],
+                         begin, end), "stem")  # fmt: skip
+    plot.across(level, "level")
+    for style, which in (("dot clean", judged.attack < 0), ("dot attack", judged.attack >= 0)):
+        alerting = rows & which & judged.alert
+        plot.dots(time[alerting], score[alerting], style, 3.2)
+    quiet = rows & (judged.attack >= 0) & ~judged.alert & (score > 0)
+    plot.dots(time[quiet], score[quiet], "ring attack", 2.4)
+    heights = [(0.0, "1"), (level, f"{10**-level:.0e}")]
+    return plot.svg(_times(begin, end), heights)
+
+
+def _highest(
+    time: NDArray[np.float64], score: NDArray[np.float64], begin: float, end: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the highest score of each column of the strip that has a window."""
+    column = ((time - begin) / max(end - begin, 1e-9) * (_COLUMNS - 1)).astype(np.int64)
+    highest = np.zeros(_COLUMNS)
+    np.maximum.at(highest, column, score)
+    some = np.flatnonzero(highest > 0)
+    return begin + (some + 0.5) / _COLUMNS * (end - begin), highest[some]
+
+
+def _times(begin: float, end: float) -> list[tuple[float, str]]:
+    step = next((s for s in _STEPS if (end - begin) / s <= 9), _STEPS[-1])
+    first = int(np.ceil(begin / step))
+    form = "%d %b" if step >= 86400 else "%d %b %H:%M" if end - begin > 86400 else "%H:%M:%S"
+    form = "%H:%M" if form == "%H:%M:%S" and step >= 60 else form
+    return [
+        (k * step, datetime.fromtimestamp(k * step, UTC).strftime(form))
+        for k in range(first, int(end // step) + 1)
+    ]
