@@ -89,11 +89,12 @@ class _Run:
             host = host_of(source.metadata)
             episodes = open_episodes(model, host, alerts, recorded(source.path))
             taken: list[IntArray] = []
-            for step in steps(self._chosen(fold, source, taken), model, episodes):
+            for step in steps(self._chosen(fold, source, taken), episodes):
                 truth = taken.pop()
                 self.gathering.add(step.batch, step.verdicts, truth, number)
                 self._see(number, step.batch)
-                for alert in step.alerts:
+                # An alert that a cap or a cooldown held back is an alert of the detector's.
+                for alert in (*step.alerts, *step.held):
                     self._count(alert, step.batch, truth)
             told(f"judging {source.path}", (number + 1) / len(self.sources))
 

@@ -191,7 +191,7 @@ def _alerts(done: Evaluation) -> Iterator[str]:
         soon = f", half of them within {median(delays):.1f} s" if delays else ""
         yield f"attacks       {found.count} of {found.of:.0f} found{soon}"
         at = ", ".join(f"{part:.0%}" for part in found_at(done.attacks).values())
-        yield f"{'':14}where 1, 5 or 10 % of clean windows were reported: {at}"
+        yield f"{'':14}at 1, 5, 10 % of clean windows reported: {at}"
 
 
 def _attacks(attacks: list[AttackFound]) -> Iterator[str]:
