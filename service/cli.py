@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "feedback": "Answer an alert: seen, normal, or learn that program anew.",
     "simulate": "Run a harmless behaviour that should be noticed.",
     "bench": "Measure what watching costs on this host.",
+    "advise": "Make of a baseline what other tools can use: a seccomp profile.",
     "config": "Check and show the settings.",
 }
 

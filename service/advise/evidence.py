@@ -1,0 +1,168 @@
+"""Which calls a program was seen to make, and how far that can be relied on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.models.window import BLOCKS
+
+if TYPE_CHECKING:
+    from oddcall.models.baseline import ProgramState
+    from oddcall.models.model import Model
+    from oddcall.models.window import Program
+
+#: Names shown of those that were meant, perhaps.
+_SUGGESTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NewCall:
+    """The latest call of its kind that was met for the first time."""
+
+    number: int
+    compat: bool
+    at_ns: int
+    end_ns: int
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What one or more baselines hold.
+
+    Attributes
+    ----------
+    programs : list of str
+        Paths of the executables.
+    calls, compat : set of int
+        Numbers of the native and of the 32-bit calls that returned at least once.
+    uring : set of int
+        Opcodes submitted through io_uring.
+    windows : int
+    first_ns, last_ns : int
+        Span of those windows, UTC.
+    settled : bool
+        Every baseline is ready: new behaviour had become rare.
+    new_rate : float
+        Largest share of a baseline's later windows that held something new.
+    newest : NewCall or None
+        None where no recording was looked at.
+    """
+
+    programs: list[str]
+    calls: set[int] = field(default_factory=set)
+    compat: set[int] = field(default_factory=set)
+    uring: set[int] = field(default_factory=set)
+    windows: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    settled: bool = True
+    new_rate: float = 0.0
+    newest: NewCall | None = None
+
+
+def gather(model: Model, wanted: Sequence[str]) -> Evidence:
+    """Take from a model the calls of every program that is named.
+
+    Parameters
+    ----------
+    model : Model
+    wanted : sequence of str
+        Paths, names or globs of executables, or systemd units.
+
+    Raises
+    ------
+    SettingError
+        When the model knows no such program.
+    EvidenceError
+        When one has no baseline of its own: others' calls say nothing of it.
+    """
+    found: list[ProgramState] = []
+    for name in wanted:
+        some = [known for known in model.programs if _named(known.program, name)]
+        if not some:
+            raise SettingError(
+                f"the model knows no program {name}",
+                expected=f"one of {_most_seen(model)}",
+                fix="Name it by path, by name, by unit, or by a glob.",
+            )
+        found += some
+    own = [known for known in found if known.level == "program"]
+    if not own:
+        seen = max(found, key=lambda known: known.windows)
+        raise EvidenceError(
+            f"{seen.program.exe} has no baseline of its own",
+            expected="enough windows of its own to learn from",
+            got=f"{seen.windows}; it is judged by {seen.level} baselines",
+            fix="Record or learn for longer while it does all of its work.",
+        )
+    return _of(model, own)
+
+
+def look_for_new_calls(evidence: Evidence, recordings: Sequence[Path]) -> None:
+    """Find in recordings when the last call that had not been met before was met.
+
+    Raises
+    ------
+    RecordingError
+        When one cannot be read.
+    """
+    from oddcall.training.recording import read_batches
+
+    programs, newest, end = set(evidence.programs), None, 0
+    for recording in recordings:
+        met: dict[str, set[int]] = {"syscalls": set(), "compat": set()}
+        for batch in read_batches(recording):
+            ours = [i for i, program in enumerate(batch.programs) if program.exe in programs]
+            rows = batch.take(np.flatnonzero(np.isin(batch.program, ours)))
+            if not len(rows):
+                continue
+            at_ns = int(rows.t_end_ns.max())
+            end = max(end, at_ns)
+            for block, known in met.items():
+                for number in set(getattr(rows, block).ids.tolist()) - known:
+                    known.add(number)
+                    if newest is None or at_ns > newest.at_ns:
+                        newest = NewCall(number, block == "compat", at_ns, end)
+        evidence.calls |= met["syscalls"]
+        evidence.compat |= met["compat"]
+    if newest:
+        evidence.newest = NewCall(newest.number, newest.compat, newest.at_ns, end)
+
+
+def _named(program: Program, name: str) -> bool:
+    if not program.exe:
+        return False
+    return any(fnmatchcase(text, name) for text in (program.exe, program.name, program.unit))
+
+
+def _most_seen(model: Model) -> str:
+    own = [known for known in model.programs if known.level == "program" and known.program.exe]
+    ranked = sorted(own, key=lambda known: -known.windows)[:_SUGGESTED]
+    return ", ".join(dict.fromkeys(known.program.exe for known in ranked)) or "none"
+
+
+def _of(model: Model, own: list[ProgramState]) -> Evidence:
+    found = Evidence(sorted({known.program.exe for known in own}))
+    found.first_ns = min(known.first_ns for known in own)
+    found.last_ns = max(known.last_ns for known in own)
+    found.windows = sum(known.windows for known in own)
+    found.settled = all(known.readiness == "ready" for known in own)
+    found.new_rate = max(known.new_rate for known in own)
+    for profile in {known.profile for known in own}:
+        columns = model.profiles[profile].features
+        for block, into in (
+            ("syscalls", found.calls),
+            ("compat", found.compat),
+            ("uring", found.uring),
+        ):
+            start = model.spec.starts[block]
+            inside = columns[(columns >= start) & (columns < start + BLOCKS[block])] - start
+            into.update(inside.tolist())
+    return found
