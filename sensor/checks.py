@@ -11,6 +11,7 @@ from oddcall.sensor import host_checks, kernel_checks
 from oddcall.sensor.check import Check
 from oddcall.sensor.privilege import LOADING, missing
 from oddcall.sensor.probe import LOADERS, Probe, ProbeSettings
+from oddcall.sensor.running import Running, running
 
 _UNTRIED = "not tried: it takes CAP_BPF and CAP_PERFMON"
 
@@ -30,8 +31,24 @@ def checks(
     return [
         *kernel_checks.checks(proc, sys, root),
         *host_checks.checks(proc, sys),
+        *sensors(),
         *_loaders(),
     ]
+
+
+def sensors() -> list[Check]:
+    """Say of each sensor that runs on this host now, in whichever process, what it has lost."""
+    found = [_sensor(one) for one in running()]
+    return found or [Check("sensors", ok=True, detail="none runs now")]
+
+
+def _sensor(one: Running) -> Check:
+    lost = ", ".join(f"{count:,} {kind}" for kind, count in one.lost.items() if count)
+    detail = f"counts {one.tracked:,} of at most {one.slots:,} processes, lost {lost or 0}"
+    if not lost:
+        return Check("sensor", ok=True, detail=detail)
+    fix = "Raise the setting sensor.max_processes of that oddcall, and start it again."
+    return Check("sensor", ok=False, detail=detail, fix=fix)
 
 
 def _loaders() -> list[Check]:

@@ -21,6 +21,7 @@ _CALLS: dict[str, tuple[object, tuple[object, ...]]] = {
     "bpf_map_update_elem": (_I, (_I, _P, _P, ctypes.c_uint64)),
     "bpf_prog_load": (_I, (_I, _S, _S, _P, ctypes.c_size_t, _P)),
     "bpf_raw_tracepoint_open": (_I, (_S, _I)),
+    "bpf_map_get_fd_by_id": (_I, (_U,)),
     "bpf_enable_stats": (_I, (_I,)),
     "bpf_prog_get_next_id": (_I, (_U, _P)),
     "bpf_prog_get_fd_by_id": (_I, (_U,)),

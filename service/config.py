@@ -32,6 +32,7 @@ FLAGS: dict[str, str] = {
     "budget": "--budget",
     "sensor.interval": "--interval",
     "sensor.loader": "--loader",
+    "sensor.simulate_loss_percent": "--simulate-loss",
     "learning.duration": "--learn",
     "learning.min_windows": "--min-windows",
 }

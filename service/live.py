@@ -27,6 +27,7 @@ def open_sensor(section: SensorSection) -> Sensor:
             loader=section.loader,
             max_cpu=section.max_cpu_percent / 100,
             time_kernel_side=section.time_kernel_side,
+            simulate_loss=section.simulate_loss_percent / 100,
         )
     )
 

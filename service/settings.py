@@ -43,6 +43,9 @@ class SensorSection(Section):
         default=False,
         description="show what the program in the kernel takes; timing it costs more than it does",
     )
+    simulate_loss_percent: Annotated[int, whole(0, 100)] = Field(
+        default=0, description="share of all processes left without a slot, to see what loss is"
+    )
 
 
 class LearningSection(Section):

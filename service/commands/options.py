@@ -19,6 +19,10 @@ _HELP = {
     "budget": ("N/day", "Alerts a person is willing to read, such as 1/day or 5/week."),
     "sensor.interval": ("TIME", "Time between two ticks.  [default: 1s]"),
     "sensor.loader": ("NAME", "What loads the program into the kernel: auto, bcc or core."),
+    "sensor.simulate_loss_percent": (
+        "PERCENT",
+        "Leave so many of all processes uncounted, to try what loss looks like.",
+    ),
     "learning.duration": ("TIME", "How long to learn at least, without a model.  [default: 10m]"),
     "learning.min_windows": (
         "N",

@@ -31,7 +31,7 @@ Examples:
     help="Folder of the recording; one of this host is gone on with.",
 )
 @click.option("--duration", metavar="TIME", help="How long; without it, until stopped.")
-@with_settings("sensor.interval", "sensor.loader")
+@with_settings("sensor.interval", "sensor.loader", "sensor.simulate_loss_percent")
 @as_json("Print the summary as JSON.")
 def command(settings: Settings, output: Path, duration: str | None, json_: bool) -> None:
     """Write down what every process of this host calls.

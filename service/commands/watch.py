@@ -33,7 +33,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Keep what is judged, so that `oddcall replay` can judge it again.",
 )
 @click.option("--relearn", is_flag=True, help="Forget what was learned, and learn anew.")
-@with_settings("learning.duration", "budget", "sensor.interval", "sensor.loader", "state_dir")
+@with_settings(
+    *("learning.duration", "budget", "state_dir"),
+    *("sensor.interval", "sensor.loader", "sensor.simulate_loss_percent"),
+)
 @as_json("Print alerts as JSON lines instead of text.")
 def command(
     settings: Settings,

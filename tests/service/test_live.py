@@ -52,8 +52,10 @@ def test_the_sensor_is_what_the_settings_say() -> None:
     """Percent become a share; the kernel side is timed on request only."""
     assert open_sensor(SensorSection()).settings.max_cpu == 0.05
     assert not open_sensor(SensorSection()).settings.time_kernel_side
-    asked = open_sensor(SensorSection(max_cpu_percent=20, time_kernel_side=True)).settings
-    assert (asked.max_cpu, asked.time_kernel_side) == (0.2, True)
+    given = SensorSection(max_cpu_percent=20, time_kernel_side=True, simulate_loss_percent=25)
+    asked = open_sensor(given).settings
+    assert (asked.max_cpu, asked.time_kernel_side, asked.simulate_loss) == (0.2, True, 0.25)
+    assert open_sensor(SensorSection()).settings.simulate_loss == 0.0
 
 
 @pytest.mark.parametrize(
