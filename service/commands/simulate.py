@@ -76,13 +76,22 @@ def _entry(behaviour: Behaviour, width: int) -> list[str]:
     "for a new process.  [default: the demo server if it runs, else python]",
 )
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="End it by then.")
+@click.option("--pause", metavar="TIME", help="Wait so long between two steps, as the patient do.")
 @_WORKDIR
 @as_json("Print what was run, by which process and when, as JSON.")
-def run(name: str, via: str | None, seconds: float, workdir: Path | None, json_: bool) -> None:
+def run(
+    name: str,
+    via: str | None,
+    seconds: float,
+    pause: str | None,
+    workdir: Path | None,
+    json_: bool,
+) -> None:
     """Run one behaviour, and say which process did it."""
     from oddcall.service import simulate
 
-    outcome = simulate.run(name, via=via, seconds=seconds, workdir=workdir)
+    pause_s = duration(pause, "--pause") if pause else 0.0
+    outcome = simulate.run(name, via=via, seconds=seconds, pause_s=pause_s, workdir=workdir)
     if json_:
         click.echo(json.dumps(outcome.as_dict()))
         return

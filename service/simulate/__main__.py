@@ -19,10 +19,10 @@ from oddcall.service.simulate.outcome import perform
 _ORDINARY_S = 1.0
 
 
-def _act(name: str, seconds: str, folder: str) -> int:
+def _act(name: str, seconds: str, folder: str, pause: str) -> int:
     """Do ordinary things for a moment, then the behaviour; print the outcome."""
     _be_ordinary()
-    outcome = perform(name, float(seconds), Path(folder))
+    outcome = perform(name, float(seconds), Path(folder), float(pause))
     sys.stdout.write(json.dumps(outcome.as_dict()))
     return 0
 

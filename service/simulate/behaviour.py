@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
+import secrets
+import select
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,6 +53,15 @@ TACTICS = {
 }
 
 
+_ROOM = "oddcall-simulate-"
+
+
+def clear(folder: Path, pid: int | None = None) -> None:
+    """Remove what the behaviours of one process, or of any, made in a folder."""
+    for room in folder.glob(f"{_ROOM}{'*' if pid is None else pid}-*"):
+        shutil.rmtree(room, ignore_errors=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How far a behaviour may go.
@@ -59,27 +71,45 @@ class Bounds:
     deadline_s : float
         When to stop, on the monotonic clock. Each behaviour has a bound on its count as well.
     folder : Path
-        Where it may make files. It makes a temporary folder of its own there and removes it.
+        Where it may make a folder of its own; see `room`.
+    pause_s : float, default 0
+        Seconds between two steps: a patient intruder hides among what the process does anyway.
     """
 
     deadline_s: float
     folder: Path
+    pause_s: float = 0.0
 
     @classmethod
-    def lasting(cls, seconds: float, folder: Path) -> Bounds:
+    def lasting(cls, seconds: float, folder: Path, pause_s: float = 0.0) -> Bounds:
         """Bounds that end so many seconds from now."""
-        return cls(time.monotonic() + seconds, folder)
+        return cls(time.monotonic() + seconds, folder, pause_s)
 
-    def room(self) -> tempfile.TemporaryDirectory[str]:
-        """Make a temporary folder of its own."""
-        return tempfile.TemporaryDirectory(prefix="oddcall-simulate-", dir=self.folder)
+    def room(self) -> Path:
+        """Make a folder of its own, for `clear` to remove.
+
+        Whoever asked for the behaviour removes it, not the process that misbehaves: what is
+        noticed is to be the behaviour, not the tidying up.
+        """
+        room = self.folder / f"{_ROOM}{os.getpid()}-{secrets.token_hex(4)}"
+        room.mkdir(mode=0o700)
+        return room
 
     def times(self, most: int) -> Iterator[int]:
         """Count up to ``most``, as long as there is time; at least once."""
         for turn in range(most):
-            if turn and time.monotonic() >= self.deadline_s:
+            if turn and not self._go_on():
                 return
             yield turn
+
+    def _go_on(self) -> bool:
+        """Wait for the next step; whether there is time for it."""
+        left_s = self.deadline_s - time.monotonic()
+        if self.pause_s and left_s > 0:
+            # As the demo server waits, so that the waiting itself is nothing new.
+            select.poll().poll(1000 * min(self.pause_s, left_s))
+            left_s = self.deadline_s - time.monotonic()
+        return left_s > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,17 @@ def fork(act: Callable[[], object]) -> int:
         # Forking beside other threads is safe here: the child calls the kernel and ends, it
         # takes no lock that a thread left behind may hold.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # A child that is ended before it is ready ends quietly.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return pid
     status = 255
     try:
         signal.alarm(LONGEST_S)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         act()
         status = 0
     except OSError as error:

@@ -20,17 +20,17 @@ _PAGES = 5
 
 
 def _read_candidates(bounds: Bounds) -> Facts:
-    with bounds.room() as room:
-        homes = [Path(room) / f"home-{n}" for n in range(_ROUNDS // len(_NAMES))]
-        for home in homes:
-            home.mkdir()
-            for name in _NAMES:
-                (home / name).write_bytes(b"not a secret\n")
-        found = [Path(entry) for home in homes for entry in os.scandir(home)]
-        read = 0
-        for turn in bounds.times(len(found)):
-            if os.access(found[turn], os.R_OK) and found[turn].stat().st_size:
-                read += len(found[turn].read_bytes()) > 0
+    room = bounds.room()
+    homes = [room / f"home-{n}" for n in range(_ROUNDS // len(_NAMES))]
+    for home in homes:
+        home.mkdir()
+        for name in _NAMES:
+            (home / name).write_bytes(b"not a secret\n")
+    found = [Path(entry) for home in homes for entry in os.scandir(home)]
+    read = 0
+    for turn in bounds.times(len(found)):
+        if os.access(found[turn], os.R_OK) and found[turn].stat().st_size:
+            read += len(found[turn].read_bytes()) > 0
     return {"files": len(found), "read": read}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from pathlib import Path
 
 from oddcall.service.simulate import files, native
 from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
@@ -20,22 +19,22 @@ _NO_COMMAND = 0x7FFF
 
 
 def _set_times(bounds: Bounds) -> Facts:
-    with bounds.room() as room:
-        paths = files.make(Path(room))
-        back = 0
-        for turn in bounds.times(len(paths)):
-            os.utime(paths[turn], _LONG_AGO)
-            back += 1
-        oldest = min(int(path.stat().st_mtime) for path in paths)
+    room = bounds.room()
+    paths = files.make(room)
+    back = 0
+    for turn in bounds.times(len(paths)):
+        os.utime(paths[turn], _LONG_AGO)
+        back += 1
+    oldest = min(int(path.stat().st_mtime) for path in paths)
     return {"files": len(paths), "set_back": back, "oldest": oldest}
 
 
 def _cut_logs(bounds: Bounds) -> Facts:
-    with bounds.room() as room:
-        logs = files.make(Path(room), _LOGS)
-        for turn in bounds.times(len(logs)):
-            os.truncate(logs[turn], 0)
-        empty = sum(log.stat().st_size == 0 for log in logs)
+    room = bounds.room()
+    logs = files.make(room, _LOGS)
+    for turn in bounds.times(len(logs)):
+        os.truncate(logs[turn], 0)
+    empty = sum(log.stat().st_size == 0 for log in logs)
     return {"logs": len(logs), "cut": empty}
 
 
@@ -68,7 +67,7 @@ TIMESTOMP = Behaviour(
     summary="Makes 200 files and sets the time of each back to years ago.",
     expects=("openat", "write", "utimensat"),
     cause=("utimensat",),
-    harmless_because="it touches only files it made in a temporary folder, which it removes",
+    harmless_because="it touches only files it made in a folder of their own, which is removed",
     act=_set_times,
 )
 
@@ -78,7 +77,7 @@ LOG_CUT = Behaviour(
     summary="Makes 40 logs and cuts each to nothing.",
     expects=("openat", "write", "truncate"),
     cause=("truncate",),
-    harmless_because="the logs are its own, in a temporary folder, which it removes",
+    harmless_because="the logs are its own, in a folder of their own, which is removed",
     act=_cut_logs,
 )
 

@@ -40,29 +40,29 @@ def _rewrite(path: Path) -> Path:
 
 
 def _bulk_rewrite(bounds: Bounds) -> Facts:
-    with bounds.room() as folder:
-        paths = make(Path(folder))
-        renamed = rewrite(paths, bounds)
+    folder = bounds.room()
+    paths = make(folder)
+    renamed = rewrite(paths, bounds)
     return {"files": len(paths), "rewritten": len(renamed)}
 
 
 def _bulk_delete(bounds: Bounds) -> Facts:
-    with bounds.room() as folder:
-        paths = make(Path(folder))
-        for turn in bounds.times(len(paths)):
-            paths[turn].unlink()
-        left = len(list(Path(folder).iterdir()))
+    folder = bounds.room()
+    paths = make(folder)
+    for turn in bounds.times(len(paths)):
+        paths[turn].unlink()
+    left = len(list(folder.iterdir()))
     return {"files": len(paths), "removed": len(paths) - left}
 
 
 def _failing_opens(bounds: Bounds) -> Facts:
     failed = 0
-    with bounds.room() as folder:
-        for turn in bounds.times(_NAMES):
-            try:
-                os.close(os.open(f"{folder}/id_rsa.{turn}", os.O_RDONLY))
-            except FileNotFoundError:
-                failed += 1
+    folder = bounds.room()
+    for turn in bounds.times(_NAMES):
+        try:
+            os.close(os.open(f"{folder}/id_rsa.{turn}", os.O_RDONLY))
+        except FileNotFoundError:
+            failed += 1
     return {"tried": turn + 1, "failed": failed}
 
 
@@ -72,7 +72,7 @@ BULK_REWRITE = Behaviour(
     summary="Makes 200 files, then rewrites each in place, flushes it and gives it a new suffix.",
     expects=("openat", "read", "lseek", "write", "fsync", "rename"),
     cause=("rename", "fsync"),
-    harmless_because="it touches only files it made in a temporary folder, which it removes",
+    harmless_because="it touches only files it made in a folder of their own, which is removed",
     act=_bulk_rewrite,
 )
 
@@ -82,7 +82,7 @@ BULK_DELETE = Behaviour(
     summary="Makes 200 files and removes them one after the other.",
     expects=("openat", "write", "unlink"),
     cause=("unlink",),
-    harmless_because="it touches only files it made in a temporary folder, which it removes",
+    harmless_because="it touches only files it made in a folder of their own, which is removed",
     act=_bulk_delete,
 )
 

@@ -21,7 +21,7 @@ from oddcall.models.storage import storage_error, write_whole
 NAME = "oddcall-demo-server"
 
 
-def private_copy(folder: Path) -> Path:
+def private_copy(folder: Path, name: str = NAME) -> Path:
     """Copy the running interpreter to ``folder/bin`` unless it is there, and check that it runs.
 
     Raises
@@ -32,7 +32,7 @@ def private_copy(folder: Path) -> Path:
         If the copy does not run (a file system mounted ``noexec``).
     """
     source = Path("/proc/self/exe").resolve()
-    copy = folder / "bin" / NAME
+    copy = folder / "bin" / name
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / version / "site-packages"
     try:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import storage_error
 from oddcall.service.simulate import interpreter, registry
+from oddcall.service.simulate.behaviour import clear
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.simulate.outcome import Outcome, check_seconds
 from oddcall.service.state import default_state_dir
@@ -32,7 +33,12 @@ def default_workdir() -> Path:
 
 
 def run(
-    name: str, *, via: str | None = None, seconds: float = 2.0, workdir: Path | None = None
+    name: str,
+    *,
+    via: str | None = None,
+    seconds: float = 2.0,
+    pause_s: float = 0.0,
+    workdir: Path | None = None,
 ) -> Outcome:
     """Run a behaviour, and say which process did it and when.
 
@@ -47,6 +53,8 @@ def run(
         learning). By default the demo server of ``workdir`` if it runs, else ``"python"``.
     seconds : float, default 2
         When to stop at the latest; most end sooner by their count.
+    pause_s : float, default 0
+        Time between two steps.
     workdir : Path, optional
         Folder for temporary files and to find the demo server by; `default_workdir` if absent.
 
@@ -58,11 +66,11 @@ def run(
         If the server does not answer, or the behaviour failed.
     """
     named(name)
-    check_seconds(seconds)
+    check_seconds(seconds, pause_s)
     folder = _made(workdir or default_workdir())
     server = registry.running(folder)
     if via == PYTHON or (via is None and server is None):
-        return _in_new_process(name, seconds, folder)
+        return _cleared(_in_new_process(name, seconds, pause_s, folder))
     if via is None or via.isdecimal():
         if server is None or (via is not None and int(via) != server.pid):
             raise SettingError(
@@ -72,7 +80,13 @@ def run(
                 fix="Start one: oddcall simulate serve",
             )
         via = server.url
-    return _in_server(name, seconds, via)
+    return _cleared(_in_server(name, seconds, pause_s, via))
+
+
+def _cleared(outcome: Outcome) -> Outcome:
+    """Remove the files of a behaviour, from outside of the process that did it."""
+    clear(Path(outcome.folder), outcome.pid)
+    return outcome
 
 
 def serve(port: int = 0, workdir: Path | None = None) -> NoReturn:
@@ -106,8 +120,18 @@ def _made(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _in_new_process(name: str, seconds: float, folder: Path) -> Outcome:
-    words = [sys.executable, "-P", "-m", _MODULE, "act", name, str(seconds), str(folder)]
+def _in_new_process(name: str, seconds: float, pause_s: float, folder: Path) -> Outcome:
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        _MODULE,
+        "act",
+        name,
+        str(seconds),
+        str(folder),
+        str(pause_s),
+    ]
     try:
         ended = subprocess.run(  # noqa: S603  this interpreter, words of our own
             words, capture_output=True, text=True, check=False, timeout=seconds + _GRACE_S
@@ -122,7 +146,7 @@ def _in_new_process(name: str, seconds: float, folder: Path) -> Outcome:
     return _outcome(ended.stdout)
 
 
-def _in_server(name: str, seconds: float, url: str) -> Outcome:
+def _in_server(name: str, seconds: float, pause_s: float, url: str) -> Outcome:
     where = urlsplit(url)
     if where.scheme != "http" or where.hostname not in ("127.0.0.1", "localhost"):
         raise SettingError(
@@ -134,10 +158,9 @@ def _in_server(name: str, seconds: float, url: str) -> Outcome:
     connection = http.client.HTTPConnection(
         where.hostname, where.port or 80, timeout=seconds + _GRACE_S
     )
+    query = urlencode({"seconds": seconds, "pause": pause_s})
     try:
-        connection.request(
-            "POST", f"/simulate/{name}?{urlencode({'seconds': seconds})}", b"", _HEADER
-        )
+        connection.request("POST", f"/simulate/{name}?{query}", b"", _HEADER)
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:

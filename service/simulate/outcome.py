@@ -12,7 +12,7 @@ from oddcall.service.simulate.behaviour import Bounds, Facts
 from oddcall.service.simulate.catalogue import named
 
 #: No behaviour may be asked to last longer.
-LONGEST_S = 60.0
+LONGEST_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Outcome:
         The process it was run in; children that it forked are named in ``detail``.
     program : str
         Executable of that process: the program an alert should name.
+    folder : str
+        Where it made its files.
     start, end : float
         Seconds since the epoch, UTC.
     detail : dict
@@ -36,6 +38,7 @@ class Outcome:
     name: str
     pid: int
     program: str
+    folder: str
     start: float
     end: float
     detail: Facts
@@ -45,7 +48,7 @@ class Outcome:
         return asdict(self)
 
 
-def perform(name: str, seconds: float, folder: Path) -> Outcome:
+def perform(name: str, seconds: float, folder: Path, pause_s: float = 0.0) -> Outcome:
     """Run a behaviour in this very process.
 
     Raises
@@ -54,15 +57,21 @@ def perform(name: str, seconds: float, folder: Path) -> Outcome:
         If there is no such behaviour, or the time is out of range.
     """
     behaviour = named(name)
-    check_seconds(seconds)
+    check_seconds(seconds, pause_s)
     start = time.time()
-    detail = behaviour.act(Bounds.lasting(seconds, folder))
+    detail = behaviour.act(Bounds.lasting(seconds, folder, pause_s))
     program = str(Path("/proc/self/exe").readlink())
-    return Outcome(name, os.getpid(), program, start, time.time(), detail)
+    return Outcome(name, os.getpid(), program, str(folder), start, time.time(), detail)
 
 
-def check_seconds(seconds: float) -> None:
-    """Refuse a duration that is no number, not above 0 or past `LONGEST_S`."""
+def check_seconds(seconds: float, pause_s: float = 0.0) -> None:
+    """Refuse a duration that is no number, not above 0 or past `LONGEST_S`; a pause may be 0."""
+    if not 0 <= pause_s <= LONGEST_S:
+        raise SettingError(
+            "the pause of a simulation is out of range",
+            expected=f"0 to {LONGEST_S:.0f} seconds",
+            got=repr(pause_s),
+        )
     if not 0 < seconds <= LONGEST_S:
         raise SettingError(
             "the duration of a simulation is out of range",

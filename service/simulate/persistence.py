@@ -13,12 +13,12 @@ _UNITS = 20
 
 
 def _write_job(bounds: Bounds) -> Facts:
-    with bounds.room() as room:
-        folder = Path(room) / "cron.d"
-        folder.mkdir()
-        job = folder / "refresh"
-        _install(_JOB, job)
-        mode = job.stat().st_mode & 0o777
+    room = bounds.room()
+    folder = room / "cron.d"
+    folder.mkdir()
+    job = folder / "refresh"
+    _install(_JOB, job)
+    mode = job.stat().st_mode & 0o777
     return {"bytes": len(_JOB), "mode": f"{mode:o}"}
 
 
@@ -38,15 +38,15 @@ def _install(content: bytes, path: Path) -> None:
 
 def _link_units(bounds: Bounds) -> Facts:
     linked = 0
-    with bounds.room() as room:
-        wanted = Path(room) / "default.target.wants"
-        wanted.mkdir()
-        for turn in bounds.times(_UNITS):
-            unit = Path(room) / f"session-{turn}.service"
-            unit.write_bytes(_UNIT)
-            unit.chmod(0o644)
-            (wanted / unit.name).symlink_to(unit)
-            linked += (wanted / unit.name).read_bytes() == _UNIT
+    room = bounds.room()
+    wanted = room / "default.target.wants"
+    wanted.mkdir()
+    for turn in bounds.times(_UNITS):
+        unit = room / f"session-{turn}.service"
+        unit.write_bytes(_UNIT)
+        unit.chmod(0o644)
+        (wanted / unit.name).symlink_to(unit)
+        linked += (wanted / unit.name).read_bytes() == _UNIT
     return {"linked": linked}
 
 

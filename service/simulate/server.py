@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import registry
+from oddcall.service.simulate.behaviour import clear
 from oddcall.service.simulate.outcome import Outcome, perform
 from oddcall.service.simulate.site import Site
 
@@ -37,6 +38,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, folder: Path) -> None:
         self.folder = folder
+        clear(folder)  # of a server that was killed
         self.site = Site(folder)
         self._busy = threading.Lock()
         super().__init__((_LOOPBACK, port), _Pages)
@@ -46,12 +48,12 @@ class Server(ThreadingHTTPServer):
         """Where it answers."""
         return f"http://{_LOOPBACK}:{self.server_address[1]}"
 
-    def simulate(self, name: str, seconds: float) -> Outcome | None:
+    def simulate(self, name: str, seconds: float, pause_s: float) -> Outcome | None:
         """Run a behaviour in this process; None while another one runs."""
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            return perform(name, seconds, self.folder)
+            return perform(name, seconds, self.folder, pause_s)
         finally:
             self._busy.release()
 
@@ -125,7 +127,8 @@ class _Pages(BaseHTTPRequestHandler):
             return
         try:
             # Answered after the next may begin: a client that asks at once is not turned away.
-            outcome = self.server.simulate(name, _number(query, "seconds", 2.0))
+            seconds, pause_s = _number(query, "seconds", 2.0), _number(query, "pause", 0.0)
+            outcome = self.server.simulate(name, seconds, pause_s)
         except SettingError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         except OSError as error:

@@ -7,7 +7,6 @@ import os
 import socket
 import tarfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from oddcall.service.simulate import child, files
 from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
@@ -57,21 +56,22 @@ def _try_logins(bounds: Bounds) -> Facts:
 
 
 def _archive(bounds: Bounds) -> Facts:
-    with bounds.room() as room:
-        paths = files.make(Path(room))
-        out = Path(room) / "collected.tar.gz"
-        with tarfile.open(out, "w:gz") as archive:
-            for turn in bounds.times(len(paths)):
-                archive.add(paths[turn], paths[turn].name)
-            packed = len(archive.getmembers())
-        size = out.stat().st_size
+    room = bounds.room()
+    paths = files.make(room)
+    out = room / "collected.tar.gz"
+    with tarfile.open(out, "w:gz") as archive:
+        for turn in bounds.times(len(paths)):
+            archive.add(paths[turn], paths[turn].name)
+        packed = len(archive.getmembers())
+    size = out.stat().st_size
     return {"files": len(paths), "packed": packed, "bytes": size}
 
 
 def _send(bounds: Bounds, pump: Callable[[socket.socket, int], int]) -> Facts:
     sent = 0
-    with bounds.room() as room, _sink(socket.SOCK_STREAM) as (address, pid):
-        path = files.make(Path(room), 1)[0]
+    room = bounds.room()
+    with _sink(socket.SOCK_STREAM) as (address, pid):
+        path = files.make(room, 1)[0]
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             with socket.create_connection(address, timeout=2) as connection:
@@ -124,7 +124,7 @@ ARCHIVE = Behaviour(
     summary="Makes 200 files and packs them into one compressed archive.",
     expects=("openat", "lstat", "read", "write"),
     cause=("lstat", "newfstatat", "openat", "read", "lseek", "ioctl", "write"),
-    harmless_because="it packs only files it made in a temporary folder, which it removes",
+    harmless_because="it packs only files it made in a folder of their own, which is removed",
     act=_archive,
 )
 
@@ -143,7 +143,7 @@ SPLICE_OUT = Behaviour(
     technique="T1048",
     summary="Moves a file 400 times through a pipe into a connection, unseen by its own memory.",
     expects=("clone", "socket", "connect", "pipe2", "splice"),
-    cause=("splice", "pipe2"),
+    cause=("splice", "pipe2", "connect", "socket"),
     harmless_because="the connection ends on loopback, at a child that throws all away",
     act=lambda bounds: _send(bounds, _by_splice),
 )

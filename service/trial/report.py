@@ -1,0 +1,266 @@
+"""What a trial found: false alerts, recall at the budget, time to detection, per behaviour."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from oddcall.service.quantities import Budget, counted, format_duration
+from oddcall.service.trial.adversary import Hidden
+from oddcall.service.trial.ancestry import Ancestry
+from oddcall.service.trial.trial import Course, Plan
+from oddcall.service.trial.verdict import Caught, belongs, moment
+from oddcall.service.trial.watching import Arrival, environment, oddcall
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlert:
+    """An alert that no behaviour explains.
+
+    Attributes
+    ----------
+    whose : str
+        ``"work"``: of a process that the trial's work started; ``"oddcall"``: of the trial or
+        the watch itself; ``"others"``: of what else runs on this host.
+    phase : str
+        ``"watching"`` ordinary work only, or ``"misbehaving"``.
+    """
+
+    whose: str
+    phase: str
+    time: str
+    program: str
+    pid: int
+    sentence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, fit for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is printed.
+
+    Attributes
+    ----------
+    replayed : bool or None
+        Whether a replay of what was kept gave the same bytes; None where it was not tried.
+    """
+
+    plan: Plan
+    course: Course
+    hidden: list[Hidden]
+    false_alerts: list[FalseAlert]
+    replayed: bool | None
+
+    @classmethod
+    def of(cls, plan: Plan, course: Course, hidden: list[Hidden]) -> Report:
+        """Draw up the report of a trial that has ended."""
+        watch = course.watching
+        watch.drain()
+        return cls(plan, course, hidden, _false_alerts(course), _replayed(course))
+
+    @property
+    def visible(self) -> list[Caught]:
+        """Behaviours that counts can tell."""
+        return [found for found in self.course.found if not found.invisible]
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the visible behaviours that were caught in time."""
+        seen = self.visible
+        return sum(found.caught for found in seen) / len(seen) if seen else None
+
+    @property
+    def times_s(self) -> list[float]:
+        """Seconds to detection of every behaviour that was detected."""
+        return [found.seconds for found in self.visible if found.seconds is not None]
+
+    def false_of(self, whose: str, phase: str = "watching") -> int:
+        """Count false alerts of one kind of process in one phase."""
+        return sum(a.whose == whose and a.phase == phase for a in self.false_alerts)
+
+    @property
+    def watched_days(self) -> float:
+        """How long ordinary work was watched, in days."""
+        begun, ended = self.course.watched
+        return (ended - begun) / _DAY_S
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, fit for JSON."""
+        times = self.times_s
+        work = self.false_of("work")
+        return {
+            "learned_s": self.plan.learn_s,
+            "watched_s": round(self.watched_days * _DAY_S, 1),
+            "budget": self.plan.budget,
+            "workloads": {p.workload.name: p.rounds for p in self.course.work},
+            "failed": {p.workload.name: p.failure for p in self.course.work if p.failure},
+            "absent": {w.name: w.lacking for w in self.plan.workloads if w.lacking},
+            "false_alerts": {
+                "work": work,
+                "others": self.false_of("others"),
+                "oddcall": self.false_of("oddcall"),
+                "work_while_misbehaving": self.false_of("work", "misbehaving"),
+                "per_host_day": round(work / max(self.watched_days, 1e-9), 2),
+                "over_budget": self.over_budget,
+                "alerts": [alert.as_dict() for alert in self.false_alerts],
+            },
+            "recall": self.recall,
+            "seconds_to_detection": {
+                "median": statistics.median(times) if times else None,
+                "max": max(times, default=None),
+            },
+            "causes_named": sum(found.names_cause for found in self.visible),
+            "replay_is_the_same": self.replayed,
+            "adversary": [tried.as_dict() for tried in self.hidden],
+            "behaviours": [found.as_dict() for found in self.course.found],
+        }
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether ordinary work alerted more often than the budget allows in a day."""
+        allowed = Budget.parse(self.plan.budget).per_day * max(self.watched_days, 1.0)
+        return self.false_of("work") > max(allowed, 1.0)
+
+    def lines(self) -> Iterator[str]:
+        """Everything as text within 80 columns."""
+        yield from self._ordinary()
+        yield from self._behaviours()
+        yield from self._sums()
+        yield from self._adversary()
+
+    def _ordinary(self) -> Iterator[str]:
+        work = ", ".join(p.workload.name for p in self.course.work)
+        yield from wrap(f"Ordinary work: {work}.", 80)
+        for workload in self.plan.workloads:
+            if workload.lacking:
+                yield f"Left out: {workload.name}, for lack of {', '.join(workload.lacking)}."
+        for progress in self.course.work:
+            if progress.failure:
+                yield from wrap(f"Stopped: {progress.workload.name}, {progress.failure}", 80)
+        learned, watched = (
+            format_duration(round(seconds))
+            for seconds in (self.plan.learn_s, self.watched_days * _DAY_S)
+        )
+        over = "over" if self.over_budget else "within"
+        yield from wrap(
+            f"Learned for {learned}, then watched for {watched}: "
+            f"{counted(self.false_of('work'), 'alert')} on this work, {over} the budget of "
+            f"{self.plan.budget}; {self.false_of('others')} on other programs of this host.",
+            80,
+        )
+        for alert in self.false_alerts:
+            yield from wrap(
+                f"{alert.time[11:19]} ({alert.whose}, {alert.phase}) {alert.sentence}",
+                80,
+                initial_indent="  ",
+                subsequent_indent="    ",
+            )
+
+    def _behaviours(self) -> Iterator[str]:
+        if not self.course.found:
+            return
+        width = max(len(found.name) for found in self.course.found)
+        yield ""
+        yield f"{'behaviour':<{width}}  {'technique':<9}  caught    after  cause named"
+        for found in self.course.found:
+            after = "" if found.seconds is None else f"{found.seconds:.1f} s"
+            named = "yes" if found.names_cause else "no" if found.sentence else ""
+            said = "yes" if found.caught else "invisible" if found.invisible else "NO"
+            yield f"{found.name:<{width}}  {found.technique:<9}  {said:<9}{after:>6}  {named}"
+            yield from wrap(found.sentence, 80, initial_indent="    ", subsequent_indent="    ")
+
+    def _sums(self) -> Iterator[str]:
+        seen, times = self.visible, self.times_s
+        if seen:
+            yield ""
+            hidden = len(self.course.found) - len(seen)
+            yield (
+                f"caught {sum(found.caught for found in seen)} of {len(seen)} within ten seconds"
+                + (f"; {hidden} more invisible to counts" if hidden else "")
+            )
+            yield f"the cause named in {sum(f.names_cause for f in seen)} of {len(seen)}"
+        if times:
+            middle, longest = statistics.median(times), max(times)
+            yield f"time to detection: median {middle:.1f} s, longest {longest:.1f} s"
+        if self.watched_days:
+            rate = self.false_of("work") / self.watched_days
+            watched = format_duration(round(self.watched_days * _DAY_S))
+            yield f"false alerts per host and day: {rate:.3g} (from {watched})"
+        if self.replayed is not None:
+            same = "the same bytes" if self.replayed else "OTHER ALERTS"
+            yield f"replay of what was judged gives {same}"
+
+    def _adversary(self) -> Iterator[str]:
+        if not self.hidden:
+            return
+        yield ""
+        yield "way       attack         ordinary calls a step    a step every  for    noticed after"
+        for tried in self.hidden:
+            seconds = tried.found.seconds
+            after = "not noticed" if seconds is None else f"{seconds:.1f} s"
+            yield (
+                f"{tried.way:<9} {tried.found.name:<14} {tried.ordinary:>21,}"
+                f" {tried.pause_s:>13.2f} s {tried.lasted_s:>4.0f} s   {after}"
+            )
+
+
+def _false_alerts(course: Course) -> list[FalseAlert]:
+    watch = course.watching
+    unexplained = [
+        arrival
+        for arrival in watch.arrivals
+        if arrival.alert["state"] == "open"
+        and not any(belongs(arrival.alert, outcome) for outcome in course.outcomes)
+    ]
+    if not unexplained:
+        return []
+    family = Ancestry.of(watch.folder / "learning", watch.kept)
+    return [_false_alert(arrival, family, course) for arrival in unexplained]
+
+
+def _false_alert(arrival: Arrival, family: Ancestry, course: Course) -> FalseAlert:
+    alert = arrival.alert
+    pid, parent = alert["process"]["pid"], alert["process"]["ppid"]
+    ours, watch = os.getpid(), course.watching.process.pid
+    whose = "others"
+    if pid == ours or family.descends(pid, parent, {watch}):
+        whose = "oddcall"
+    elif family.descends(pid, parent, {ours}):
+        whose = "work"
+    watched = moment(alert["time"]) <= course.watched[1]
+    return FalseAlert(
+        whose=whose,
+        phase="watching" if watched else "misbehaving",
+        time=alert["time"],
+        program=alert["program"]["exe"],
+        pid=pid,
+        sentence=alert["explanation"]["sentence"],
+    )
+
+
+def _replayed(course: Course) -> bool | None:
+    """Judge what was kept again, and compare byte by byte."""
+    watch = course.watching
+    if not watch.model.exists() or not any(watch.kept.glob("part-*")):
+        return None
+    again = watch.folder / "again.jsonl"
+    words = [*oddcall("replay"), str(watch.kept), "--model", str(watch.model), "--json"]
+    subprocess.run(  # noqa: S603  our own command line
+        [*words, "--alerts", str(again)], check=True, capture_output=True, env=environment()
+    )
+    return _bytes(again) == _bytes(watch.alerts)
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""

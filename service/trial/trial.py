@@ -1,0 +1,191 @@
+"""A trial from start to end: work begins, oddcall learns it, watches it, and meets misbehaviour."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from oddcall.models.errors import OddcallError
+from oddcall.service import simulate
+from oddcall.service.quantities import format_duration
+from oddcall.service.screen import Screen, Status
+from oddcall.service.simulate import Behaviour, Outcome, registry
+from oddcall.service.trial.servers import WEB
+from oddcall.service.trial.verdict import CAUGHT_WITHIN_S, Caught, belongs, caught
+from oddcall.service.trial.watching import Arrival, Watching, watching
+from oddcall.service.trial.workload import Progress, Work, Workload, wait_until
+
+#: Training takes a minute on a busy host; a watch that says nothing for so long hangs.
+_TRAINING_S = 600.0
+#: Longest wait for the episodes of one behaviour to close before the next one runs.
+_SETTLE_S = 25.0
+_ACT_S = 2.0
+#: After a long behaviour, what its last windows are waited for.
+_LATE_S = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a trial does.
+
+    Attributes
+    ----------
+    folder : Path
+        Where everything is kept.
+    workloads : sequence of Workload
+        All that is installed of these.
+    behaviours : sequence of Behaviour
+    learn_s, watch_s : float
+        Seconds to learn, and to watch ordinary work before anything misbehaves.
+    budget : str
+        As typed.
+    via : str or None
+        ``"python"`` runs behaviours in new Python processes instead of the demo server.
+    """
+
+    folder: Path
+    workloads: Sequence[Workload]
+    behaviours: Sequence[Behaviour]
+    learn_s: float
+    watch_s: float
+    budget: str
+    via: str | None = None
+
+    @property
+    def present(self) -> list[Workload]:
+        """Workloads whose programs are installed."""
+        return [workload for workload in self.workloads if not workload.lacking]
+
+
+@dataclass(slots=True)
+class Course:
+    """What happened: times in seconds since the epoch, and everything that was told."""
+
+    watching: Watching
+    work: list[Progress]
+    web_pid: int = 0
+    watched: tuple[float, float] = (0.0, 0.0)
+    misbehaved: tuple[float, float] = (0.0, 0.0)
+    found: list[Caught] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
+    """Run a trial; whatever it started has ended when it returns or raises.
+
+    Parameters
+    ----------
+    more : callable
+        What else to try before the watch ends.
+
+    Raises
+    ------
+    OddcallError
+        When the watch or the web server cannot be started, or ends.
+    """
+    work = Work(plan.folder / "work")
+    try:
+        learn = format_duration(plan.learn_s)
+        with watching(plan.folder / "state", learn, plan.budget) as watch:
+            course = Course(watch, work.under_way)
+            watch.until(lambda: watch.says("counting with"), 60, lambda: None)
+            work.begin(plan.present)
+            _learn(plan, watch, screen)
+            _watch(plan, course, screen)
+            _misbehave(plan, course, screen)
+            more(course)
+            # The last windows, before what was under trial is ended.
+            watch.until(lambda: not watch.open_episodes(), _SETTLE_S, lambda: None)
+        return course
+    finally:
+        screen.show(Status("ending what was started"))
+        work.end()
+
+
+def _learn(plan: Plan, watch: Watching, screen: Screen) -> None:
+    begun = time.monotonic()
+
+    def told() -> None:
+        elapsed_s = time.monotonic() - begun
+        last = watch.said[-1].strip() if watch.said else "the watch begins"
+        screen.show(Status(f"learning: {last}", min(elapsed_s / plan.learn_s, 1.0)))
+
+    longest_s = plan.learn_s * 2 + _TRAINING_S
+    if not watch.until(lambda: watch.says("watching with"), longest_s, told):
+        raise OddcallError(
+            "the watch did not finish learning",
+            expected=f"it within {format_duration(longest_s)}",
+            got=watch.said[-1].strip() if watch.said else "silence",
+        )
+
+
+def _watch(plan: Plan, course: Course, screen: Screen) -> None:
+    begun, began = time.time(), time.monotonic()
+    course.web_pid = web_server(plan).pid
+
+    def told() -> None:
+        elapsed_s = time.monotonic() - began
+        opened = sum(arrival.alert["state"] == "open" for arrival in course.watching.arrivals)
+        line = f"watching ordinary work, alerts so far: {opened}"
+        screen.show(Status(line, min(elapsed_s / plan.watch_s, 1.0)))
+
+    course.watching.until(lambda: False, plan.watch_s, told)
+    course.watched = (begun, time.time())
+
+
+def _misbehave(plan: Plan, course: Course, screen: Screen) -> None:
+    begun = time.time()
+    for turn, behaviour in enumerate(plan.behaviours):
+        status = Status(f"doing {behaviour.name}", turn / len(plan.behaviours))
+        course.found.append(attempt(behaviour, plan, course, partial(screen.show, status)))
+    course.misbehaved = (begun, time.time())
+
+
+def attempt(
+    behaviour: Behaviour,
+    plan: Plan,
+    course: Course,
+    told: Callable[[], None],
+    seconds: float = _ACT_S,
+    pause_s: float = 0.0,
+) -> Caught:
+    """Run one behaviour, and wait for what is told of it, until nothing is any more."""
+    watch = course.watching
+    first = len(watch.arrivals)
+    with ThreadPoolExecutor(1) as beside:
+        # Beside, so that alerts are read as they come.
+        doing = beside.submit(
+            simulate.run,
+            behaviour.name,
+            via=plan.via or web_server(plan).url,
+            seconds=seconds,
+            pause_s=pause_s,
+            workdir=plan.folder / "work" / WEB.name,
+        )
+        watch.until(doing.done, seconds + _SETTLE_S, told)
+        outcome = doing.result()
+    course.outcomes.append(outcome)
+
+    def mine() -> list[Arrival]:
+        return [a for a in watch.arrivals[first:] if belongs(a.alert, outcome)]
+
+    def settled() -> bool:
+        return not {a.alert["episode_id"] for a in mine()} & watch.open_episodes()
+
+    left_s = outcome.start + max(CAUGHT_WITHIN_S, seconds + _LATE_S) - time.time()
+    if watch.until(lambda: bool(mine()), max(left_s, 1.0), told):
+        watch.until(settled, _SETTLE_S, told)
+    return caught(behaviour, outcome, watch.arrivals[first:])
+
+
+def web_server(plan: Plan) -> registry.Running:
+    """Find the demo server under trial."""
+    folder = plan.folder / "work" / WEB.name
+    wait_until(lambda: registry.running(folder) is not None, "the demo server")
+    running = registry.running(folder)
+    assert running is not None  # noqa: S101  waited for just now
+    return running

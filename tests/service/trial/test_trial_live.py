@@ -1,0 +1,60 @@
+"""A short trial on the real kernel: learned, watched, misbehaved, replayed, and all ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+ODDCALL = [sys.executable, "-m", "oddcall.service.cli", "evaluate", "live"]
+
+
+def processes_below(folder: Path) -> list[str]:
+    """Command lines that name a folder, of all processes but this one."""
+    found = []
+    for place in Path("/proc").iterdir():
+        if place.name.isdecimal() and int(place.name) != os.getpid():
+            try:
+                words = (place / "cmdline").read_bytes().decode("utf-8", "replace")
+            except OSError:
+                continue
+            found += [words] if str(folder) in words else []
+    return found
+
+
+def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -> None:
+    """Two behaviours are caught and named, a replay gives the same bytes, no process is left."""
+    keep = tmp_path / "kept"
+    words = [*ODDCALL, "--learn", "15s", "--watch", "1s", "--workload", "cron", "--json"]
+    words += ["--behaviour", "port-scan", "--behaviour", "setuid-calls", "--keep", str(keep)]
+    quick = {"ODDCALL_LEARNING_MIN_WINDOWS": "20", "ODDCALL_SENSOR_INTERVAL": "250ms"}
+    done = subprocess.run(
+        words, env={**os.environ, **quick}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert json.loads((keep / "report.json").read_text()) == told
+    found = {behaviour["name"]: behaviour for behaviour in told["behaviours"]}
+    assert set(found) == {"port-scan", "setuid-calls"}
+    assert all(b["names_cause"] for b in found.values()), done.stderr
+    assert told["replay_is_the_same"] is True
+    assert not told["failed"]
+    assert told["workloads"]["cron"] > 0
+    assert processes_below(keep) == []
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    """Nothing is begun where something lies already: one sentence, code 2."""
+    (tmp_path / "mine").touch()
+    done = subprocess.run(
+        [*ODDCALL, "--keep", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "empty folder" in done.stderr
+    assert done.stderr.count("\n") == 1
