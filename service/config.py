@@ -35,6 +35,8 @@ FLAGS: dict[str, str] = {
     "sensor.simulate_loss_percent": "--simulate-loss",
     "learning.duration": "--learn",
     "learning.min_windows": "--min-windows",
+    "web.enabled": "--web/--no-web",
+    "web.port": "--web-port",
 }
 
 
@@ -169,11 +171,17 @@ def _sentence(
 
 def _across(settings: Settings) -> list[str]:
     """Rules between settings that are each fine alone."""
-    sensor = settings.sensor
-    if sensor.max_age >= sensor.interval:
-        return []
-    least, age = format_duration(sensor.interval), format_duration(sensor.max_age)
-    return [f"sensor.max_age: expected no less than sensor.interval ({least}), got {age}"]
+    wrong: list[str] = []
+    sensor, web = settings.sensor, settings.web
+    if sensor.max_age < sensor.interval:
+        least, age = format_duration(sensor.interval), format_duration(sensor.max_age)
+        wrong.append(f"sensor.max_age: expected no less than sensor.interval ({least}), got {age}")
+    if web.enabled and not web.local and not web.guarded:
+        wrong.append(
+            f"web.token: expected a token, or a web.token_file, where web.host is {web.host}: "
+            "others can reach that address"
+        )
+    return wrong
 
 
 def _nearest(name: str, known: list[str]) -> str:

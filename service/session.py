@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.bundle import load_bundle
-from oddcall.models.errors import StorageError
+from oddcall.models.errors import OddcallError, StorageError
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.service.answers import taken_up
-from oddcall.service.board.board import Board
+from oddcall.service.board.board import ALERTS, Board
 from oddcall.service.chronicle import Chronicle
 from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes, EpisodeSettings
@@ -33,10 +34,12 @@ from oddcall.service.source import Source
 from oddcall.service.state import StateDir
 from oddcall.service.summary import headline, table
 from oddcall.service.watch import Keeping, Pulse, watch
+from oddcall.service.web.serving import serving
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
     from oddcall.service.learning import Learning
+    from oddcall.service.sinks.queued import State
 
 
 #: Programs shown when learning is over.
@@ -118,7 +121,8 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
     """
     people = Remembered(here.ask)
     with ExitStack() as opened:
-        delivery = Delivery(open_sinks(request, here.host, screen), screen.say)
+        sinks = open_sinks(request, here.host, screen)
+        delivery = Delivery(sinks, screen.say)
         opened.callback(delivery.close)
         keeping: Keeping | None = None
         if request.record:
@@ -130,6 +134,10 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
             capacity=request.settings.sensor.max_processes,
             loader=here.metadata.get("loader", ""),
         )
+        board.sinks = partial(_standing, sinks)
+        state = StateDir(request.settings.state_dir)
+        _remember(board, state)
+        opened.enter_context(serving(request.settings.web, state, board, screen.say))
         start = _start(request, model, here, screen, pulse, board)
         if start is None:
             screen.say("stopped while learning; the next start goes on from here")
@@ -140,7 +148,6 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
             screen.say(f"alerts go to {', '.join(map(str, told))}")
         if keeping:
             batches = keeping.pass_on(batches)
-        state = StateDir(request.settings.state_dir)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
         chronicle = _chronicle(state, episodes, request.settings.alerts, screen)
         if chronicle:
@@ -186,6 +193,20 @@ def open_sinks(request: Request, host: dict[str, str], screen: Screen) -> list[S
     queued = open_queued(sections, request.settings.state_dir, host, screen.say)
     queued += [open_named(sink, host, screen.say) for sink in named]
     return [*sinks, FanOut(queued)] if queued else sinks
+
+
+def _remember(board: Board, state: StateDir) -> None:
+    """Put on the board what was alerted before this start."""
+    with suppress(OddcallError):
+        history = History.reading(state.history)
+        with closing(history):
+            lines = [kept.alert for kept in reversed(history.latest(ALERTS))]
+            board.remember(lines, history.opened_since(board.midnight_ns))
+
+
+def _standing(sinks: Sequence[Sink]) -> list[State]:
+    """Say how each sink that has a queue stands."""
+    return [state for sink in sinks if isinstance(sink, FanOut) for state in sink.states]
 
 
 def takes_stdout(settings: Settings) -> bool:

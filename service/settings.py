@@ -11,6 +11,7 @@ from oddcall.service.kinds import BUDGET, PATH, SWITCH, Section, one_of, seconds
 from oddcall.service.quantities import Budget
 from oddcall.service.sinks.sections import SINKS
 from oddcall.service.state import default_state_dir
+from oddcall.service.web.section import WebSection
 
 _LOADER = one_of("auto", "bcc", "core")
 
@@ -96,3 +97,4 @@ class Settings(Section):
     sensor: SensorSection = SensorSection()
     learning: LearningSection = LearningSection()
     alerts: AlertSection = AlertSection()
+    web: WebSection = WebSection()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from oddcall.models.model import Model
     from oddcall.sensor.sensor import Tick
     from oddcall.service.evidence import Evidence
+    from oddcall.service.sinks.queued import State
 
 #: Alert lines kept.
 ALERTS = 500
@@ -97,7 +98,7 @@ class Board:
         self.pid, self.began_ns, self.now = os.getpid(), now(), now
         #: Held by whoever reads several fields, or writes.
         self.lock = threading.RLock()
-        #: Grows with every change: who has seen this one has seen everything.
+        #: Grows when a tick is on the board with its verdicts and alerts.
         self.version = 0
         self.phase = "starting"
         self.model: Model | None = None
@@ -106,10 +107,12 @@ class Board:
         self.programs, self.processes = Programs(), Processes()
         #: How a program stands; the phase sets it.
         self.standing: Standings = by_evidence([], 0)
+        #: How the sinks stand; whoever opens them sets it.
+        self.sinks: Callable[[], list[State]] = list
         self.timelines = {
             span: Ring(width_s, bins, _COLUMNS) for span, (width_s, bins) in SPANS.items()
         }
-        self.windows = 0
+        self.windows = self.calls = 0
         self.late_s = 0.0
         self.lost: dict[str, int] = {}
         self.alerts: deque[Alert] = deque(maxlen=ALERTS)
@@ -123,8 +126,15 @@ class Board:
         for tick in ticks:
             self.see(tick)
             yield tick
+            self.changed()
         with self.lock:
-            self.phase, self.version = "stopped", self.version + 1
+            self.phase = "stopped"
+        self.changed()
+
+    def changed(self) -> None:
+        """Let readers know that there is something new, and that it is whole."""
+        with self.lock:
+            self.version += 1
 
     def see(self, tick: Tick) -> None:
         """Put one tick on the board: what was counted, what was lost, what it cost."""
@@ -133,6 +143,7 @@ class Board:
             lost = sum(tick.lost.values()) - sum(self.lost.values())
             self.tick, self.lost, self.late_s = tick, dict(tick.lost), tick.late_s
             self.windows += len(batch)
+            self.calls += (calls := int(batch.n_events.sum()))
             self._spent.append(_Spent(tick.time_ns, tick.cost.cpu_s, tick.cost.bpf_s))
             self.programs.advance(tick.time_ns)
             self.processes.forget_stale(tick.time_ns)
@@ -141,11 +152,10 @@ class Board:
             for ring in self.timelines.values():
                 ring.advance(tick.time_ns)
                 ring.note("windows", tick.time_ns, len(batch))
-                ring.note("calls", tick.time_ns, float(batch.n_events.sum()))
-                ring.note("errors", tick.time_ns, float(batch.errors.counts.sum()))
+                ring.note("calls", tick.time_ns, calls)
+                ring.note("errors", tick.time_ns, int(batch.errors.counts.sum()))
                 ring.note("lost", tick.time_ns, lost)
                 ring.note("late_s", tick.time_ns, tick.late_s)
-            self.version += 1
 
     def learning(self, evidence: Evidence, line: str) -> None:
         """Say how far learning has come."""
@@ -161,12 +171,11 @@ class Board:
                 evidence.windows,
             )
             self.standing = by_evidence(seen, evidence.min_windows)
-            self.version += 1
 
     def training(self, line: str) -> None:
         """Say that a baseline is being made of what was seen."""
         with self.lock:
-            self.phase, self.version = "training", self.version + 1
+            self.phase = "training"
             if self.progress:
                 self.progress = replace(self.progress, line=line, done=1.0)
 
@@ -175,7 +184,7 @@ class Board:
         with self.lock:
             self.phase, self.model, self.progress = "watching", model, None
             self.standing = by_model(model)
-            self.version += 1
+        self.changed()
 
     def judged(self, batch: WindowBatch, verdicts: Verdicts) -> None:
         """Put the verdicts on a batch on the board."""
@@ -188,7 +197,19 @@ class Board:
             self.processes.judge(batch, verdicts)
             for ring in self.timelines.values():
                 ring.add("p", here, batch.t_end_ns, p)
-            self.version += 1
+
+    def remember(self, alerts: list[Alert], opened_today: int) -> None:
+        """Put lines of before this start on the board, oldest first."""
+        with self.lock:
+            self.alerts.extend(alerts)
+            self._today = (_day(self.now()), opened_today)
+
+    @property
+    def midnight_ns(self) -> int:
+        """When the host's day began, UTC."""
+        local = time.localtime(self.now() / 1e9)
+        first = (local.tm_year, local.tm_mon, local.tm_mday, 0, 0, 0, 0, 0, -1)
+        return int(time.mktime(first)) * 1_000_000_000
 
     def alerted(self, alert: Alert) -> None:
         """Put one line of an episode on the board."""
@@ -203,7 +224,6 @@ class Board:
                 self._today = (today, used + 1 if day == today else 1)
                 for ring in self.timelines.values():
                     ring.note("alerts", self.tick.time_ns if self.tick else now_ns, 1)
-            self.version += 1
 
     @property
     def used_today(self) -> int:

@@ -13,6 +13,7 @@ from oddcall.models import calls
 from oddcall.models.window import CALLS, Program
 from oddcall.service.alert import iso
 from oddcall.service.board.board import SPANS, Board
+from oddcall.service.board.episodes import folded
 from oddcall.service.board.programs import key_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 VERSION = 1
 #: Processes given, the least likely first.
 PROCESSES = 200
+#: Episodes given, the latest first.
+EPISODES = 50
 #: Calls of a program's normal that are given.
 _CALLS = 40
 
@@ -80,10 +83,11 @@ def picture(board: Board) -> Json:
                 "rss_bytes": tick.cost.rss_bytes if tick else 0,
             },
             "windows": board.windows,
+            "calls": board.calls,
             "alerts_opened": dict(board.opened),
             "programs": _programs(board),
             "processes": _processes(board),
-            "alerts": [brief(alert) for alert in list(board.alerts)[:-51:-1]],
+            "episodes": folded(board.alerts)[:EPISODES],
         }
 
 
@@ -123,7 +127,7 @@ def program(board: Board, key: str) -> Json | None:
             return None
         row = board.programs.rows.get(found)
         shown = _program(board, found, row, _lately(board))
-        recent = [process for process in _processes(board) if process["program"] == key]
+        recent = [] if row is None else _processes(board, row)
         return {
             **shown,
             "dev": found.dev,
@@ -131,27 +135,8 @@ def program(board: Board, key: str) -> Json | None:
             "baseline": _baseline(board, found, row),
             "timelines": [] if row is None else _program_timelines(board, row),
             "processes": recent,
-            "alerts": [brief(a) for a in list(board.alerts)[::-1] if _is_of(a, found)][:50],
+            "episodes": folded(a for a in board.alerts if _is_of(a, found))[:EPISODES],
         }
-
-
-def brief(alert: Json) -> Json:
-    """Give the part of an alert that a list shows."""
-    return {
-        "id": alert["id"],
-        "episode_id": alert["episode_id"],
-        "state": alert["state"],
-        "time": alert["time"],
-        "severity": alert["severity"],
-        "exe": alert["program"]["exe"],
-        "comm": alert["program"]["comm"],
-        "unit": alert["program"]["unit"],
-        "container": alert["program"]["container"],
-        "pid": alert["process"]["pid"],
-        "sentence": alert["explanation"]["sentence"],
-        "p_value": alert["score"]["p_value"],
-        "hints": [hint["technique"] for hint in alert["attack_hints"]],
-    }
 
 
 def _known(board: Board) -> dict[Program, None]:
@@ -203,10 +188,14 @@ def _program(
     }
 
 
-def _processes(board: Board) -> list[Json]:
+def _processes(board: Board, program: int | None = None) -> list[Json]:
+    """Give the least likely processes: of all programs, or of one by its row."""
     columns = board.processes.columns
     if not columns:
         return []
+    if program is not None:
+        of_it = columns["program"] == program
+        columns = {name: column[of_it] for name, column in columns.items()}
     # NaN, of what is not judged, is sorted last.
     order = np.lexsort([-columns["calls_s"], columns["p"]])[:PROCESSES]
     by_row = {row: known for known, row in board.programs.rows.items()}

@@ -53,6 +53,10 @@ class Processes:
             "ended": batch.exits > 0,
         }
         if self.columns:
+            # Until it is judged, a window shows what the process's last one was judged.
+            place, here = self._find(batch)
+            for name in ("p", "alert"):
+                fresh[name][here] = self.columns[name][place[here]]
             fresh = {name: np.concatenate([fresh[name], old]) for name, old in self.columns.items()}
         _, first = np.unique(_identity(fresh["pid"], fresh["start_time_ns"]), return_index=True)
         self._keep(fresh, np.sort(first)[: self.most])
@@ -61,11 +65,7 @@ class Processes:
         """Add the verdicts on windows, where their processes are here."""
         if not self.columns:
             return
-        known = _identity(self.columns["pid"], self.columns["start_time_ns"])
-        asked = _identity(batch.pid, batch.start_time_ns)
-        order = np.argsort(known)
-        place = order[np.minimum(np.searchsorted(known[order], asked), len(known) - 1)]
-        here = known[place] == asked
+        place, here = self._find(batch)
         p = np.where(verdicts.profile >= 0, verdicts.p_value, np.nan)
         self.columns["p"][place[here]] = p[here]
         self.columns["alert"][place[here]] = verdicts.alert[here]
@@ -75,6 +75,14 @@ class Processes:
         if self.columns:
             age_s = (now_ns - self.columns["t_end_ns"]) / 1e9
             self._keep(self.columns, np.flatnonzero(age_s < _STALE_S))
+
+    def _find(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.bool_]]:
+        """Row of each window's process, and whether it is the right one."""
+        known = _identity(self.columns["pid"], self.columns["start_time_ns"])
+        asked = _identity(batch.pid, batch.start_time_ns)
+        order = np.argsort(known)
+        place = order[np.minimum(np.searchsorted(known[order], asked), len(known) - 1)]
+        return place, known[place] == asked
 
     def _keep(self, columns: dict[str, NDArray[Any]], rows: IntArray) -> None:
         self.columns = {name: column[rows] for name, column in columns.items()}

@@ -24,6 +24,8 @@ _HELP = {
         "Leave so many of all processes uncounted, to try what loss looks like.",
     ),
     "learning.duration": ("TIME", "How long to learn at least, without a model.  [default: 10m]"),
+    "web.enabled": ("", "Serve the page, or do not.  [default: --web]"),
+    "web.port": ("PORT", "Port to serve the page on.  [default: 6332]"),
     "learning.min_windows": (
         "N",
         "Windows a program needs for a baseline of its own.  [default: 40]",
@@ -42,8 +44,8 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
         for name in reversed(names):
             metavar, text = _HELP[name]
-            option = click.option(FLAGS[name], _parameter(name), metavar=metavar, help=text)
-            called = option(called)
+            kind: dict[str, Any] = {"metavar": metavar} if metavar else {"default": None}
+            called = click.option(FLAGS[name], _parameter(name), help=text, **kind)(called)
         return click.option(
             "--config",
             metavar="FILE",

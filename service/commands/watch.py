@@ -36,6 +36,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @with_settings(
     *("learning.duration", "budget", "state_dir"),
     *("sensor.interval", "sensor.loader", "sensor.simulate_loss_percent"),
+    *("web.enabled", "web.port"),
 )
 @as_json("Print alerts as JSON lines instead of text.")
 def command(

@@ -58,6 +58,11 @@ def secret_url(*schemes: str) -> Kind:
     return _kind(partial(_url, schemes), _hidden_url)
 
 
+def read_secret(value: object, environ: Mapping[str, str]) -> Secret:
+    """Read a text that is hidden; raises ValueError that says what is allowed."""
+    return _read(_any, _hidden, value, environ)
+
+
 def environ_of(info: ValidationInfo) -> Mapping[str, str]:
     """Give the environment that settings are read with."""
     given = (info.context or {}).get("environ")

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 from oddcall.models.features import FeatureSpec
+from oddcall.models.model import Model
 from oddcall.models.sparse import Sparse
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import BLOCKS, Program, WindowBatch
 from oddcall.sensor.sensor import Cost, Tick
+from oddcall.service.board.board import Board
+from oddcall.training import synthetic
+from oddcall.training.fit import fit
 
 #: 2023-11-14T22:13:20Z.
 T0 = 1_700_000_000_000_000_000
@@ -225,3 +229,24 @@ def ordinary() -> list[WindowBatch]:
             )
         )
     return batches
+
+
+@pytest.fixture(scope="session")
+def trained() -> Model:
+    """A model of a made-up host: a web server, a store and a shell."""
+    return fit(synthetic.host(150, seed=11))
+
+
+@pytest.fixture(scope="session")
+def watched(trained: Model) -> Board:
+    """A board after a minute of that host, with a port scan at its end."""
+    now_ns = T0
+    board = Board(HOST, capacity=100, loader="bcc", now=lambda: now_ns)
+    board.watching(trained)
+    for batch in synthetic.host(60, seed=3, start=300) + synthetic.attacks(1, 360)["scan"]:
+        now_ns = int(batch.t_end_ns.max())
+        cost = Cost(0.02 * (now_ns / S), 70_000_000)
+        board.see(Tick(now_ns, 0.0, batch, {"full map": 0}, 3, cost))
+        board.judged(batch, trained.judge(batch))
+    board.changed()
+    return board

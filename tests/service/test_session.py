@@ -35,7 +35,8 @@ METADATA = {
 
 @pytest.fixture
 def request_of(tmp_path: Path) -> Any:
-    settings = load({"state_dir": str(tmp_path / "state")}, environ={}).settings
+    flags = {"state_dir": str(tmp_path / "state"), "web.enabled": "false"}
+    settings = load(flags, environ={}).settings
     return partial(Request, settings)
 
 
@@ -150,7 +151,8 @@ def test_learning_first_then_watching(
         def stop(self) -> None:
             pass
 
-    flags = {"state_dir": str(tmp_path / "state"), "learning.duration": "100s"}
+    flags = {"state_dir": str(tmp_path / "state"), "web.enabled": "false"}
+    flags["learning.duration"] = "100s"
     settings = load(flags, environ={}).settings
     monkeypatch.setattr(learning, "Learning", partial(learning.Learning, start=Child))
     monkeypatch.setattr(session, "load_bundle", lambda path: path.read_text() and odd_calls)

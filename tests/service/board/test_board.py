@@ -18,17 +18,11 @@ from oddcall.service.board.picture import picture, program, states, timeline
 from oddcall.service.board.processes import Processes
 from oddcall.service.board.programs import Programs, key_of
 from oddcall.service.evidence import Evidence
-from oddcall.training.fit import fit
-from oddcall.training.synthetic import REDIS, WEB, attacks, host
+from oddcall.training.synthetic import REDIS, WEB
 
 T0 = 1_700_000_000_000_000_000
 S = 1_000_000_000
 HOST = {"name": "web1", "id": "5d", "boot_id": "0b", "kernel": "6.1.0", "arch": "x86_64"}
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return fit(host(300, seed=11))
 
 
 class At:
@@ -52,26 +46,11 @@ def board_of(now: Any = None) -> Board:
     return Board(HOST, capacity=100, loader="bcc", now=now or At())
 
 
-@pytest.fixture(scope="module")
-def watched(model: Model) -> Board:
-    """A board after a minute of two programs, with an attack at its end."""
-    ticks = host(60, seed=3, start=300)
-    ticks += attacks(1, 360)["scan"]
-    clock = At()
-    board = board_of(clock)
-    board.watching(model)
-    for batch in ticks:
-        clock.time_ns = int(batch.t_end_ns.max())
-        board.see(tick_of(batch, clock.time_ns))
-        board.judged(batch, model.judge(batch))
-    return board
-
-
-def test_programs_show_their_worst_window(watched: Board, model: Model) -> None:
+def test_programs_show_their_worst_window(watched: Board, trained: Model) -> None:
     """A program that misbehaves is seen at its p-value, with its calls a second and its state."""
     shown = {entry["exe"]: entry for entry in picture(watched)["programs"]}
     web, redis = shown[WEB.program.exe], shown[REDIS.program.exe]
-    assert min(web["p_worst"], redis["p_worst"]) <= model.threshold
+    assert min(web["p_worst"], redis["p_worst"]) <= trained.threshold
     assert web["calls_s"] > 0
     assert web["state"] == "ready"
     assert web["level"] == "program"
@@ -109,13 +88,13 @@ def test_it_is_json(watched: Board) -> None:
             json.dumps(shown, allow_nan=False)
 
 
-def test_what_is_not_judged_has_no_p_value(batch: Any, row: Any, model: Model) -> None:
+def test_what_is_not_judged_has_no_p_value(batch: Any, row: Any, trained: Model) -> None:
     """A program that training never met is shown, as unknown, without a p-value of its own."""
     board = board_of()
-    board.watching(model)
+    board.watching(trained)
     windows = batch(row(at_s=1))
     board.see(tick_of(windows, T0 + S))
-    board.judged(windows, model.judge(windows))
+    board.judged(windows, trained.judge(windows))
     (shown,) = [p for p in picture(board)["programs"] if p["name"] == "nginx"]
     assert (shown["state"], shown["p_now"], shown["p_worst"]) == ("unknown", None, None)
     assert picture(board)["processes"][0]["p"] is None

@@ -1,0 +1,43 @@
+"""Lines of alerts folded into episodes: one entry for one behaviour, as lists show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from oddcall.service.alert import Alert
+from oddcall.service.severity import LEVELS
+
+Json = dict[str, Any]
+
+
+def folded(lines: Iterable[Alert]) -> list[Json]:
+    """Fold lines, in any order, into episodes, the one that changed last first."""
+    groups: dict[str, list[Alert]] = {}
+    for line in lines:
+        groups.setdefault(line["episode_id"], []).append(line)
+    episodes = [_episode(group) for group in groups.values()]
+    return sorted(episodes, key=lambda episode: str(episode["last"]), reverse=True)
+
+
+def _episode(lines: list[Alert]) -> Json:
+    worst = min(lines, key=lambda line: (line["score"]["p_value"], line["time"]))
+    last = max(lines, key=lambda line: (line["time"], line["state"] == "close"))
+    gravest = max((line["severity"] for line in lines), key=LEVELS.index)
+    program = worst["program"]
+    return {
+        "id": worst["episode_id"],
+        "state": "closed" if last["state"] == "close" else "open",
+        "severity": gravest,
+        "onset": worst["explanation"]["onset"],
+        "last": last["time"],
+        "name": program["exe"].rsplit("/", 1)[-1] or program["comm"] or "unknown program",
+        "exe": program["exe"],
+        "unit": program["unit"],
+        "container": program["container"],
+        "pid": worst["process"]["pid"],
+        "sentence": worst["explanation"]["sentence"],
+        "p_value": worst["score"]["p_value"],
+        "hints": sorted({hint["technique"] for line in lines for hint in line["attack_hints"]}),
+        "lines": len(lines),
+    }

@@ -1,0 +1,86 @@
+"""Where the page of a running watch is, written into the state directory for ``top``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from oddcall.models.errors import StorageError
+from oddcall.models.storage import storage_error
+
+_NAME = "web.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to ask, and what to show.
+
+    Attributes
+    ----------
+    url : str
+        Ends with a slash.
+    key : str
+    pid : int
+        Process of the watch.
+    """
+
+    url: str
+    key: str = field(repr=False)
+    pid: int
+
+    @property
+    def link(self) -> str:
+        """For a browser: what follows the ``#`` stays in it, and out of every log."""
+        return f"{self.url}#key={self.key}"
+
+
+@contextmanager
+def written(state: Path, address: Address) -> Iterator[None]:
+    """Have the address lie in the state directory, for its owner alone.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be written.
+    """
+    file, fresh = state / _NAME, state / f".{_NAME}.{address.pid}"
+    try:
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as made:
+            json.dump(asdict(address), made)
+        fresh.replace(file)
+    except OSError as error:
+        raise storage_error(file, error) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if (now := read(state)) and now.pid == address.pid:
+                file.unlink()
+
+
+def read(state: Path) -> Address | None:
+    """Read the address; None where no watch that still runs wrote one.
+
+    Raises
+    ------
+    StorageError
+        When it is there and may not be read.
+    """
+    file = state / _NAME
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        address = Address(str(found["url"]), str(found["key"]), int(found["pid"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    except OSError as error:
+        raise StorageError(
+            f"the address of the running watch, in {file}, cannot be read",
+            got=(error.strerror or str(error)).lower(),
+            fix="Ask as the user that runs the watch (mostly root: `sudo oddcall top`).",
+        ) from error
+    return address if Path(f"/proc/{address.pid}").exists() else None

@@ -1,0 +1,153 @@
+"""Alerts that were written and what people said of them, as the page shows and changes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from oddcall.models.errors import OddcallError, SettingError
+from oddcall.service.board.board import Board
+from oddcall.service.board.episodes import folded
+from oddcall.service.feedback import VERBS, Feedback
+from oddcall.service.history import History
+from oddcall.service.state import StateDir
+
+Json = dict[str, Any]
+
+#: Sayings end by themselves: how old what is shown of them may be.
+_FRESH_S = 10.0
+#: Longest note, and longest time that something is tolerated for.
+_NOTE, _LONGEST_S = 1000, 3650 * 86400.0
+
+
+class Records:
+    """What the state directory keeps, behind the latest lines that the board has.
+
+    Parameters
+    ----------
+    board : Board
+    state : StateDir
+    who : str, default "the page"
+        Who says what is said here.
+    clock : callable, default time.monotonic
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        state: StateDir,
+        who: str = "the page",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._board, self._state, self._who, self._clock = board, state, who, clock
+        self._feedback = Feedback(state.feedback)
+        self._verbs: dict[str, list[str]] = {}
+        self._read_s = -_FRESH_S
+
+    def episodes(self) -> Json:
+        """Give the latest episodes, and how many began on each of the last days."""
+        days: dict[str, int] = {}
+        if self._state.history.exists():
+            history = History.reading(self._state.history)
+            try:
+                days = history.per_day(30)
+            finally:
+                history.close()
+        with self._board.lock:
+            lines = list(self._board.alerts)
+        return {"episodes": folded(lines), "per_day": days}
+
+    def episode(self, word: str) -> Json | None:
+        """Give one episode with every line of it, oldest first, and what holds of what was said.
+
+        Parameters
+        ----------
+        word : id of the episode, or of one of its lines.
+        """
+        with self._board.lock:
+            lines = list(self._board.alerts)
+        of = next((a["episode_id"] for a in lines if word in {a["id"], a["episode_id"]}), None)
+        found = [line for line in lines if line["episode_id"] == of]
+        if not found:
+            found = self._kept(word)
+        if not found:
+            return None
+        given = self._feedback.of(str(found[0]["episode_id"]))
+        return {**folded(found)[0], "history": found, "answers": [s.as_dict() for s in given]}
+
+    def verbs(self) -> dict[str, list[str]]:
+        """Say what holds for each episode, by verb."""
+        if self._feedback.changed() or self._clock() - self._read_s >= _FRESH_S:
+            now_ns = time.time_ns()
+            self._verbs, self._read_s = {}, self._clock()
+            for said in self._feedback.given():
+                if said.in_force(now_ns):
+                    self._verbs.setdefault(said.episode, []).append(said.verb)
+        return self._verbs
+
+    def given(self) -> list[Json]:
+        """Give everything that was ever said, the newest first."""
+        return [said.as_dict() for said in reversed(self._feedback.given())]
+
+    def say(self, asked: Json) -> Json:
+        """Say what was asked for: ``verb``, ``alert``, and perhaps ``note`` and ``expires_s``.
+
+        Raises
+        ------
+        SettingError
+            When it cannot be said.
+        StorageError
+            When it cannot be written down.
+        """
+        verb, alert = asked.get("verb"), str(asked.get("alert", ""))
+        note, expires_s = _note(asked.get("note", "")), _expires(asked.get("expires_s"))
+        if verb == "undo":
+            return self._feedback.undo(alert, who=self._who, note=note).as_dict()
+        if verb not in VERBS:
+            raise SettingError(
+                "there is no such answer", expected=f"{', '.join(VERBS)} or undo", got=repr(verb)
+            )
+        history = History.reading(self._state.history)
+        try:
+            said = self._feedback.answer(
+                str(verb),
+                history.find(alert),
+                history,
+                who=self._who,
+                note=note,
+                expires_s=expires_s,
+            )
+        finally:
+            history.close()
+        return said.as_dict()
+
+    def _kept(self, word: str) -> list[Json]:
+        try:
+            history = History.reading(self._state.history)
+        except OddcallError:
+            return []
+        try:
+            return [kept.alert for kept in history.episode(history.find(word).episode_id)]
+        except SettingError:
+            return []
+        finally:
+            history.close()
+
+
+def _note(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _NOTE:
+        raise SettingError("the note is not usable", expected=f"a text of at most {_NOTE} letters")
+    return value
+
+
+def _expires(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LONGEST_S:
+        raise SettingError(
+            "the time it holds for is not usable",
+            expected="seconds above 0, for ten years at most",
+            got=repr(value),
+        )
+    return float(value)

@@ -1,0 +1,159 @@
+// One alert: what was said, why, and what a person answers.
+
+import { ask, send } from "/static/api.js";
+import { chance, clock, count, day, h, put, some, span } from "/static/dom.js";
+import { ranges } from "/static/ranges.js";
+
+const LEVEL = {
+  program: "its own baseline", predecessor: "the binary that it replaced",
+  similar: "programs like it, having none of its own", host: "the whole host, having none of its own",
+  unknown: "nothing: it has no baseline",
+};
+const SAID = { ack: "Acknowledged", tolerate: "Tolerated", forget: "To be learned anew" };
+
+const facts = (pairs) => h("dl", { class: "facts" },
+  pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+
+/** The line that shows the episode at its oddest. */
+const worst = (lines) => lines.reduce((a, b) => (b.score.p_value < a.score.p_value ? b : a));
+
+function evidence(line) {
+  const { score, baseline, coverage, window: seen } = line;
+  const spanned = (new Date(seen.end) - new Date(seen.start)) / 1000;
+  const lost = coverage.lost || coverage.lost_keys ? `${count(coverage.lost)} updates and ${count(coverage.lost_keys)} processes on the whole host` : "nothing was lost";
+  return facts([
+    ["p-value", `${chance(score.p_value)}, alerts from ${chance(score.threshold)}${score.extrapolated ? "; beyond every clean window that was kept, so it is extrapolated" : ""}`],
+    ["evidence", `${some(seen.events, "call")} in ${spanned < 10 ? spanned.toFixed(1) + " s" : span(spanned)}`],
+    ["held against", `${LEVEL[baseline.level] || baseline.level} (${some(baseline.windows, "window")}${baseline.trained_span ? `, ${day(baseline.trained_span.start)} to ${day(baseline.trained_span.end)}` : ""})`],
+    ["detectors", Object.entries(score.detectors).map(([name, p]) => `${name.replaceAll("_", " ")} ${chance(p)}`).join(", ")],
+    ["coverage", lost + (coverage.identity_complete ? "" : "; the process was gone before its program could be read")],
+  ]);
+}
+
+function who(line) {
+  const { process, program } = line;
+  return facts([
+    ["program", h("code", {}, program.exe || program.comm)],
+    ["process", `${process.pid}, user ${process.uid}, started by ${process.parent ? `${process.parent} (${process.ppid})` : process.ppid}`],
+    ["arguments", process.cmdline && h("code", {}, process.cmdline)],
+    ["unit", program.unit],
+    ["container", program.container],
+    ["seen", `${day(line.window.start)} to ${clock(line.window.end)}`],
+  ]);
+}
+
+function history(lines) {
+  return h("ul", { class: "list small" }, lines.map((line) => h("li", { class: "hint" },
+    h("span", { class: "soft" }, `${day(line.time)}  `), `${line.state}, `, h("span", { class: `grade ${line.severity}` }, line.severity), `, p = ${chance(line.score.p_value)}`,
+    line.suppressed_since_last ? `, ${some(line.suppressed_since_last, "window")} folded` : "")));
+}
+
+function nearest(line) {
+  const found = line.explanation.nearest_windows;
+  if (!found.length) return null;
+  return h("section", { class: "card" }, h("header", {}, h("h2", {}, "Nearest in the baseline")),
+    h("ul", { class: "list small" }, found.map((w) => h("li", { class: "hint" },
+      `${day(w.start)}, process ${w.pid}, ${some(w.events, "call")}, distance ${w.distance.toFixed(2)}`))));
+}
+
+function answers(episode, again) {
+  const wrong = h("p", { class: "soft said", role: "alert" });
+  const place = h("div", {});
+  const say = async (body) => {
+    try {
+      await send("/api/feedback", body);
+      await again();
+    } catch (error) {
+      put(wrong, `${error.message}. ${error.fix}`);
+    }
+  };
+  const tolerate = () => {
+    const hold = h("select", {}, [["", "for good"], ["3600", "for an hour"], ["86400", "for a day"], ["604800", "for a week"], ["2592000", "for 30 days"]].map(([value, text]) => h("option", { value }, text)));
+    const note = h("input", { type: "text", maxlength: 1000, placeholder: "why, for whoever reads it later", size: 32 });
+    const close = () => place.replaceChildren();
+    place.replaceChildren(h("form", {
+      class: "panel",
+      onkeydown: (event) => event.key === "Escape" && (event.stopPropagation(), close()),
+      onsubmit: (event) => {
+        event.preventDefault();
+        say({ verb: "tolerate", alert: episode.id, note: note.value, expires_s: hold.value ? Number(hold.value) : null });
+      },
+    },
+    h("p", {}, "What it did becomes normal for this program. Anything else it does still alerts."),
+    h("label", {}, "How long", hold), h("label", {}, "Note", note),
+    h("button", { class: "main", type: "submit" }, "Tolerate"), h("button", { type: "button", onclick: close }, "Cancel")));
+    hold.focus();
+  };
+  const forget = () => {
+    place.replaceChildren(h("form", {
+      class: "panel",
+      onkeydown: (event) => event.key === "Escape" && (event.stopPropagation(), place.replaceChildren()),
+      onsubmit: (event) => { event.preventDefault(); say({ verb: "forget", alert: episode.id }); },
+    },
+    h("p", {}, "The baseline of this program is dropped and learned anew. Until then it does not alert. Undo brings it back."),
+    h("button", { class: "main", type: "submit" }, "Learn anew"), h("button", { type: "button", onclick: () => place.replaceChildren() }, "Cancel")));
+    place.querySelector("button").focus();
+  };
+  const given = episode.answers.map((said) => h("p", { class: "said small" },
+    h("strong", {}, SAID[said.verb]), ` by ${said.who}, ${day(said.time)}`, said.expires ? `, until ${day(said.expires)}` : "", said.note ? `: ${said.note}` : ""));
+  const has = (verb) => episode.answers.some((said) => said.verb === verb);
+  return h("div", {}, h("div", { class: "answers" }, given,
+    !has("ack") && h("button", { class: "main", type: "button", "data-key": "a", onclick: () => say({ verb: "ack", alert: episode.id }) }, "Acknowledge"),
+    !has("tolerate") && h("button", { type: "button", "data-key": "o", onclick: tolerate }, "Tolerate …"),
+    !has("forget") && h("button", { type: "button", onclick: forget }, "Learn anew …"),
+    episode.answers.length > 0 && h("button", { type: "button", "data-key": "u", onclick: () => say({ verb: "undo", alert: episode.id }) }, "Undo"),
+    wrong), place);
+}
+
+export function alert(id) {
+  const node = h("div", { class: "stack" }, h("p", { class: "soft" }, "…"));
+  let seen = null;
+
+  async function load(state) {
+    let episode;
+    try {
+      episode = await ask(`/api/alerts/${encodeURIComponent(id)}`);
+    } catch (error) {
+      node.replaceChildren(h("p", { class: "crumb" }, h("a", { href: "#/" }, "Overview")), h("section", { class: "card" }, h("h1", {}, "Not found"), h("p", { class: "soft" }, `${error.message}. ${error.fix || ""}`)));
+      return;
+    }
+    const line = worst(episode.history);
+    const program = state.programs.find((p) => p.exe === episode.exe && (p.unit || null) === episode.unit);
+    const said = line.explanation;
+    node.replaceChildren(
+      h("p", { class: "crumb" }, h("a", { href: "#/" }, "Overview"), " / ", h("a", { href: "#/alerts" }, "Alerts"), ` / ${id.slice(0, 8)}`),
+      h("section", { class: "card" },
+        h("div", { class: "title" },
+          h("span", { class: `grade ${episode.severity}` }, episode.severity),
+          h("h1", {}, program ? h("a", { href: `#/programs/${program.id}` }, episode.name) : episode.name),
+          h("span", { class: `pill ${episode.state}` }, episode.state === "open" ? "going on" : "over"),
+          h("span", { class: "soft" }, `${day(episode.onset)}, ${span((new Date(episode.last) - new Date(episode.onset)) / 1000)} of it`)),
+        h("p", { class: "sentence" }, said.sentence),
+        answers(episode, () => load(state))),
+      h("div", { class: "pair even" },
+        h("div", { class: "stack" },
+          said.top.length > 0 && h("section", { class: "card" },
+            h("header", {}, h("h2", {}, "Observed against typical"), h("span", { class: "key" }, h("span", { class: "seen" }, "observed"), h("span", {}, "typical"))),
+            ranges(said.top.map((f) => ({ name: f.feature, seen: f.observed, typical: f.typical, never: f.typical.q95 === 0 })), ["What", "observed"])),
+          line.attack_hints.length > 0 && h("section", { class: "card" }, h("header", {}, h("h2", {}, "Consistent with")),
+            line.attack_hints.map((hint) => h("p", { class: "hint" }, h("span", { class: "chip" }, hint.technique), ` ${hint.why}`))),
+          nearest(line)),
+        h("div", { class: "stack" },
+          h("section", { class: "card" }, h("header", {}, h("h2", {}, "Who")), who(line)),
+          h("section", { class: "card" }, h("header", {}, h("h2", {}, "Evidence")), evidence(line)),
+          h("section", { class: "card" }, h("header", {}, h("h2", {}, "What was sent")), history(episode.history)))));
+  }
+
+  return {
+    node,
+    title: "Alert",
+    update(state) {
+      const episode = state.episodes.find((e) => e.id === id);
+      const now = JSON.stringify([episode?.lines, state.answers[id]]);
+      // A person who is typing an answer is not interrupted.
+      if (now === seen || node.querySelector(".panel")) return;
+      seen = now;
+      load(state);
+    },
+  };
+}
