@@ -75,6 +75,7 @@ def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     labels: list[Label] = []
     for number, name in enumerate(("web1", "web2")):
         metadata = dict.fromkeys(METADATA, "made") | {"host_id": name, "arch": "x86_64"}
+        metadata["interval_s"] = "1"
         _write(root / name / "clean", metadata, host(_LENGTH, seed=number))
         ticks = host(_LENGTH, seed=10 + number, start=_LENGTH)
         for k, (attack, batches) in enumerate(attacks(number, second=_LENGTH + 180).items()):

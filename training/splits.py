@@ -140,18 +140,17 @@ def group_of(program: Program, groups: int = GROUPS) -> int:
     return int.from_bytes(blake2b(place, digest_size=8).digest(), "big") % groups
 
 
-def require_unlearned(model: Mapping[str, str], judged: Sequence[Source]) -> None:
-    """Refuse recordings of the time and host that a model has learned.
+def has_learned(model: Mapping[str, str], source: Source) -> bool:
+    """Whether a model, of that metadata, learned from time of that recording's host in it."""
+    same = model.get("host_id", "") == source.metadata.get("host_id", "")
+    begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
+    return same and source.start_ns < end and begin < source.end_ns
 
-    Parameters
-    ----------
-    model : mapping of str
-        The model's metadata.
-    """
+
+def require_unlearned(model: Mapping[str, str], judged: Sequence[Source]) -> None:
+    """Refuse recordings of the time and host that a model, of that metadata, has learned."""
     for source in judged:
-        same = model.get("host_id", "") == source.metadata.get("host_id", "")
-        begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
-        if same and source.start_ns < end and begin < source.end_ns:
+        if has_learned(model, source):
             raise SettingError(
                 f"the model has learned from the time of {source.path}",
                 expected="recordings it has not seen",

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people, with_settings
 from oddcall.service.settings import Settings
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+    from oddcall.service.episode import Episodes
 
 _EXAMPLES = """\b
 Examples:
   oddcall replay suspect/ --model host.oddcall
   oddcall replay suspect/ --model host.oddcall --alerts found.jsonl
   oddcall replay kept/ --model host.oddcall --json
+  oddcall replay kept/ --model host.oddcall --what-if budget=5/day,interval=5s
+  oddcall replay kept/ --model host.oddcall --what-if model=new.oddcall
 """
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -38,6 +46,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     help="Judge by what people had said when a window began, by what is in force now, or by none.",
 )
+@click.option(
+    "--what-if",
+    multiple=True,
+    metavar="WAYS",
+    help="Compare with another budget=N/day, interval=TIME or model=FILE; several are separated "
+    "by commas, and joined by + to have them at once.",
+)
 @with_settings("state_dir")
 @as_json("Print the summary as JSON, and no alerts.")
 def command(
@@ -46,17 +61,19 @@ def command(
     model: Path,
     alerts: Path | None,
     feedback: Literal["then", "now", "never"],
+    what_if: tuple[str, ...],
     json_: bool,
 ) -> None:
     """Judge a recording as watch would have.
 
     The same windows give the same alerts, with the same ids. What people said of
     alerts is taken from the state directory.
+
+    With --what-if it counts alerts instead of showing them, side by side for
+    each way: which budget can be lived with is seen on one's own history.
     """
     from oddcall.models.bundle import load_bundle
-    from oddcall.service.answers import lay_over
     from oddcall.service.context import recorded
-    from oddcall.service.feedback import Feedback
     from oddcall.service.origin import host_of
     from oddcall.service.replay import check_fit, replay
     from oddcall.service.screen import open_screen
@@ -64,24 +81,70 @@ def command(
     from oddcall.service.sinks.base import Delivery, Sink
     from oddcall.service.sinks.jsonl import JsonLines
     from oddcall.service.sinks.terminal import Terminal
-    from oddcall.service.state import StateDir
     from oddcall.training.recording import read_batches, read_metadata
 
     judge = load_bundle(model)
     metadata = read_metadata(recording)
     check_fit(judge, metadata, recording)
     host = host_of(metadata)
+    prepare = _laid_over(settings, feedback)
+    if what_if:
+        _compare(settings, recording, judge, what_if, prepare, alerts, json_)
+        return
     file = JsonLines(alerts, once=True) if alerts else None
     with closing(open_screen(people(json_), every_s=2)) as screen:
         sinks: list[Sink] = [] if json_ else [Terminal(screen)]
         with closing(Delivery([*sinks, file] if file else sinks, screen.say)) as delivery:
             episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
-            if feedback != "never":
-                told = Feedback(StateDir(settings.state_dir).feedback)
-                lay_over(episodes, told.tolerances(now=feedback == "now"))
+            prepare(episodes)
             account = replay(read_batches(recording), episodes, delivery, screen)
     already = file.already if file else 0
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))
         return
     click.echo(f"{account}" + (f"; {already} lines were in the file already" if already else ""))
+
+
+def _laid_over(settings: Settings, feedback: str) -> Callable[[Episodes], None]:
+    """Give what lays over episodes what people have said of alerts."""
+    from oddcall.service.answers import lay_over
+    from oddcall.service.feedback import Feedback
+    from oddcall.service.state import StateDir
+
+    def prepare(episodes: Episodes) -> None:
+        if feedback != "never":
+            told = Feedback(StateDir(settings.state_dir).feedback)
+            lay_over(episodes, told.tolerances(now=feedback == "now"))
+
+    return prepare
+
+
+def _compare(
+    settings: Settings,
+    recording: Path,
+    model: Model,
+    what_if: tuple[str, ...],
+    prepare: Callable[[Episodes], None],
+    alerts: Path | None,
+    json_: bool,
+) -> None:
+    from oddcall.service import alternatives, alternatives_text
+    from oddcall.service.screen import Status, open_screen
+
+    if alerts:
+        raise SettingError("--what-if writes no alerts", fix="Leave --alerts or --what-if out.")
+    asked = alternatives.parse(what_if)
+    with closing(open_screen(people(json_), every_s=2)) as screen:
+        outcomes = alternatives.compare(
+            recording,
+            model,
+            asked,
+            settings.alerts,
+            prepare,
+            lambda what, done: screen.show(Status(what, done)),
+        )
+    said = alternatives.notes(outcomes, recording)
+    if json_:
+        click.echo(json.dumps(alternatives_text.as_dict(outcomes, said)))
+        return
+    click.echo("\n".join(alternatives_text.table(outcomes, said)))

@@ -1,0 +1,244 @@
+"""``replay --what-if``: one's own history under another budget, interval or model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oddcall.models.budget import LAXEST
+from oddcall.models.bundle import load_bundle
+from oddcall.models.errors import SettingError
+from oddcall.models.window import WindowBatch
+from oddcall.service.alert import Alert
+from oddcall.service.context import unknown
+from oddcall.service.judging import steps
+from oddcall.service.origin import host_of
+from oddcall.service.quantities import Budget, parse_duration
+from oddcall.service.replay import Account, check_fit
+from oddcall.service.session import open_episodes
+from oddcall.service.settings import AlertSection
+from oddcall.training.lake import lake
+from oddcall.training.merging import merged, require_longer
+from oddcall.training.recording import read_batches, read_metadata, summary
+from oddcall.training.splits import has_learned
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+    from oddcall.service.episode import Episodes
+
+#: More cannot be told apart in a table.
+MOST = 8
+_EXPECTED = "budget=5/day, interval=5s or model=FILE, joined by + to have several at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What would be otherwise; None where nothing would.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for.
+    """
+
+    name: str
+    budget: Budget | None = None
+    interval_s: float | None = None
+    model: Path | None = None
+
+
+#: The first column of every comparison.
+AS_IT_IS = Alternative("as it is")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an alternative gave.
+
+    Attributes
+    ----------
+    alternative : Alternative
+    model : Model
+        What judged, with its budget.
+    account : Account
+    by_program, by_day : Counter
+        Alerts by executable, and by day (UTC).
+    """
+
+    alternative: Alternative
+    model: Model
+    account: Account
+    by_program: Counter[str] = field(default_factory=Counter)
+    by_day: Counter[str] = field(default_factory=Counter)
+
+    def see(self, alert: Alert) -> None:
+        """Count a line of an alert."""
+        self.account.count(alert)
+        if alert["state"] == "open":
+            self.by_program[alert["program"]["exe"]] += 1
+            self.by_day[alert["time"][:10]] += 1
+
+
+def parse(texts: Sequence[str]) -> list[Alternative]:
+    """Read what was asked for, with what is as it is before it.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Each one or more alternatives, separated by commas.
+
+    Raises
+    ------
+    SettingError
+        When one cannot be understood, or there are too many.
+    """
+    words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    asked = [_one(word) for word in dict.fromkeys(words)]
+    if not asked or len(asked) > MOST:
+        raise SettingError(
+            "there is nothing to compare" if not asked else "there is too much to compare",
+            expected=f"one to {MOST} alternatives: {_EXPECTED}",
+            got=f"{len(asked)}",
+        )
+    return [AS_IT_IS, *asked]
+
+
+def _one(word: str) -> Alternative:
+    found = Alternative(word)
+    for part in word.split("+"):
+        key, _, value = part.partition("=")
+        try:
+            found = replace(found, **_OTHERWISE[key](value))
+        except (KeyError, ValueError) as error:
+            raise SettingError(
+                "--what-if does not know what would be otherwise", expected=_EXPECTED, got=part
+            ) from error
+    return found
+
+
+def _interval(text: str) -> dict[str, Any]:
+    seconds = parse_duration(text)
+    if seconds <= 0:
+        raise ValueError(text)
+    return {"interval_s": seconds}
+
+
+def _file(text: str) -> dict[str, Any]:
+    if not text:
+        raise ValueError(text)
+    return {"model": Path(text)}
+
+
+#: Key -> what its value makes otherwise; raises ValueError for one that means nothing.
+_OTHERWISE: dict[str, Callable[[str], dict[str, Any]]] = {
+    "budget": lambda text: {"budget": Budget.parse(text)},
+    "interval": _interval,
+    "model": _file,
+}
+
+
+def with_budget(model: Model, per_day: float) -> Model:
+    """Give a model another budget: its threshold follows, its p-values stay.
+
+    As in training, no threshold is laxer than ``LAXEST``: past that a larger budget is not spent.
+    """
+    starts_per_day = model.expected_alerts_per_day / max(model.threshold, 1e-300)
+    threshold = min(per_day / max(starts_per_day, 1e-9), LAXEST)
+    times = threshold / max(model.threshold, 1e-300)
+    return replace(
+        model,
+        budget_per_day=per_day,
+        threshold=threshold,
+        expected_alerts_per_day=model.expected_alerts_per_day * times,
+        programs=tuple(
+            replace(known, expected_alerts_per_day=known.expected_alerts_per_day * times)
+            for known in model.programs
+        ),
+    )
+
+
+def compare(
+    recording: Path,
+    model: Model,
+    alternatives: Sequence[Alternative],
+    alerts: AlertSection,
+    prepare: Callable[[Episodes], None],
+    progress: Callable[[str, float], None],
+) -> list[Outcome]:
+    """Judge a recording in every way, one after another.
+
+    Caps and cooldowns do not count: what they would hold back is compared too.
+
+    Parameters
+    ----------
+    prepare : callable
+        Told of the episodes of each way before they begin, to lay feedback over them.
+    progress : callable
+        Told what is being done and how much is done, 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        When an interval is shorter than the recording's.
+    RecordingError, BundleError
+        When a model cannot be read, or does not fit the recording.
+    """
+    metadata = read_metadata(recording)
+    whole = summary(recording).rows
+    models = [_model(alternative, model, metadata, recording) for alternative in alternatives]
+    outcomes = []
+    for i, (alternative, judge) in enumerate(zip(alternatives, models, strict=True)):
+        outcome = Outcome(alternative, judge, Account(judge.budget_per_day))
+        episodes = open_episodes(judge, host_of(metadata), alerts, unknown)
+        prepare(episodes)
+        read = 0
+        for step in steps(_batches(recording, alternative), episodes):
+            outcome.account.see(step.batch)
+            for alert in (*step.alerts, *step.held):
+                outcome.see(alert)
+            read += len(step.batch)
+            done = min(read / max(whole, 1), 1.0)
+            progress(f"judging {alternative.name}", (i + done) / len(alternatives))
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _batches(recording: Path, alternative: Alternative) -> Iterable[WindowBatch]:
+    batches = read_batches(recording)
+    interval_s = alternative.interval_s
+    return batches if interval_s is None else merged(batches, interval_s)
+
+
+def _model(
+    alternative: Alternative, model: Model, metadata: Mapping[str, str], recording: Path
+) -> Model:
+    if alternative.interval_s is not None:
+        require_longer(metadata, alternative.interval_s)
+    chosen = load_bundle(alternative.model) if alternative.model else model
+    check_fit(chosen, metadata, recording)
+    return with_budget(chosen, alternative.budget.per_day) if alternative.budget else chosen
+
+
+def notes(outcomes: Sequence[Outcome], recording: Path) -> list[str]:
+    """Say what a reader of the comparison must know."""
+    said = []
+    (source,) = lake([recording])
+    learned = [o.alternative.name for o in outcomes if has_learned(o.model.metadata, source)]
+    if learned:
+        said.append(
+            f"{', '.join(learned)}: the model learned from a part of this time, and what it "
+            "learned cannot surprise it"
+        )
+    longer = [o.alternative.name for o in outcomes if o.alternative.interval_s is not None]
+    if longer:
+        said.append(
+            f"{', '.join(longer)}: counts are added up exactly, but the model knows windows of "
+            "its own interval; to compare fairly, train one at the other interval"
+        )
+    lax = [o.alternative.name for o in outcomes if o.model.threshold >= LAXEST]
+    if lax:
+        said.append(f"{', '.join(lax)}: no threshold is laxer than {LAXEST:g}")
+    return said
