@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 
+#: Part of the budget that evidence summed over windows may spend; single windows get the rest.
+SUMMED = 0.2
 #: No threshold is laxer, however few windows a quiet host sees a day.
 LAXEST = 0.01
 
@@ -28,6 +30,8 @@ class Plan:
     ----------
     threshold : float
         p-value at or below which a window alerts.
+    sequence_threshold : float
+        p-value at or below which evidence summed over a program's windows does.
     expected_per_day : float
         Episodes a day on clean data, over all programs.
     by_program : float64 (P,)
@@ -35,6 +39,7 @@ class Plan:
     """
 
     threshold: float
+    sequence_threshold: float
     expected_per_day: float
     by_program: FloatArray
 
@@ -44,6 +49,7 @@ def plan(
     windows_per_day: FloatArray,
     episodes_per_window: FloatArray,
     can_alert: NDArray[np.bool_],
+    sums_per_window: FloatArray | None = None,
 ) -> Plan:
     """Spend a budget over programs.
 
@@ -57,11 +63,22 @@ def plan(
         Episodes begun per alerting window, in (0, 1]; see ``runs``.
     can_alert : bool (P,)
         False where the baseline is not ready: such a program costs nothing.
+    sums_per_window : float64 (P,), optional
+        Episodes begun per window at which a sum is high; 0 where none is kept. Default: sums
+        are not kept, and single windows spend everything.
     """
-    starts_per_day = np.where(can_alert, windows_per_day * episodes_per_window, 0.0)
-    total = float(starts_per_day.sum())
-    threshold = min(budget_per_day / max(total, 1e-9), LAXEST)
-    return Plan(threshold, threshold * total, threshold * starts_per_day)
+    able = np.where(can_alert, windows_per_day, 0.0)
+    starts = able * episodes_per_window
+    sums = np.zeros_like(starts) if sums_per_window is None else able * sums_per_window
+    summed = SUMMED if sums.any() else 0.0
+    threshold = _affordable(budget_per_day * (1 - summed), starts)
+    sequence = _affordable(budget_per_day * summed, sums) if summed else 0.0
+    cost = threshold * starts + sequence * sums
+    return Plan(threshold, sequence, float(cost.sum()), cost)
+
+
+def _affordable(per_day: float, starts_per_day: FloatArray) -> float:
+    return min(per_day / max(float(starts_per_day.sum()), 1e-9), LAXEST)
 
 
 def runs(odd: NDArray[np.bool_], process: IntArray) -> float:

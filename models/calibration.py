@@ -5,6 +5,7 @@
     scores -> p-value of each detector     (conformal, tail extrapolated: tail.py)
            -> Fisher's sum of the mixture detectors, calibrated again
            -> the stronger of that and of novelty, calibrated again
+    novelty summed over a program's windows -> a p-value of its own   (sequence.py)
 
 Detectors of one kind of evidence rise together on clean data, so Fisher's nominal law does not
 hold for them: their sum is held against the same sum over clean windows that no detector
@@ -14,14 +15,16 @@ The kinds are not summed. A call never seen before is novel, and it lies outside
 of what was seen: one cause, told twice. On the rare clean windows where that happens a sum
 squares the odds, and too few of them are in any sample for calibration to notice. The stronger
 kind by itself is valid whatever the dependence, and behaviour never seen, the best evidence at
-low rates, is not watered down by detectors that agree with each other.
+low rates, is not watered down by detectors that agree with each other. That two kinds are two
+chances to be odd is in the clean sample already, whose windows had the same two. Only past its
+largest score, where nothing is left to count, does it take Bonferroni's factor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +35,7 @@ from oddcall.models.sparse import IntArray
 from oddcall.models.tail import Tails
 
 #: Of Fisher's sum over detectors that largely agree: between 1 (independent) and their number.
-MIXTURE_PRIOR = Prior(scale=1.5, weight=10, shape=0.3)
+MIXTURE_PRIOR = Prior(scale=1.5, weight=10, shape=0.1)
 #: Of the stronger kind of evidence.
 TOTAL_PRIOR = Prior(scale=1.15, weight=20)
 
@@ -85,6 +88,8 @@ class Calibration:
     detectors : dict of str to Tails
     mixture, total : Tails
         Of Fisher's sum over the mixture detectors, and of the stronger kind, in nats.
+    sequence : Tails
+        Of the news summed over a program's windows.
     group : int64 (P,)
         Tail that calibrates each profile: its own, or one that many small programs share.
     """
@@ -93,6 +98,7 @@ class Calibration:
     detectors: dict[str, Tails]
     mixture: Tails
     total: Tails
+    sequence: Tails
     group: IntArray
 
     def ready(self, profile: int) -> bool:
@@ -132,7 +138,23 @@ class Calibration:
         mixed = -np.log(mixture.own_p_values(joined, tail))
         stronger = np.maximum(mixed, _joined(nats, kinds, "novelty", len(tail)))
         total = Tails.fit(stronger, tail, count, TOTAL_PRIOR, effective)
-        return cls(dict(kinds), tails, mixture, total, group)
+        return cls(dict(kinds), tails, mixture, total, _nothing(count), group)
+
+    def with_sequence(
+        self, sums: FloatArray, tail: IntArray, prior: Prior, effective: FloatArray
+    ) -> Self:
+        """Calibrate summed news on the sums at clean windows in the order of time.
+
+        Parameters
+        ----------
+        sums : float64 (n,)
+            As ``News.after`` gives them: 0 at windows without news.
+        tail : int64 (n,)
+        prior : Prior
+            That of novelty, of which they are made.
+        effective : float64 (tails,)
+        """
+        return replace(self, sequence=Tails.fit(sums, tail, len(effective), prior, effective))
 
     def evidences(self, scores: Mapping[str, FloatArray], profile: IntArray) -> Evidences:
         """Turn scores of windows into p-values, each under its profile."""
@@ -141,8 +163,9 @@ class Calibration:
         nats = {name: -np.log(value) for name, value in p.items()}
         mixture = self.mixture.p_values(_joined(nats, self.kinds, "mixture", len(at)), at)
         total = np.maximum(-np.log(mixture), _joined(nats, self.kinds, "novelty", len(at)))
-        # Two kinds are two chances to be odd (Bonferroni).
-        total = np.maximum(total - np.log(len(set(self.kinds.values()))), 0.0)
+        largest = self.total.largest[at]
+        beyond = np.maximum(total - np.log(len(set(self.kinds.values()))), largest)
+        total = np.where(total > largest, beyond, total)
         return Evidences(
             p, mixture, total, self.total.p_values(total, at), self.total.extrapolated(total, at)
         )
@@ -150,7 +173,7 @@ class Calibration:
     def state(self) -> State:
         """Everything learned, as plain arrays."""
         tails = {f"detector.{name}": tail for name, tail in self.detectors.items()}
-        tails |= {"mixture": self.mixture, "total": self.total}
+        tails |= {"mixture": self.mixture, "total": self.total, "sequence": self.sequence}
         arrays = {
             f"{name}/{key}": value
             for name, tail in tails.items()
@@ -170,7 +193,15 @@ class Calibration:
 
         detectors = {name: tails(f"detector.{name}") for name in kinds}
         group = state["group"].astype(np.int64)
-        return cls(dict(kinds), detectors, tails("mixture"), tails("total"), group)
+        return cls(
+            dict(kinds), detectors, tails("mixture"), tails("total"), tails("sequence"), group
+        )
+
+
+def _nothing(count: int) -> Tails:
+    """Tails that nothing was calibrated on."""
+    none, zero = np.zeros(0), np.zeros(0, np.int64)
+    return Tails.fit(none, zero, count, TOTAL_PRIOR, np.zeros(count))
 
 
 def _joined(

@@ -66,6 +66,11 @@ class FeatureSpec:
         """Columns of a vector, D."""
         return self.starts["scalars"] + len(SCALARS)
 
+    @property
+    def bytes(self) -> int:
+        """Length of a packed bitmap with one bit a column."""
+        return (self.width + 7) // 8
+
     def address(self, feature: int) -> tuple[str, int]:
         """Block and index within it of a column: ``("syscalls", 257)``."""
         if not 0 <= feature < self.width:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from oddcall.models.baseline import Baseline, Contributions, Profiles, ProgramState
 from oddcall.models.calibration import Calibration, Evidences
@@ -21,10 +21,11 @@ from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.verdict import LEVELS, Verdicts
+from oddcall.models.weighed import Weighed
 from oddcall.models.window import Program, WindowBatch
 
 #: Of what ``state`` returns.
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Model:
         What training promises, in episodes: the budget or less.
     threshold : float
         p-value at or below which a window alerts.
+    sequence_threshold : float
+        p-value at or below which evidence summed over windows does.
     warnings : tuple of str
         Where a baseline is too small to promise anything, one sentence each.
     metadata : dict of str
@@ -75,6 +78,7 @@ class Model:
     budget_per_day: float
     expected_alerts_per_day: float
     threshold: float
+    sequence_threshold: float
     warnings: tuple[str, ...]
     metadata: dict[str, str]
     tolerances: Tolerances = field(default_factory=Tolerances)
@@ -96,23 +100,38 @@ class Model:
         return self.state()[0]
 
     def judge(self, batch: WindowBatch) -> Verdicts:
-        """Judge every window of a batch, in its order."""
+        """Judge every window of a batch by itself, in its order."""
+        return self.verdicts(batch, self.weigh(batch))
+
+    def weigh(self, batch: WindowBatch) -> Weighed:
+        """Score the windows of a batch that have a baseline."""
         profile, level, ready = self._standings(batch)
-        n = len(batch)
+        rows = np.flatnonzero(profile >= 0)
+        judged = batch if len(rows) == len(batch) else batch.take(rows)
+        found, views = self._tolerant(judged, profile[rows])
+        return Weighed(profile, level, ready, rows, views["novelty"], found)
+
+    def verdicts(self, batch: WindowBatch, weighed: Weighed) -> Verdicts:
+        """Hold what was weighed against the budget."""
+        n, rows, found = len(batch), weighed.rows, weighed.found
         score, p_value = np.zeros(n), np.ones(n)
         extrapolated = np.zeros(n, np.bool_)
+        score[rows], p_value[rows] = found.score, found.p_value
+        extrapolated[rows] = found.extrapolated
         by_detector = {detector.name: np.ones(n) for detector in self.detectors}
-        rows = np.flatnonzero(profile >= 0)
-        if len(rows):
-            judged = batch if len(rows) == n else batch.take(rows)
-            found = self._tolerant(judged, profile[rows])[0]
-            score[rows], p_value[rows] = found.score, found.p_value
-            extrapolated[rows] = found.extrapolated
-            for name, p in found.detectors.items():
-                by_detector[name][rows] = p
-        alert = ready & (p_value <= self.threshold)
+        for name, p in found.detectors.items():
+            by_detector[name][rows] = p
         return Verdicts(
-            score, p_value, self.threshold, alert, extrapolated, level, ready, profile, by_detector
+            score=score,
+            p_value=p_value,
+            threshold=self.threshold,
+            alert=weighed.ready & (p_value <= self.threshold),
+            extrapolated=extrapolated,
+            level=weighed.level,
+            ready=weighed.ready,
+            profile=weighed.profile,
+            detectors=by_detector,
+            onset_ns=batch.t_start_ns,
         )
 
     def standing(self, program: Program) -> Standing:
@@ -186,8 +205,8 @@ class Model:
         kinder = self._evidences({"mixture": beside, "novelty": freed}, profile[at])
         kind = np.flatnonzero(kinder.mixture > plain.mixture)
         found = found.replaced(at, plain.replaced(kind, kinder.take(kind)))
-        if len(batch) == 1:
-            views = {"mixture": beside if len(kind) else vectors, "novelty": freed}
+        views["mixture"] = _with_rows(vectors, at[kind], beside[kind])
+        views["novelty"] = _with_rows(vectors, at, freed)
         return found, views
 
     def _evidences(self, views: dict[Evidence, csr_matrix], profile: IntArray) -> Evidences:
@@ -291,6 +310,7 @@ class Model:
             "budget_per_day": self.budget_per_day,
             "expected_alerts_per_day": self.expected_alerts_per_day,
             "threshold": self.threshold,
+            "sequence_threshold": self.sequence_threshold,
             "warnings": list(self.warnings),
             "metadata": dict(self.metadata),
         }
@@ -324,6 +344,7 @@ class Model:
                 float(manifest["budget_per_day"]),
                 float(manifest["expected_alerts_per_day"]),
                 float(manifest["threshold"]),
+                float(manifest["sequence_threshold"]),
                 tuple(manifest["warnings"]),
                 dict(manifest["metadata"]),
             )
@@ -334,6 +355,13 @@ class Model:
                 got=f"{type(error).__name__}: {error}",
                 fix="Train it again with `oddcall train`.",
             ) from error
+
+
+def _with_rows(vectors: csr_matrix, rows: IntArray, others: csr_matrix) -> csr_matrix:
+    """Put other rows in the place of some."""
+    place = np.arange(vectors.shape[0])
+    place[rows] = vectors.shape[0] + np.arange(len(rows))
+    return vstack([vectors, others], format="csr")[place]
 
 
 def _under(arrays: dict[str, np.ndarray], start: str) -> dict[str, np.ndarray]:

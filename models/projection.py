@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 
 from oddcall.models.detector import State
@@ -72,7 +73,7 @@ class Subspaces:
 
     @classmethod
     def fit(cls, vectors: csr_matrix, profile: IntArray, components: int) -> Subspaces:
-        """Fit one subspace a profile with scikit-learn's PCA on the features it has seen."""
+        """Fit one subspace a profile by principal components of the features it has seen."""
         count = int(profile.max()) + 1
         order = np.argsort(profile, kind="stable")
         bounds = np.searchsorted(profile[order], np.arange(count + 1))
@@ -187,20 +188,33 @@ def _fit_one(
     basis = np.zeros((len(columns), components))
     variance = np.zeros(components)
     kept = min(components, len(columns), len(dense) // _WINDOWS_PER_COMPONENT)
-    if kept and dense.var(axis=0).sum() > _NO_VARIANCE:
-        from sklearn.decomposition import PCA
-
-        found = PCA(kept, svd_solver="randomized", iterated_power=4, random_state=0).fit(dense)
-        # A steady program has directions of no variance at all: they are not directions.
-        real = found.explained_variance_ > _NO_VARIANCE
-        basis[:, :kept] = (found.components_ * real[:, None]).T
-        variance[:kept] = found.explained_variance_ * real
-    noise = _sampling_noise(columns, (dense**2).mean(axis=0))
     away = dense - mean
+    if kept:
+        basis[:, :kept], variance[:kept] = _leading(away, kept)
+    noise = _sampling_noise(columns, (dense**2).mean(axis=0))
     left = (away**2).sum(axis=1) - ((away @ basis) ** 2).sum(axis=1)
     octave = np.clip(np.log2(np.maximum(events, 1)), 0, _OCTAVES - 1).astype(np.int64)
     spread = max(float(np.mean(np.maximum(left - noise[octave], 0))), SPREAD_FLOOR)
     return columns, mean, basis, variance, spread, noise
+
+
+def _leading(away: FloatArray, kept: int) -> tuple[FloatArray, FloatArray]:
+    """Directions of the most variance, (m, kept), and it, of centred rows (n, m).
+
+    From the smaller of the two products: a program has a few hundred features, or few windows.
+    """
+    n, m = away.shape
+    small = away.T @ away if m <= n else away @ away.T
+    values, found = eigh(small / max(n - 1, 1), subset_by_index=[len(small) - kept, len(small) - 1])
+    variance, directions = values[::-1], found[:, ::-1]
+    # A steady program has directions of no variance at all: they are not directions.
+    real = variance > _NO_VARIANCE
+    if m > n:
+        directions = away.T @ directions
+        directions /= np.maximum(np.linalg.norm(directions, axis=0), 1e-12)
+    # Either sign is right; the same one every time is what makes training repeat itself.
+    largest = directions[np.abs(directions).argmax(axis=0), np.arange(kept)]
+    return directions * np.where(largest < 0, -1.0, 1.0) * real, variance * real
 
 
 def _sampling_noise(columns: IntArray, share: FloatArray) -> FloatArray:

@@ -101,6 +101,12 @@ class Sparse:
         sums: IntArray = total[self.indptr[1:]] - total[self.indptr[:-1]]
         return sums
 
+    def total(self) -> Sparse:
+        """Sum of all rows, as one row."""
+        ids, place = np.unique(self.ids, return_inverse=True)
+        counts = np.bincount(place, weights=self.counts, minlength=len(ids)).astype(np.int64)
+        return Sparse(np.array([0, len(ids)]), ids.astype(np.int64), counts, self.width)
+
     def row(self, i: int) -> tuple[IntArray, IntArray]:
         """Columns and counts of one row."""
         here = slice(self.indptr[i], self.indptr[i + 1])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
+from oddcall.models.window import WindowBatch
 
 #: Which baseline a window was held against, best first.
 LEVELS = ("program", "predecessor", "similar", "host", "unknown")
@@ -42,6 +43,11 @@ class Verdicts:
         Baseline used: index into ``Model.profiles``; -1 for ``"unknown"``.
     detectors : dict of str to float64 (n,)
         p-value each detector gives by itself; 1 where there is no baseline.
+    onset_ns : int64 (n,)
+        Where what is odd about a window began: its own start, or that of the first window of
+        the sequence it belongs to. Empty where nothing was summed up.
+    together : dict of int to WindowBatch
+        For a window that alerts by what led to it: those windows as one, a batch of one row.
     """
 
     score: FloatArray
@@ -53,6 +59,8 @@ class Verdicts:
     ready: NDArray[np.bool_]
     profile: IntArray
     detectors: dict[str, FloatArray] = field(default_factory=dict)
+    onset_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    together: dict[int, WindowBatch] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.p_value)

@@ -198,6 +198,25 @@ class WindowBatch:
             )
         return cls(**columns)  # type: ignore[arg-type]
 
+    def as_one(self) -> WindowBatch:
+        """Add all rows up into one window, as if the last row's had lasted that long.
+
+        Shares of the whole then stand for the shares of every part.
+        """
+        last = self.take(np.array([len(self) - 1]))
+        added: dict[str, object] = {
+            name: getattr(self, name).total() for name in BLOCKS if len(self) > 1
+        }
+        added |= {
+            name: np.array([getattr(self, name).sum()])
+            for name in ("forks", "execs", "exits", "observed_s", "lost", "lost_keys")
+        }
+        span = {
+            "t_start_ns": np.array([self.t_start_ns.min()]),
+            "t_end_ns": np.array([self.t_end_ns.max()]),
+        }
+        return replace(last, **added, **span)  # type: ignore[arg-type]
+
 
 _INT_COLUMNS = (
     "t_start_ns",

@@ -168,7 +168,8 @@ class Episodes:
         for key, rows in self._groups(batch, np.flatnonzero(verdicts.alert)).items():
             worst = min(rows, key=lambda row: (verdicts.p_value[row], row))
             seen = self._sighting(batch, worst, verdicts)
-            lines += self._see(key, seen, batch.take(np.array(rows)))
+            onset_ns = int(verdicts.onset_ns[rows].min())
+            lines += self._see(key, seen, batch.take(np.array(rows)), onset_ns)
         told = self._throttle.sort(lines, self._now_ns)
         told.notices[:0] = notices
         return told
@@ -203,7 +204,9 @@ class Episodes:
             groups.setdefault(key, []).append(row)
         return groups
 
-    def _see(self, key: tuple[Program, str], seen: Sighting, rows: WindowBatch) -> list[Alert]:
+    def _see(
+        self, key: tuple[Program, str], seen: Sighting, rows: WindowBatch, onset_ns: int
+    ) -> list[Alert]:
         lines: list[Alert] = []
         episode = self._open.get(key)
         if episode and self._apart(episode, seen):
@@ -214,7 +217,7 @@ class Episodes:
                 return lines
             lines += self._make_room()
             id_ = alert_id(self._host, self.model.id, seen, "open")
-            episode = _Episode(id_, int(rows.t_start_ns.min()), seen, seen, seen.end_ns)
+            episode = _Episode(id_, onset_ns, seen, seen, seen.end_ns)
             before = self._cooling.pop(key, None)
             episode.suppressed = before.windows if before else 0
             self._open[key] = episode

@@ -30,10 +30,15 @@ class Step:
 def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
     """Judge batches, one step a batch; close what is open with ``episodes.end()``.
 
-    Another model may be put into ``episodes`` between two batches.
+    Another model of the same profiles may be put into ``episodes`` between two batches.
     """
+    # A recorder imports this line's types, not the arithmetic behind it.
+    from oddcall.models.judgement import Judgement
+
+    judgement = Judgement(episodes.model)
     for batch in batches:
-        verdicts = episodes.model.judge(batch)
+        judgement.model = episodes.model
+        verdicts = judgement.judge(batch)
         told = episodes.step(batch, verdicts)
         yield Step(batch, verdicts, told.sent, told.held, told.notices)
 

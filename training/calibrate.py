@@ -6,19 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from oddcall.models.calibration import Calibration
 from oddcall.models.detector import Detector, Prior
-from oddcall.models.features import FloatArray
+from oddcall.models.detectors import Novelty
+from oddcall.models.features import SCALARS, FeatureSpec, FloatArray
+from oddcall.models.sequence import News
 from oddcall.models.sparse import IntArray
-from oddcall.training.division import Division, learn
+from oddcall.training.division import Division
 from oddcall.training.pools import Pool, folds, transfers
+from oddcall.training.reservoir import Gathered
 
 #: Programs needed before one program's history says anything about another's.
 PROGRAMS_FOR_TRANSFER = 8
 
+#: Windows that closed so near each other closed at one tick.
+_TICK_NS = 1_000_000_000
+
 Scores = dict[str, FloatArray]
 Told = Callable[[str, float], None]
+Teach = Callable[[list[Pool]], tuple[Detector, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,39 +40,43 @@ class Later:
     profile : int64 (n,)
         Profile each was scored against.
     scores : dict of str to float64 (n,)
+    sums : float64 (n,)
+        News of the program up to each window that holds some; empty where none were summed.
     """
 
     rows: IntArray
     profile: IntArray
     scores: Scores
+    sums: FloatArray
 
 
 def later_scores(division: Division, detectors: tuple[Detector, ...]) -> Later:
     """Score the later part of every program of its own against its earlier part."""
-    return _scored(division, detectors, [division.later(int(p)) for p in division.own])
+    found = _scored(division, detectors, [division.later(int(p)) for p in division.own])
+    return replace(found, sums=_sums(division, detectors, found.rows, found.profile))
 
 
 def calibrate(
     division: Division,
     detectors: tuple[Detector, ...],
     later: Later,
-    components: int,
-    seed: int,
+    teach: Teach,
     told: Told,
 ) -> Calibration:
     """Tails of every program of its own, then one by transfer to neighbours and to the host."""
     count = len(division.own)
     parts = [later]
-    effective = [*np.bincount(later.profile, minlength=count).astype(np.float64), 0.0, 0.0]
+    own = np.bincount(later.profile, minlength=count).astype(np.float64)
+    effective = [*own, 0.0, 0.0]
     if count >= PROGRAMS_FOR_TRANSFER:
         told("calibrating small programs by their neighbours", 0.7)
         pools, judged = transfers(division.gathered, division.own, division.near)
         rows = division.some_later(judged)
-        parts.append(_transferred(division, pools, rows, count, components, seed))
+        parts.append(_transferred(division, teach(pools), rows, count))
         told("calibrating the host's baseline", 0.8)
         pools, left_out = folds(division.gathered, division.own)
         rows = [np.concatenate(division.some_later(part)) for part in left_out]
-        parts.append(_transferred(division, pools, rows, count + 1, components, seed))
+        parts.append(_transferred(division, teach(pools), rows, count + 1))
         effective[-2:] = [float(len(judged)), float(count)]
     scores = {
         detector.name: np.concatenate([part.scores[detector.name] for part in parts])
@@ -73,14 +85,51 @@ def calibrate(
     group = np.concatenate(
         [np.arange(count), np.full(len(division.centres), count), [count + 1]]
     ).astype(np.int64)
-    return Calibration.fit(
+    tail = np.concatenate([part.profile for part in parts])
+    priors = _priors(detectors, later)
+    calibration = Calibration.fit(
         scores,
         {detector.name: detector.evidence for detector in detectors},
-        _priors(detectors, later),
-        np.concatenate([part.profile for part in parts]),
+        priors,
+        tail,
         group,
         np.array(effective),
     )
+    return calibration.with_sequence(
+        later.sums, later.profile, priors[Novelty.name], np.concatenate([own, [0.0, 0.0]])
+    )
+
+
+def _sums(
+    division: Division, detectors: tuple[Detector, ...], rows: IntArray, profile: IntArray
+) -> FloatArray:
+    """Sum the news of each program's later windows in the order of time, (n,)."""
+    gathered = division.gathered
+    news = _first_time_only(gathered, rows)
+    score = sum(d.score(news, profile) for d in detectors if isinstance(d, Novelty))
+    score = np.asarray(score, np.float64)
+    start, end = gathered.t_start_ns[rows], gathered.t_end_ns[rows]
+    sums, standing = np.zeros(len(rows)), News.none(len(division.own))
+    telling = np.flatnonzero(score > 0)
+    telling = telling[np.argsort(end[telling], kind="stable")]
+    ticks = np.flatnonzero(np.diff(end[telling] // _TICK_NS)) + 1
+    # One turn a tick in which anything was new: few once programs have settled.
+    for part in np.split(telling, ticks):
+        standing, sums[part] = standing.after(score[part], profile[part], start[part], end[part])
+    return sums
+
+
+def _first_time_only(gathered: Gathered, rows: IntArray) -> csr_matrix:
+    """Vectors without the symbols that an earlier window of the same program held."""
+    vectors = gathered.vectors[rows]
+    row = np.repeat(np.arange(len(rows)), np.diff(vectors.indptr))
+    met = gathered.first_met[gathered.program[rows][row], vectors.indices]
+    first = met >= gathered.ordinal[rows][row]
+    # How many events a window holds is no symbol, and is asked of every vector.
+    first |= vectors.indices == FeatureSpec().column("scalars", SCALARS.index("events"))
+    edges = np.concatenate([[0], np.cumsum(first)])[vectors.indptr]
+    kept = (vectors.data[first], vectors.indices[first], edges)
+    return csr_matrix(kept, shape=vectors.shape)
 
 
 def _scored(division: Division, detectors: tuple[Detector, ...], rows: list[IntArray]) -> Later:
@@ -89,20 +138,15 @@ def _scored(division: Division, detectors: tuple[Detector, ...], rows: list[IntA
     chosen = np.concatenate(rows)
     vectors = division.gathered.vectors[chosen]
     scores = {detector.name: detector.score(vectors, profile) for detector in detectors}
-    return Later(chosen, profile, scores)
+    return Later(chosen, profile, scores, np.zeros(0))
 
 
 def _transferred(
-    division: Division,
-    pools: list[Pool],
-    rows: list[IntArray],
-    tail: int,
-    components: int,
-    seed: int,
+    division: Division, detectors: tuple[Detector, ...], rows: list[IntArray], tail: int
 ) -> Later:
     """Score the i-th rows against a pool that never saw their program, all for one tail."""
-    found = _scored(division, learn(division.gathered, pools, components, seed), rows)
-    return Later(found.rows, np.full(len(found.rows), tail), found.scores)
+    found = _scored(division, detectors, rows)
+    return Later(found.rows, np.full(len(found.rows), tail), found.scores, found.sums)
 
 
 def _priors(detectors: tuple[Detector, ...], later: Later) -> dict[str, Prior]:

@@ -95,7 +95,7 @@ class Division:
 
 
 def learn(
-    gathered: Gathered, pools: list[Pool], components: int, seed: int
+    gathered: Gathered, pools: list[Pool], components: int, seed: int, arch: str
 ) -> tuple[Detector, ...]:
     """Fit every detector, one profile a pool."""
     rows = np.concatenate([part.rows for part in pools])
@@ -106,5 +106,5 @@ def learn(
     return (
         residual,
         HalfSpaceTrees(seed=seed).fit_within(residual.subspaces, vectors, profile),
-        Novelty.of(np.stack([part.symbols for part in pools])),
+        Novelty.of(np.stack([part.symbols for part in pools]), arch),
     )

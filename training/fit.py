@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -126,10 +127,12 @@ def _model(
     _require_own(division, settings)
     told("learning baselines", 0.35)
     pools = division.pools()
-    detectors = learn(gathered, pools, settings.components, settings.seed)
+    arch = metadata.get("arch") or "x86_64"
+    teach = partial(learn, gathered, components=settings.components, seed=settings.seed, arch=arch)
+    detectors = teach(pools)
     told("calibrating on later windows", 0.6)
     later = later_scores(division, detectors)
-    calibration = calibrate(division, detectors, later, settings.components, settings.seed, told)
+    calibration = calibrate(division, detectors, later, teach, told)
     told("spending the budget", 0.9)
     states = _states(division)
     spent = _spend(division, states, calibration, later, settings)
@@ -142,11 +145,12 @@ def _model(
         FeatureSpec(),
         states,
         profiles(division, pools),
-        _with_later_symbols(detectors, gathered, pools),
+        _with_later_symbols(detectors, gathered, pools, arch),
         calibration,
         settings.budget_per_day,
         spent.expected_per_day,
         spent.threshold,
+        spent.sequence_threshold,
         cautions(division, states, spent),
         metadata | _provenance(gathered, settings),
     )
@@ -213,20 +217,22 @@ def _spend(
     later: Later,
     settings: FitSettings,
 ) -> Plan:
-    per_window = np.ones(len(states))
-    per_window[division.own] = _episodes_per_window(division, calibration, later)
+    per_window, sums = np.ones(len(states)), np.zeros(len(states))
+    score = calibration.evidences(later.scores, later.profile).score
+    per_window[division.own] = _episodes_per_window(division, later, score)
+    sums[division.own] = 1.0
     return plan(
         settings.budget_per_day,
         np.array([state.windows_per_day for state in states]),
         per_window,
         np.array([state.can_alert and calibration.ready(state.profile) for state in states]),
+        sums,
     )
 
 
-def _episodes_per_window(division: Division, calibration: Calibration, later: Later) -> FloatArray:
+def _episodes_per_window(division: Division, later: Later, score: FloatArray) -> FloatArray:
     """Measure runs of odd later windows over odd later windows, for each program of its own."""
     gathered = division.gathered
-    score = calibration.evidences(later.scores, later.profile).score
     found = np.ones(len(division.own))
     # One series a program; a sampled program has gaps, which would look like runs' ends.
     for i, program in enumerate(division.own):
@@ -251,13 +257,14 @@ def _process_numbers(gathered: Gathered, rows: IntArray) -> IntArray:
 
 
 def _with_later_symbols(
-    detectors: tuple[Detector, ...], gathered: Gathered, pools: list[Pool]
+    detectors: tuple[Detector, ...], gathered: Gathered, pools: list[Pool], arch: str
 ) -> tuple[Detector, ...]:
     """Let novelty know the later windows too, once it is calibrated: fewer things are new."""
     met = gathered.symbols()
     seen = np.stack([met[part.members].any(axis=0) for part in pools])
     return tuple(
-        Novelty.of(seen) if isinstance(detector, Novelty) else detector for detector in detectors
+        Novelty.of(seen, arch) if isinstance(detector, Novelty) else detector
+        for detector in detectors
     )
 
 

@@ -12,7 +12,7 @@ Blind to an attack that uses only what the program does anyway.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -20,17 +20,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
-from oddcall.models.features import SCALARS, FeatureSpec, FloatArray
+from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.reach import symbol_weights
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import BLOCKS
 
 _SPEC = FeatureSpec()
-#: What one unseen symbol of a block counts. Of the clean windows that hold anything new, on a
-#: host with web, database, shell and compiler work, 96 % hold new transitions only: a new call,
-#: or one that never failed before, is an order of magnitude rarer, so it weighs more.
-WEIGHTS = {"syscalls": 2.0, "errors": 1.0, "transitions": 0.5, "uring": 2.0, "compat": 3.0}
-#: The first fork or exec ever of a program.
-LIFE_WEIGHT = 2.0
 #: How much more a symbol counts when unseen symbols fill the window. Rare paths of clean
 #: programs seldom take 5 % of one.
 FILLED = 6.0
@@ -38,17 +33,6 @@ FILLED = 6.0
 _EVENTS_FOR_SHARE = 20.0
 
 
-def _symbol_weights() -> NDArray[np.float32]:
-    weights = np.zeros(_SPEC.width, np.float32)
-    for block, weight in WEIGHTS.items():
-        start = _SPEC.starts[block]
-        weights[start : start + BLOCKS[block]] = weight
-    for scalar in ("forks", "execs"):
-        weights[_SPEC.column("scalars", SCALARS.index(scalar))] = LIFE_WEIGHT
-    return weights
-
-
-_WEIGHT = _symbol_weights()
 #: Calls, failing calls and transitions show the same events: shares are summed within each of
 #: these groups, and the largest counts. Scalars are in none.
 _GROUPS = (("syscalls", "uring", "compat"), ("errors",), ("transitions",))
@@ -74,6 +58,8 @@ class Novelty:
     ----------
     seen : uint8 (P, D / 8)
         Packed bitmaps of the symbols each profile has seen.
+    weight : float32 (D,)
+        What each symbol counts; by the call numbers of x86_64 unless said otherwise.
     """
 
     name: ClassVar[str] = "novelty"
@@ -81,6 +67,7 @@ class Novelty:
     prior: ClassVar[Prior] = Prior(scale=1.5, weight=20)
 
     seen: NDArray[np.uint8] | None = None
+    weight: NDArray[np.float32] = field(default_factory=lambda: symbol_weights("x86_64"))
 
     @property
     def ready(self) -> bool:
@@ -90,18 +77,35 @@ class Novelty:
     def fit(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
         """Remember every symbol of these windows and of no others."""
         rows = profiles_of(vectors.shape[0], profile)
-        return type(self)(_bitmaps(vectors, rows, int(rows.max()) + 1))
+        return replace(self, seen=_bitmaps(vectors, rows, int(rows.max()) + 1))
 
     @classmethod
-    def of(cls, symbols: NDArray[np.bool_]) -> Self:
-        """Build from the symbols each profile has met, bool (P, D)."""
-        return cls(np.packbits(symbols, axis=1))
+    def of(cls, symbols: NDArray[np.bool_], arch: str = "x86_64") -> Self:
+        """Build from the symbols each profile has met, bool (P, D), with the numbers of arch."""
+        return cls(np.packbits(symbols, axis=1), symbol_weights(arch))
 
     def learn(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
         """Remember the symbols of these windows as well."""
         rows = profiles_of(vectors.shape[0], profile)
         seen = self._fitted(rows)
-        return type(self)(seen | _bitmaps(vectors, rows, len(seen)))
+        return replace(self, seen=seen | _bitmaps(vectors, rows, len(seen)))
+
+    def knowing(self, told: NDArray[np.uint8], profiles: IntArray) -> Self:
+        """Build one of some profiles only, which takes what was told of them as seen.
+
+        Parameters
+        ----------
+        told : uint8 (P, D / 8)
+            Packed bitmaps, as ``symbols`` gives them.
+        profiles : int64 (k,)
+            The i-th becomes profile i of the new one.
+        """
+        seen = self._fitted(profiles)
+        return replace(self, seen=seen[profiles] | told[profiles])
+
+    def symbols(self, vectors: csr_matrix, profile: IntArray, count: int) -> NDArray[np.uint8]:
+        """Packed bitmaps of the symbols these windows hold, (count, D / 8)."""
+        return _bitmaps(vectors, profile, count)
 
     def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
         """Score each row: 0 where everything was seen before, unbounded above."""
@@ -109,7 +113,7 @@ class Novelty:
         new, row = self._new_entries(vectors, rows)
         at, column = row[new], vectors.indices[new]
         n = vectors.shape[0]
-        symbols = np.bincount(at, weights=_weights(at, column, n), minlength=n)
+        symbols = np.bincount(at, weights=self._weights(at, column, n), minlength=n)
         shares = _shares(at, column, vectors.data[new], n)
         return symbols * _filled(shares, _SPEC.events(vectors))
 
@@ -119,7 +123,7 @@ class Novelty:
         parts = np.zeros(_SPEC.width)
         column = vector.indices[new]
         only = np.zeros(len(column), np.int64)
-        parts[column] = _weights(only, column, 1)
+        parts[column] = self._weights(only, column, 1)
         share = _shares(only, column, vector.data[new], 1)
         return parts * _filled(share, _SPEC.events(vector))
 
@@ -129,6 +133,24 @@ class Novelty:
         columns: IntArray = vector.indices[new].astype(np.int64)
         return columns
 
+    def _weights(self, row: IntArray, column: NDArray[np.int32], n: int) -> FloatArray:
+        """Weigh each unseen symbol of n windows, leaving out what another one brings with it.
+
+        One new branch of a program is one new call, not five symbols: that a call never made before
+        also fails is no further news, nor are the two transitions into it and out of it.
+        """
+        weights = self.weight[column].astype(np.float64)
+        calls, errors = _within(column, "syscalls"), _within(column, "errors")
+        steps = _within(column, "transitions")
+        made = row[calls] * _SPEC.width + column[calls] - _SPEC.starts["syscalls"]
+        failed = row[errors] * _SPEC.width + column[errors] - _SPEC.starts["errors"]
+        weights[np.flatnonzero(errors)[np.isin(failed, made)]] = 0.0
+        brought = 2 * np.bincount(row[calls | _within(column, "compat")], minlength=n)
+        taken = np.bincount(row[steps], minlength=n)
+        left = np.maximum(taken - brought, 0) / np.maximum(taken, 1)
+        weights[steps] *= left[row[steps]]
+        return weights
+
     def _new_entries(
         self, vectors: csr_matrix, profile: IntArray
     ) -> tuple[NDArray[np.bool_], IntArray]:
@@ -137,7 +159,7 @@ class Novelty:
         column = vectors.indices
         byte = seen.ravel()[profile[row] * seen.shape[1] + (column >> 3)]
         known = (byte >> (7 - (column & 7)).astype(np.uint8)) & 1
-        return (known == 0) & (_WEIGHT[column] > 0), row
+        return (known == 0) & (self.weight[column] > 0), row
 
     def _fitted(self, profile: IntArray) -> NDArray[np.uint8]:
         require_ready(self.name, 0 if self.seen is None else len(self.seen), profile)
@@ -146,32 +168,14 @@ class Novelty:
 
     def state(self) -> State:
         """Everything learned, as plain arrays."""
-        return {} if self.seen is None else {"seen": self.seen}
+        return {} if self.seen is None else {"seen": self.seen, "weight": self.weight}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Build the detector that ``state`` was taken from."""
-        seen = state.get("seen")
-        return cls(None if seen is None else seen.astype(np.uint8))
-
-
-def _weights(row: IntArray, column: NDArray[np.int32], n: int) -> FloatArray:
-    """Weigh each unseen symbol of n windows, leaving out what another one brings with it.
-
-    One new branch of a program is one new call, not five symbols: that a call never made before
-    also fails is no further news, nor are the two transitions into it and out of it.
-    """
-    weights = _WEIGHT[column].astype(np.float64)
-    calls, errors = _within(column, "syscalls"), _within(column, "errors")
-    steps = _within(column, "transitions")
-    made = row[calls] * _SPEC.width + column[calls] - _SPEC.starts["syscalls"]
-    failed = row[errors] * _SPEC.width + column[errors] - _SPEC.starts["errors"]
-    weights[np.flatnonzero(errors)[np.isin(failed, made)]] = 0.0
-    brought = 2 * np.bincount(row[calls | _within(column, "compat")], minlength=n)
-    taken = np.bincount(row[steps], minlength=n)
-    left = np.maximum(taken - brought, 0) / np.maximum(taken, 1)
-    weights[steps] *= left[row[steps]]
-    return weights
+        if "seen" not in state:
+            return cls()
+        return cls(state["seen"].astype(np.uint8), state["weight"].astype(np.float32))
 
 
 def _within(column: NDArray[np.int32], block: str) -> NDArray[np.bool_]:

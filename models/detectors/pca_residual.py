@@ -34,7 +34,7 @@ class PcaResidual:
 
     name: ClassVar[str] = "pca_residual"
     evidence: ClassVar[Evidence] = "mixture"
-    prior: ClassVar[Prior] = Prior(scale=0.5, weight=20, shape=0.25)
+    prior: ClassVar[Prior] = Prior(scale=0.5, weight=20, shape=0.1)
 
     components: int = 20
     subspaces: Subspaces | None = None
@@ -45,7 +45,7 @@ class PcaResidual:
         return self.subspaces is not None
 
     def fit(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
-        """Fit one subspace a profile, through scikit-learn."""
+        """Fit one subspace a profile."""
         rows = profiles_of(vectors.shape[0], profile)
         return type(self)(self.components, Subspaces.fit(vectors, rows, self.components))
 

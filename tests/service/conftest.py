@@ -80,11 +80,11 @@ class OddCalls:
     """A model for which ptrace and connect are odd: the more of them, the less likely."""
 
     id = "m" * 32
-    spec = FeatureSpec()
     budget_per_day = 1.0
     expected_alerts_per_day = 0.5
     warnings = ()
     programs = ()
+    spec = FeatureSpec()
     profiles = (SimpleNamespace(windows=1204, first_ns=T0 - 600 * S, last_ns=T0),)
 
     def judge(self, batch: WindowBatch) -> Verdicts:
@@ -102,10 +102,20 @@ class OddCalls:
             ready=np.ones(n, np.bool_),
             profile=np.zeros(n, np.int64),
             detectors={"novelty": p, "pca_residual": np.minimum(1.0, p * 10)},
+            onset_ns=batch.t_start_ns,
         )
 
     def unseen(self, batch: WindowBatch) -> Any:
         return np.intersect1d(batch.syscalls.ids, [PTRACE, CONNECT])
+
+    def weigh(self, batch: WindowBatch) -> Any:
+        """Nothing that adds up over time."""
+        n = len(batch)
+        nobody = np.zeros(0, np.int64)
+        return SimpleNamespace(rows=nobody, ready=np.zeros(n, np.bool_), level=np.zeros(n, "U1"))
+
+    def verdicts(self, batch: WindowBatch, _weighed: Any) -> Verdicts:
+        return self.judge(batch)
 
     def explain(self, batch: WindowBatch, row: int, _verdicts: Verdicts) -> Any:
         ids, counts = batch.syscalls.row(row)
