@@ -26,6 +26,8 @@ VERBS: dict[str, str] = {
     "bench": "Measure what watching costs on this host.",
     "advise": "Make of a baseline what other tools can use: a seccomp profile.",
     "config": "Check and show the settings.",
+    "install": "Make oddcall a hardened service of systemd.",
+    "uninstall": "Stop that service and remove it.",
 }
 
 _SENSING = {"record", "watch"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from oddcall.service.commands.options import as_json
-from oddcall.service.config import Loaded, load, setting_names, variable
+from oddcall.service.config import load
+from oddcall.service.config_file import shown
 from oddcall.service.settings import Settings
 
 _EXAMPLES = """\b
@@ -52,44 +52,10 @@ def show(config: Path | None, json_: bool) -> None:
     """Print every setting as a TOML file, with what it does and where it came from."""
     loaded = load(file=config)
     values = loaded.settings.model_dump(mode="json")
-    click.echo(json.dumps(values, indent=2) if json_ else "\n".join(_toml(loaded)))
+    click.echo(json.dumps(values, indent=2) if json_ else "\n".join(shown(loaded)))
 
 
 @command.command("schema")
 def schema() -> None:
     """Print the JSON Schema of the settings file."""
     click.echo(json.dumps(Settings.model_json_schema(), indent=2))
-
-
-def _toml(loaded: Loaded) -> list[str]:
-    lines: list[str] = []
-    sinks: list[str] = []
-    section = ""
-    for name in setting_names():
-        *path, last = name.split(".")
-        if path and path[0] != section:
-            section = path[0]
-            lines += ["", f"[{section}]"]
-        owner = getattr(loaded.settings, path[0]) if path else loaded.settings
-        about = type(owner).model_fields[last].description
-        value = [] if name == "sinks" else owner.model_dump(mode="json")[last]
-        origin = loaded.origin.get(name, f"built in; {variable(name)}")
-        if name == "sinks" and loaded.settings.sinks:
-            sinks = ["", f"# {about} ({origin})", *_tables(loaded)]
-            continue
-        lines += [f"# {about} ({origin})", f"{last} = {json.dumps(value)}"]
-    return [*lines, *sinks]
-
-
-def _tables(loaded: Loaded) -> Iterator[str]:
-    """Write sinks as the tables they are, which come last in a file."""
-    for section in loaded.settings.model_dump(mode="json")["sinks"]:
-        yield "[[sinks]]"
-        ordered = {"type": section.pop("type"), **section}
-        headers = ordered.pop("headers", {})
-        for name, value in ordered.items():
-            if value is not None:
-                yield f"{name} = {json.dumps(value)}"
-        for name, value in headers.items():
-            yield f"headers.{json.dumps(name)} = {json.dumps(value)}"
-        yield ""

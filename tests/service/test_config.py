@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 
 from oddcall.models.errors import SettingError
+from oddcall.service import config_file
 from oddcall.service.commands.config import command
 from oddcall.service.config import load, setting_names, variable
+from oddcall.service.config_file import template
+from oddcall.service.settings import Settings
 
 
 @pytest.fixture
@@ -106,3 +112,29 @@ def test_every_setting_has_its_own_variable() -> None:
     names = list(setting_names())
     assert len({variable(name) for name in names}) == len(names)
     assert tomllib.loads("") == load(environ={}).origin
+
+
+def test_the_template_changes_nothing_and_hides_nothing(file: Path) -> None:
+    """Every setting is in it, commented out at its built-in value; filled in, it is the same."""
+    text = template()
+    file.write_text(text)
+    assert load(file=file, environ={}).origin == {}
+    filled = re.sub(r"^#(?=[a-z_]+ = )(?!.*= \"\"$)", "", text, flags=re.MULTILINE)
+    file.write_text(filled)
+    loaded = load(file=file, environ={})
+    assert loaded.settings == load(environ={}).settings
+    empty = {name for name, value, _ in config_file._settings(Settings()) if value is None}
+    assert set(loaded.origin) == set(setting_names()) - {"sinks"} - empty
+    sinks = text[text.index("# [[sinks]]") :].replace("# ", "").replace("#", "")
+    file.write_text(sinks)
+    assert [sink.type for sink in load(file=file, environ={}).settings.sinks] == ["file", "syslog"]
+
+
+def test_the_schema_is_a_schema_and_takes_what_is_built_in(file: Path) -> None:
+    """`config schema` is valid JSON Schema, and the template, filled in, is valid by it."""
+    schema = json.loads(CliRunner().invoke(command, ["schema"]).output)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    filled = re.sub(r"^#(?=[a-z_]+ = )(?!.*= \"\"$)", "", template(), flags=re.MULTILINE)
+    jsonschema.validate(tomllib.loads(filled), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"sensor": {"loader": "magic"}}, schema)
