@@ -26,12 +26,14 @@ from oddcall.service.trial.workload import (
 #: Longer than any trial: the load ends with it.
 _FOREVER = "7d"
 _NGINX = """\
+{first}
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 64; }}
 daemon off;
 http {{
+  {http}
   access_log {folder}/access.log;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
@@ -42,6 +44,7 @@ http {{
     listen 127.0.0.1:{port};
     root {folder}/pages;
     location /static/ {{ alias {folder}/pages/; }}
+    {inside}
   }}
 }}
 """
@@ -57,12 +60,25 @@ def _web(folder: Path) -> Iterator[Round]:
         wait_until(lambda: registry.running(folder) is not None, "the demo server")
         running = registry.running(folder)
         assert running is not None  # noqa: S101  waited for just now
-        load = held.enter_context(_load(running.url, 40.0, folder))
+        load = held.enter_context(load_on(running.url, 40.0, folder))
         yield lambda _turn: _alive(server, load)
 
 
 @contextmanager
 def _nginx(folder: Path) -> Iterator[Round]:
+    with nginx(folder) as url, load_on(url, 20.0, folder) as load:
+        yield lambda _turn: _alive(load)
+
+
+@contextmanager
+def nginx(folder: Path, first: str = "", inside: str = "", http: str = "") -> Iterator[str]:
+    """Run nginx on a free port of loopback until the context ends; gives its address.
+
+    Parameters
+    ----------
+    first, inside, http : str
+        Lines of configuration for the beginning of the file, its server, and its http block.
+    """
     pages = folder / "pages"
     pages.mkdir(exist_ok=True)
     for name, size in _PAGES.items():
@@ -71,12 +87,12 @@ def _nginx(folder: Path) -> Iterator[Round]:
     for place in (folder, pages):
         place.chmod(0o755)
     port = _free_port()
-    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
+    text = _NGINX.format(folder=folder, port=port, first=first, inside=inside, http=http)
+    (folder / "nginx.conf").write_text(text)
     words: list[str | Path] = [installed("nginx"), "-p", folder, "-c", folder / "nginx.conf"]
-    with beside(words, folder) as server:
+    with beside(words, folder):
         wait_until(lambda: _answers(port), "nginx")
-        with _load(f"http://127.0.0.1:{port}", 20.0, folder) as load:
-            yield lambda _turn: _alive(server, load)
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -134,7 +150,8 @@ def _postgres(_folder: Path) -> Iterator[Round]:
 
 
 @contextmanager
-def _load(url: str, rate: float, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def load_on(url: str, rate: float, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Send a server ordinary requests until the context ends."""
     words = [sys.executable, "-P", "-m", "oddcall.service.cli", "simulate", "load", url]
     words += ["--rate", str(rate), "--duration", _FOREVER]
     with beside(words, folder, log="load.log") as load:

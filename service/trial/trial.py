@@ -154,18 +154,32 @@ def attempt(
     pause_s: float = 0.0,
 ) -> Caught:
     """Run one behaviour, and wait for what is told of it, until nothing is any more."""
-    watch = course.watching
-    first = len(watch.arrivals)
-    with ThreadPoolExecutor(1) as beside:
-        # Beside, so that alerts are read as they come.
-        doing = beside.submit(
-            simulate.run,
+
+    def act() -> Outcome:
+        return simulate.run(
             behaviour.name,
             via=plan.via or web_server(plan).url,
             seconds=seconds,
             pause_s=pause_s,
             workdir=plan.folder / "work" / WEB.name,
         )
+
+    return observe(behaviour, act, course, told, seconds)
+
+
+def observe(
+    behaviour: Behaviour,
+    act: Callable[[], Outcome],
+    course: Course,
+    told: Callable[[], None],
+    seconds: float = _ACT_S,
+) -> Caught:
+    """Wait for what is told of something that is done, in whatever process."""
+    watch = course.watching
+    first = len(watch.arrivals)
+    with ThreadPoolExecutor(1) as beside:
+        # Beside, so that alerts are read as they come.
+        doing = beside.submit(act)
         watch.until(doing.done, seconds + _SETTLE_S, told)
         outcome = doing.result()
     course.outcomes.append(outcome)

@@ -16,6 +16,7 @@ from typing import Any
 
 from oddcall.models import errors
 from oddcall.models.errors import OddcallError
+from oddcall.service.notice import is_notice
 
 #: An episode is closed after so long without an alerting window: behaviours follow each other
 #: closely here. The default, 15 s, folds more alerts into one, so this counts no fewer of them.
@@ -94,7 +95,8 @@ class Watching:
             whole, end, _ = file.read().rpartition(b"\n")
         self._read += len(whole) + len(end)
         now = time.time()
-        fresh = [Arrival(now, json.loads(line)) for line in whole.splitlines()]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        fresh = [Arrival(now, line) for line in lines if not is_notice(line)]
         self.arrivals += fresh
         return fresh
 
@@ -140,6 +142,9 @@ def environment() -> dict[str, str]:
         **os.environ,
         "ODDCALL_CONFIG": os.devnull,
         "ODDCALL_ALERTS_QUIET": f"{QUIET_S}s",
+        # Every alert counts, however many there are and however alike.
+        "ODDCALL_ALERTS_COOLDOWN": "0s",
+        "ODDCALL_ALERTS_MOST_PER_HOUR": "100000",
         # To learn for as long as was asked, and no longer.
         "ODDCALL_LEARNING_PATIENCE": "1",
     }
