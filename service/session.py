@@ -22,6 +22,7 @@ from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.evidence import Evidence
 from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
+from oddcall.service.notify import Notifier
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen
 from oddcall.service.settings import AlertSection, Settings
@@ -168,7 +169,7 @@ def _start(
     board: Board,
 ) -> tuple[Model, Iterator[WindowBatch]] | None:
     """Give the model and what it is to judge; None when it was stopped while learning."""
-    ticks = board.pass_on(here.source.ticks())
+    ticks = Notifier().pass_on(board.pass_on(here.source.ticks()), board)
     if model is not None:
         return model, pulse.pass_on(ticks)
     state = StateDir(request.settings.state_dir)

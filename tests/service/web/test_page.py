@@ -1,0 +1,171 @@
+"""Promises about the page in a real browser: what is seen, clicked and typed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from oddcall.training.synthetic import attacks
+
+
+def browser_path() -> str:
+    """Chromium of the distribution. Ubuntu has it as a snap only, which cannot be run like this."""
+    found = shutil.which("chromium")
+    if found is None or b"/snap/" in Path(found).read_bytes():
+        if "ubuntu" in Path("/etc/os-release").read_text():
+            pytest.skip("Ubuntu's Chromium is a snap: it neither runs in a container nor for root")
+        pytest.fail("no chromium: `make setup-test` installs it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = browser_path()
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, watching: Any) -> Iterator[Page]:
+    """The overview in a window of its own; whatever goes wrong in the page fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    opened, wrong = context.new_page(), []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    foreign: list[str] = []
+    opened.on("request", lambda asked: foreign.append(asked.url))
+    opened.goto(watching.address.link)
+    expect(opened.locator(".tile")).to_have_count(4)
+    yield opened
+    context.close()
+    assert wrong == []
+    assert [url for url in foreign if not url.startswith(watching.address.url)] == []
+
+
+def scanned(page: Page) -> Any:
+    return page.locator("a.episode", has_text="connect").first
+
+
+def test_the_host_at_a_glance(page: Page) -> None:
+    """State, budget, coverage and own cost are told, and the key is out of the address."""
+    expect(page.locator(".tile").nth(0)).to_contain_text("Watching")
+    expect(page.locator(".tile").nth(1)).to_contain_text("today")
+    expect(page.locator(".tile").nth(2)).to_contain_text("Nothing lost")
+    expect(page.locator(".tile").nth(3)).to_contain_text("of a core")
+    expect(page.locator(".chart canvas")).to_have_count(2)
+    expect(page.locator(".readout")).to_contain_text("alerts from p =")
+    assert "key=" not in page.url
+
+
+def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
+    """A click opens it, with typical beside observed; a click tolerates it, another undoes that."""
+    scanned(page).click()
+    expect(page.locator(".sentence")).to_contain_text("connect")
+    assert page.locator(".ranges .bar svg circle").count() > 2
+    expect(page.locator(".ranges")).to_contain_text("never")
+    # What a process calls itself is text, never part of the page.
+    expect(page.locator(".facts").first).to_contain_text("<b>app</b>")
+    assert page.locator(".facts b").count() == 0
+    page.get_by_role("button", name="Tolerate").click()
+    page.get_by_label("Note").fill("our own scanner")
+    page.get_by_label("How long").select_option("86400")
+    page.locator(".panel button.main").click()
+    expect(page.locator(".answers")).to_contain_text("Tolerated by the page")
+    expect(page.locator(".answers")).to_contain_text("our own scanner")
+    given = watching.ask("api/feedback")[1]["given"][0]
+    assert (given["verb"], given["note"], given["undone"]) == ("tolerate", "our own scanner", None)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".answers")).not_to_contain_text("Tolerated")
+    assert watching.ask("api/feedback")[1]["given"][0]["undone"]
+
+
+def test_a_program_s_normal_is_shown(page: Page) -> None:
+    """From the list to a program's page: its state, its calls with quantiles, its windows."""
+    page.get_by_label("Find").fill("redis")
+    page.locator("tbody a").first.click()
+    expect(page.locator("h1")).to_have_text("redis-server")
+    expect(page.locator(".pill").first).to_have_text("ready")
+    expect(page.locator(".ranges")).to_contain_text("epoll_wait")
+    expect(page.locator(".chart canvas")).to_have_count(2)
+
+
+def test_keys_alone_are_enough(page: Page) -> None:
+    """Next, open, acknowledge, undo, back, find, help, all without a pointer."""
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator(".sentence")).to_be_visible()
+    page.keyboard.press("a")
+    expect(page.locator(".answers")).to_contain_text("Acknowledged by the page")
+    page.keyboard.press("u")
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".tile")).to_have_count(4)
+    page.keyboard.press("/")
+    expect(page.get_by_label("Find")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Keys")).not_to_be_visible()
+
+
+def test_light_and_dark(page: Page) -> None:
+    """It follows the system, and a key holds it light or dark over a reload."""
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(ground)
+    assert light != dark
+    page.keyboard.press("t")
+    assert page.evaluate(ground) == light
+    page.keyboard.press("t")
+    page.emulate_media(color_scheme="light")
+    page.reload()
+    expect(page.locator(".tile")).to_have_count(4)
+    assert page.evaluate(ground) == dark
+
+
+def test_what_happens_is_shown_without_asking(page: Page, watching: Any) -> None:
+    """A new alert comes into the list by itself, and is said to who does not see it."""
+    before = page.locator("a.episode").count()
+    watching.source.more.put(attacks(5, 0)["shell"][0])
+    expect(page.locator("a.episode")).to_have_count(before + 1)
+    expect(page.locator("#news")).to_contain_text("New alert")
+
+
+def test_it_fits_a_telephone(page: Page) -> None:
+    """On 390 pixels nothing runs out of the page, on any view."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    wide = "document.documentElement.scrollWidth - innerWidth"
+    assert page.evaluate(wide) <= 0
+    scanned(page).click()
+    expect(page.locator(".sentence")).to_be_visible()
+    assert page.evaluate(wide) <= 0
+    page.locator(".title h1 a").click()
+    expect(page.locator(".ranges > div").nth(3)).to_be_visible()
+    assert page.evaluate(wide) <= 0
+
+
+def test_a_stranger_is_asked_for_the_key(browser: Browser, watching: Any) -> None:
+    """Who is not known is asked, told when it is wrong, and let in by the right key."""
+    context = browser.new_context()
+    opened = context.new_page()
+    refused = '{"error": "this page is for who runs the watch", "fix": ""}'
+    opened.route("**/api/state", lambda asked: asked.fulfill(status=401, body=refused))
+    opened.goto(watching.address.url)
+    expect(opened.get_by_role("heading", name="Who is there?")).to_be_visible()
+    opened.get_by_placeholder("Key").fill("a guess")
+    opened.keyboard.press("Enter")
+    expect(opened.get_by_role("alert").last).to_contain_text("that is not the key")
+    opened.unroute("**/api/state")
+    opened.get_by_placeholder("Key").fill(watching.address.key)
+    opened.get_by_role("button", name="Open").click()
+    expect(opened.locator(".tile")).to_have_count(4)
+    context.close()
