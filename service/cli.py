@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "bench": "Measure what watching costs on this host.",
     "advise": "Make of a baseline what other tools can use: a seccomp profile.",
     "config": "Check and show the settings.",
+    "support-bundle": "Gather how things stand into one file, to ask for help with.",
     "install": "Make oddcall a hardened service of systemd.",
     "uninstall": "Stop that service and remove it.",
 }
@@ -63,7 +64,7 @@ class _Verbs(click.Group):
         if cmd_name in _SENSING:
             # Capabilities belong to a thread: arithmetic's own would keep what is given up.
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        module = importlib.import_module(f"oddcall.service.commands.{cmd_name}")
+        module = importlib.import_module(f"oddcall.service.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -123,7 +123,8 @@ def test_the_template_changes_nothing_and_hides_nothing(file: Path) -> None:
     file.write_text(filled)
     loaded = load(file=file, environ={})
     assert loaded.settings == load(environ={}).settings
-    empty = {name for name, value, _ in config_file._settings(Settings()) if value is None}
+    known = config_file._settings(Settings())
+    empty = {name for name, value, _ in known if value is None or value == ""}
     assert set(loaded.origin) == set(setting_names()) - {"sinks"} - empty
     sinks = text[text.index("# [[sinks]]") :].replace("# ", "").replace("#", "")
     file.write_text(sinks)

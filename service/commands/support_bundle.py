@@ -1,0 +1,42 @@
+"""``oddcall support-bundle``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_EXAMPLES = """\b
+Examples:
+  sudo oddcall support-bundle -o support.tar.gz
+  tar -xOf support.tar.gz oddcall-support/doctor.json
+"""
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("support-bundle", epilog=_EXAMPLES)
+@click.option("-o", "--output", required=True, metavar="FILE", type=_PATH, help="The archive.")
+@click.option(
+    "--config",
+    metavar="FILE",
+    type=_PATH,
+    help="Settings to use instead of /etc/oddcall/oddcall.toml.",
+)
+def command(output: Path, config: Path | None) -> None:
+    """Gather how things stand into one file, to send when asking for help.
+
+    Secrets, command lines and the content of alerts are not in it; it says what
+    is. Look into it before you send it.
+    """
+    from oddcall.models.storage import write_whole
+    from oddcall.sensor.checks import checks
+    from oddcall.service.doctor import examine
+    from oddcall.service.support import CONTENTS, pack, parts
+
+    click.echo("looking at this host, as `oddcall doctor` does")
+    found = examine(checks, config)
+    write_whole(output, pack(parts(found, config)))
+    output.chmod(0o600)
+    click.echo(f"{output} holds, below oddcall-support/:")
+    for name, what in CONTENTS.items():
+        click.echo(f"  {name:<14}  {what}")
