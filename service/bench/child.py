@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import subprocess
 import sys
 import threading
 import time
@@ -45,6 +47,15 @@ def threads(loop: Loop, calls: int, count: int, cpus: list[int], number: int) ->
     return taken
 
 
+def run(command: list[str]) -> list[float]:
+    """Seconds that a command takes: of the processor, and by the clock."""
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True)  # noqa: S603  what the benchmark asks for
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return [used, time.monotonic() - began]
+
+
 def main() -> None:
     """Serve until the input ends."""
     cpus = sorted(os.sched_getaffinity(0))
@@ -57,8 +68,10 @@ def main() -> None:
                 taken = bursts(getppid, calls, count, time.perf_counter_ns)
             case "getppid", (calls, count, number):
                 taken = threads(getppid, calls, count, cpus, number)
-            case _, (children, count, _):
+            case "fork", (children, count, _):
                 taken = bursts(fork, children, count, time.perf_counter_ns)
+            case _:
+                taken = run(sizes)
         print(json.dumps(taken), flush=True)  # noqa: T201  the answer to the benchmark
 
 

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -42,7 +42,7 @@ class Peer:
     programs : sequence of str
         What it may be called, on one distribution and another.
     arguments : sequence of str
-        ``{pid}`` stands for the measured process.
+        ``{pid}`` stands for the measured processes, with commas between them.
     says : str
         Printed when it counts; ``""`` for a tool that says nothing, which is given a while.
     slow : bool
@@ -83,21 +83,22 @@ PEERS = (
 )
 
 
-def peers(pid: Callable[[], int]) -> list[Contender]:
-    """Build the peers' rows, installed or not; `pid` tells the measured process."""
-    return [_row(peer, pid) for peer in PEERS]
+def peers(pids: Sequence[int]) -> list[Contender]:
+    """Build the peers' rows, installed or not, for these measured processes."""
+    watched = ",".join(map(str, pids))
+    return [_row(peer, watched) for peer in PEERS]
 
 
-def _row(peer: Peer, pid: Callable[[], int]) -> Contender:
-    return Contender(peer.name, peer.label, lambda: _running(peer, pid()), peer.slow)
+def _row(peer: Peer, pids: str) -> Contender:
+    return Contender(peer.name, peer.label, lambda: _running(peer, pids), peer.slow)
 
 
 @contextmanager
-def _running(peer: Peer, pid: int) -> Iterator[None]:
+def _running(peer: Peer, pids: str) -> Iterator[None]:
     program = next((found for name in peer.programs if (found := shutil.which(name))), None)
     if program is None:
         raise KernelError("not installed")
-    command = [program, *(a.replace("{pid}", str(pid)) for a in peer.arguments)]
+    command = [program, *(a.replace("{pid}", pids) for a in peer.arguments)]
     if peer.traces and not Path("/sys/kernel/tracing/events").exists():
         command = [*_WITH_TRACEFS, *command]
     with ExitStack() as held:

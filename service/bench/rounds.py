@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, cast
+from typing import IO, ClassVar, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,21 +42,34 @@ _AT_REST, _TRIES = 0.03, 4
 Figures = dict[str, float]
 
 
+class Takes(Protocol):
+    """What takes figures, with whatever is attached."""
+
+    @property
+    def tries(self) -> int:
+        """Visits to a row at most: it is visited again while the first figure is unsteady."""
+
+    def take(self, *, slow: bool) -> Figures:
+        """Take every figure once; fewer, or of less work, beside what is slow."""
+
+
 class Measured:
     """Processes that are measured, one a figure: threads leave traces in how one is counted."""
 
+    tries: ClassVar[int] = _TRIES
+
     def __init__(self) -> None:
-        self._children = {name: _child() for name in MEASURES}
+        self._children = {name: child() for name in MEASURES}
 
     def close(self) -> None:
         """End them."""
-        for child in self._children.values():
-            child.communicate()
+        for process in self._children.values():
+            process.communicate()
 
     @property
-    def pid(self) -> int:
-        """Process of the plain loop."""
-        return self._children["ns"].pid
+    def pids(self) -> list[int]:
+        """The process of the plain loop."""
+        return [self._children["ns"].pid]
 
     def take(self, *, slow: bool) -> Figures:
         """Take every figure once, with whatever is attached now."""
@@ -64,17 +77,23 @@ class Measured:
         return {name: self._ask(name, request) for name, request in measures.items()}
 
     def _ask(self, name: str, request: Sequence[str | int]) -> float:
-        child = self._children[name]
-        cast("IO[str]", child.stdin).write(json.dumps(request) + "\n")
-        cast("IO[str]", child.stdin).flush()
-        answer = cast("IO[str]", child.stdout).readline()
-        if not answer:
-            raise KernelError("the measured process has ended", got=f"exit code {child.wait()}")
         share = 0.5 if "threads" in name else _UNDISTURBED
-        return float(np.quantile(json.loads(answer), share))
+        return float(np.quantile(ask(self._children[name], request), share))
 
 
-def _child() -> subprocess.Popen[str]:
+def ask(process: subprocess.Popen[str], request: Sequence[str | int]) -> list[float]:
+    """Have a measured process do something, and give the times that it took."""
+    cast("IO[str]", process.stdin).write(json.dumps(request) + "\n")
+    cast("IO[str]", process.stdin).flush()
+    answer = cast("IO[str]", process.stdout).readline()
+    if not answer:
+        raise KernelError("the measured process has ended", got=f"exit code {process.wait()}")
+    taken: list[float] = json.loads(answer)
+    return taken
+
+
+def child() -> subprocess.Popen[str]:
+    """Start a process that is measured: see `oddcall.service.bench.child`."""
     command = [sys.executable, "-P", "-m", "oddcall.service.bench.child"]
     return subprocess.Popen(  # noqa: S603  our own module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -97,8 +116,8 @@ class Results:
 
     Attributes
     ----------
-    bare : list of Figures
-        With nothing attached, one a visit.
+    bare : dict of str to list of Figures
+        With nothing attached, just before and after each row was, one a round.
     added : dict of str to list of Figures
         What each row adds to the figures taken just before without it, one a round.
     absent : dict of str to str
@@ -107,7 +126,7 @@ class Results:
         Tracing programs that were attached by somebody else meanwhile.
     """
 
-    bare: list[Figures] = field(default_factory=list)
+    bare: dict[str, list[Figures]] = field(default_factory=dict)
     added: dict[str, list[Figures]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
@@ -117,6 +136,12 @@ class Results:
         rounds = self.added[name]
         return np.array([figures[figure] for figures in rounds if figure in figures], np.float64)
 
+    def slowdowns(self, name: str, figure: str) -> NDArray[np.float64]:
+        """Percent that a figure of a row is above the bare one, of each round (rounds,)."""
+        bare = np.array([figures[figure] for figures in self.bare[name]], np.float64)
+        percent: NDArray[np.float64] = 100 * self.column(name, figure) / bare
+        return percent
+
     def ratios(self, name: str) -> NDArray[np.float64]:
         """Parts of what the empty hook adds in the same round (rounds,)."""
         return self.column(name, "ns") / self.column(FLOOR, "ns")
@@ -124,7 +149,7 @@ class Results:
 
 def run(
     contenders: Sequence[Contender],
-    children: Measured,
+    children: Takes,
     rounds: int,
     progress: Callable[[str, float], None],
 ) -> Results:
@@ -149,7 +174,7 @@ def _settled() -> list[str]:
     return found
 
 
-def _try(row: Contender, children: Measured, results: Results, *, first: bool) -> None:
+def _try(row: Contender, children: Takes, results: Results, *, first: bool) -> None:
     results.others.update(_settled())
     try:
         visits = list(_visits(row, children))
@@ -159,7 +184,7 @@ def _try(row: Contender, children: Measured, results: Results, *, first: bool) -
         results.absent[row.name] = f"{error.what}: {error.got}" if error.got else error.what
         return
     best = min(visits, key=lambda visit: visit.unrest)
-    results.bare.append(best.bare)
+    results.bare.setdefault(row.name, []).append(best.bare)
     results.added.setdefault(row.name, []).append(best.added)
 
 
@@ -173,8 +198,9 @@ class _Visit:
 
     @property
     def unrest(self) -> float:
-        """Part by which a bare call took more, or less, after than before."""
-        return abs(self.after["ns"] / self.before["ns"] - 1)
+        """Part by which the first figure was more, or less, after than before."""
+        first = next(iter(self.before))
+        return abs(self.after[first] / self.before[first] - 1)
 
     @property
     def bare(self) -> Figures:
@@ -188,10 +214,10 @@ class _Visit:
         return {name: value - bare[name] for name, value in self.figures.items()}
 
 
-def _visits(row: Contender, children: Measured) -> Iterator[_Visit]:
+def _visits(row: Contender, children: Takes) -> Iterator[_Visit]:
     """Visit a row until the machine was at rest meanwhile, a few times at most."""
     after = children.take(slow=row.slow)
-    for _ in range(_TRIES):
+    for _ in range(children.tries):
         before = after
         with row.attached():
             figures = children.take(slow=row.slow)

@@ -15,11 +15,12 @@ import pytest
 from oddcall.models import calls
 from oddcall.models.errors import KernelError
 from oddcall.sensor.probe import Probe, ProbeSettings
-from oddcall.service.bench import peers, report, rounds
+from oddcall.service.bench import loads, peers, report, rounds
 from oddcall.service.bench.attached import others
 from oddcall.service.bench.contender import FLOOR, Contender, own
 from oddcall.service.bench.loop import CODE, native_loop
 from oddcall.service.bench.peers import PEERS, Peer
+from oddcall.service.bench.report import Found
 from oddcall.service.bench.rounds import Measured, Results, run
 from oddcall.service.cli import run as oddcall
 
@@ -113,7 +114,7 @@ def _nobody_else(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 def test_each_row_is_what_it_adds_to_what_was_found_just_before() -> None:
     """The machine's answer has each row's added nanoseconds and its parts of the floor."""
     results, rows, told = measure(5)
-    answer = report.as_dict(results, rows)
+    answer = report.as_dict(Found(results), rows)
     assert answer["floor_ns"] == 30.0
     assert answer["bare_ns"] == 100.0
     assert answer["rounds"] == 5
@@ -143,7 +144,7 @@ def test_the_median_of_the_rounds_is_given() -> None:
     """One disturbed round of five moves nothing but the range."""
     results, rows, _ = measure(5)
     results.added["oddcall"][2] = {"ns": 5000.0}
-    found = {row["name"]: row for row in report.as_dict(results, rows)["rows"]}
+    found = {row["name"]: row for row in report.as_dict(Found(results), rows)["rows"]}
     assert found["oddcall"]["added_ns"] == 45.0
     assert found["oddcall"]["ratio_to_floor"] == 1.5
     assert found["oddcall"]["added_ns_range"] == [45.0, 5000.0]
@@ -153,13 +154,58 @@ def test_the_table_is_aligned_and_says_what_is_absent() -> None:
     """Every figure ends where its column's heading ends; an absent tool has a reason instead."""
     results, rows, _ = measure(1)
     results.others.add("on_sys_exit")
-    lines = list(report.render(results, rows))
+    lines = list(report.render(Found(results), rows))
     heading = next(line for line in lines if "one thread" in line)
     whole = next(line for line in lines if line.startswith("the oddcall"))
     end = heading.index("of floor") + len("of floor")
     assert whole[:end].endswith("1.50")
     assert any(line.startswith("bpftrace") and "absent: not installed" in line for line in lines)
     assert any("Doubtful" in line and "on_sys_exit" in line for line in lines)
+
+
+class FakeWork:
+    """A compile that takes two seconds, and what is attached besides."""
+
+    tries = 1
+
+    def __init__(self, measured: FakeMeasured) -> None:
+        self.measured = measured
+
+    def take(self, *, slow: bool) -> dict[str, float]:
+        return {"compile": (0.2 if slow else 2.0) + self.measured.cost / 1000}
+
+
+def test_real_work_is_slowed_down_by_percent_of_what_it_takes() -> None:
+    """The machine has medians of each row; people have them in a table of their own."""
+    calls, rows, _ = measure(3)
+    measured = FakeMeasured()
+    again = [row("empty", 10.0, measured), row("oddcall", 30.0, measured)]
+    work = run(again, FakeWork(measured), 3, lambda _label, _done: None)
+    starts = {"bcc": [{"seconds": 1.5, "mb": 30.0, "peak_mb": 160.0}], "core": [{}]}
+    found = Found(calls, work, {"redis": "it is not installed"}, starts)
+    answer = report.as_dict(found, rows)
+    by_name = {one["name"]: one for one in answer["rows"]}
+    assert by_name["empty"]["slowdown_percent"] == {"compile": 0.5}
+    assert by_name["oddcall"]["slowdown_percent"] == {"compile": 1.5}
+    assert "slowdown_percent" not in by_name["strace"]
+    assert answer["absent_work"] == {"redis": "it is not installed"}
+    assert answer["loaders"] == {"bcc": starts["bcc"][0]}
+    lines = list(report.render(found, rows))
+    assert any(line.startswith("the oddcall") and "+1.5 (+1.5 to +1.5)" in line for line in lines)
+    assert any("redis: left out, it is not installed" in line for line in lines)
+    assert any(line.startswith("bcc") and "160 MB at most" in line for line in lines)
+    assert any(line.startswith("core") and "cannot be used here" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_work_that_cannot_be_done_here_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a compiler or a Redis server the benchmark goes on without them."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with loads.loads() as works:
+        assert set(works.absent) == {"compile", "redis"}
+        assert "installed" in works.absent["redis"]
+        assert works.take(slow=False) == {}
+        assert works.pids == []
 
 
 def test_a_row_that_fails_after_the_first_round_is_an_error() -> None:
@@ -195,8 +241,8 @@ def test_a_tool_counts_from_its_word_until_it_is_told_to_end(
     )
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(peers, "PEERS", [Peer("x", "x", ["nope", "countall"], ["{pid}"], "Count")])
-    with peers.peers(lambda: 4242)[0].attached():
-        assert (tmp_path / "pid").read_text() == "4242\n"
+    with peers.peers([4242, 4243])[0].attached():
+        assert (tmp_path / "pid").read_text() == "4242,4243\n"
         assert not (tmp_path / "done").exists()
     assert (tmp_path / "done").exists()
 
@@ -208,7 +254,7 @@ def test_a_tool_that_cannot_run_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(peers, "PEERS", [Peer("x", "x", ["broken"], [], "Count")])
     with (
         pytest.raises(KernelError, match="does not run here; got no kernel headers"),
-        peers.peers(os.getpid)[0].attached(),
+        peers.peers([os.getpid()])[0].attached(),
     ):
         pass
 
@@ -216,7 +262,7 @@ def test_a_tool_that_cannot_run_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_tools_that_are_not_installed_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is faked for a tool that is not there."""
     monkeypatch.setenv("PATH", "/nonexistent")
-    for peer in peers.peers(os.getpid):
+    for peer in peers.peers([os.getpid()]):
         with pytest.raises(KernelError, match="not installed"), peer.attached():
             pass
 
@@ -234,6 +280,9 @@ def test_the_benchmark_runs_on_the_real_kernel(
     """Every row of ours can be attached and measured; how much each is depends on the machine."""
     small = {"ns": ("getppid", 2000, 100, 1), "ns_fork": ("fork", 5, 10, 1)}
     monkeypatch.setattr(rounds, "MEASURES", small)
+    monkeypatch.setattr(Measured, "tries", 1)
+    monkeypatch.setattr(loads, "FUNCTIONS", (10, 1))
+    monkeypatch.setattr(loads, "REQUESTS", (1000, 100))
     assert oddcall(["bench", "sensor", "--json", "--rounds", "1", "--own"]) == 0
     answer = json.loads(capsys.readouterr().out)
     found = {row["name"]: row for row in answer["rows"]}
@@ -242,6 +291,9 @@ def test_the_benchmark_runs_on_the_real_kernel(
     assert all(np.isfinite(row["ratio_to_floor"]) for row in found.values())
     assert answer["bare_ns"] > 10
     assert not answer["absent"]
+    assert set(answer["loaders"]) == {"bcc", "core"}
+    done = {"compile", "redis"} - set(answer["absent_work"])
+    assert all(set(row["slowdown_percent"]) == done for row in found.values())
 
 
 @pytest.mark.kernel
