@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +55,8 @@ static inline u64 *hashed(u32 tid)
 	return bpf_map_lookup_elem(&by_thread, &tid);
 }
 """
+#: Its last argument is BPF_LOCAL_STORAGE_GET_F_CREATE.
+STORAGE = "bpf_task_storage_get"
 STORED = map_of(
     "TASK_STORAGE",
     "by_task",
@@ -80,12 +82,13 @@ CACHED = """u32 zero = 0;
 	u64 *kept = &near->word;
 """
 RAW = """
+#define oddcall_args bpf_raw_tracepoint_args
 #undef HOT_HOOK
 #undef this_task
 #undef ids_of
 #undef compat_of
 #undef number_of
-#define HOT_HOOK(name, tracepoint) SEC("raw_tp/" tracepoint) int name(struct bpf_raw_tracepoint_args *ctx)
+#define HOT_HOOK(name, tracepoint) SEC("raw_tp/" tracepoint) int name(struct oddcall_args *ctx)
 #define task_t u64
 #define this_task() bpf_get_current_task()
 #define ids_of(task) bpf_get_current_pid_tgid()
@@ -121,8 +124,7 @@ VARIANTS = (
         "thread's word in task storage",
         (
             (C, FIRST, STORED + FIRST),
-            (C, WORD, "u64 *kept = bpf_task_storage_get(&by_task, current, 0, "
-             f"BPF_LOCAL_STORAGE_GET_F_CREATE);\n{KEPT}"),
+            (C, WORD, f"u64 *kept = {STORAGE}(&by_task, current, 0, 1);\n{KEPT}"),
         ),
     ),
     Variant(
@@ -134,7 +136,7 @@ VARIANTS = (
         ((C, LOCKLESS, "\telse\n\t\t__sync_fetch_and_add(counter, 1);"),),
     ),
     Variant("no note of what counted", ((C, TOUCHED, TOUCHED.rsplit("\n", 1)[0]),)),
-)  # fmt: skip
+)
 
 
 def build(variant: Variant, folder: Path) -> Path:
@@ -156,7 +158,7 @@ def build(variant: Variant, folder: Path) -> Path:
     return place / "bpf"
 
 
-def attached(bpf: Path, *, both: bool = False) -> Callable[[], contextmanager[None]]:
+def attached(bpf: Path, *, both: bool = False) -> Callable[[], AbstractContextManager[None]]:
     """Give what attaches the object in that folder, and an empty hook where calls begin."""
 
     @contextmanager
