@@ -77,6 +77,10 @@ def command(keep: Path | None, adversary: bool, json_: bool, **asked: Any) -> No
     Starts servers and chores, learns them, watches them for false alerts, then
     misbehaves in every way of `oddcall simulate list` and sees what is noticed.
     All of it is real and harmless; all that was started is ended.
+
+    What --keep keeps can be judged again, by another model or version:
+    `oddcall evaluate recordings --train DIR/state/learning
+    --test DIR/state/kept --labels DIR/labels.jsonl`.
     """
     from oddcall.service.screen import open_screen
     from oddcall.service.trial.adversary import Hidden, try_adversary
@@ -94,6 +98,7 @@ def command(keep: Path | None, adversary: bool, json_: bool, **asked: Any) -> No
 
             report = Report.of(plan, run(plan, screen, more), hidden)
             (folder / "report.json").write_text(json.dumps(report.as_dict(), indent=2))
+            (folder / "labels.jsonl").write_text("".join(f"{x}\n" for x in report.labels()))
         click.echo(json.dumps(report.as_dict()) if json_ else "\n".join(report.lines()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -12,6 +13,7 @@ from textwrap import wrap
 from typing import Any
 
 from oddcall.service.quantities import Budget, counted, format_duration
+from oddcall.service.simulate.catalogue import named
 from oddcall.service.trial.adversary import Hidden
 from oddcall.service.trial.ancestry import Ancestry
 from oddcall.service.trial.trial import Course, Plan
@@ -125,6 +127,17 @@ class Report:
             "adversary": [tried.as_dict() for tried in self.hidden],
             "behaviours": [found.as_dict() for found in self.course.found],
         }
+
+    def labels(self) -> Iterator[str]:
+        """What was done, and when, in the lines that ``oddcall evaluate recordings`` reads."""
+        for outcome in self.course.outcomes:
+            behaviour = named(outcome.name)
+            label = {
+                **outcome.as_dict(),
+                "technique": behaviour.technique,
+                "visible": not behaviour.invisible,
+            }
+            yield json.dumps(label)
 
     @property
     def over_budget(self) -> bool:

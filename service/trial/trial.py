@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -112,7 +113,9 @@ def _learn(plan: Plan, watch: Watching, screen: Screen) -> None:
     def told() -> None:
         elapsed_s = time.monotonic() - begun
         last = watch.said[-1].strip() if watch.said else "the watch begins"
-        screen.show(Status(f"learning: {last}", min(elapsed_s / plan.learn_s, 1.0)))
+        # The share that is done is shown by this screen already.
+        line = re.sub(r"( \(\d+%\))+$", "", last)
+        screen.show(Status(line, min(elapsed_s / plan.learn_s, 1.0)))
 
     longest_s = plan.learn_s * 2 + _TRAINING_S
     if not watch.until(lambda: watch.says("watching with"), longest_s, told):

@@ -47,6 +47,10 @@ def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -
     assert not told["failed"]
     assert told["workloads"]["cron"] > 0
     assert processes_below(keep) == []
+    labels = [json.loads(line) for line in (keep / "labels.jsonl").read_text().splitlines()]
+    assert [(x["name"], x["pid"]) for x in labels] == [
+        (b["name"], b["pid"]) for b in told["behaviours"]
+    ]
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
