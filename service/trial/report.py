@@ -129,7 +129,7 @@ class Report:
         }
 
     def labels(self) -> Iterator[str]:
-        """What was done, and when, in the lines that ``oddcall evaluate recordings`` reads."""
+        """Give what was done, and when, in the lines that ``oddcall evaluate recordings`` reads."""
         for outcome in self.course.outcomes:
             behaviour = named(outcome.name)
             label = {
