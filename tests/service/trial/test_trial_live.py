@@ -31,8 +31,8 @@ def processes_below(folder: Path) -> list[str]:
 def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -> None:
     """Two behaviours are caught and named, a replay gives the same bytes, no process is left."""
     keep = tmp_path / "kept"
-    words = [*ODDCALL, "--learn", "15s", "--watch", "1s", "--workload", "cron", "--json"]
-    words += ["--behaviour", "port-scan", "--behaviour", "setuid-calls", "--keep", str(keep)]
+    words = [*ODDCALL, "--learn", "20s", "--watch", "1s", "--workload", "cron", "--json"]
+    words += ["--behaviour", "port-scan", "--behaviour", "bpf-calls", "--keep", str(keep)]
     quick = {"ODDCALL_LEARNING_MIN_WINDOWS": "20", "ODDCALL_SENSOR_INTERVAL": "250ms"}
     done = subprocess.run(
         words, env={**os.environ, **quick}, capture_output=True, text=True, check=False
@@ -41,7 +41,7 @@ def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -
     told = json.loads(done.stdout)
     assert json.loads((keep / "report.json").read_text()) == told
     found = {behaviour["name"]: behaviour for behaviour in told["behaviours"]}
-    assert set(found) == {"port-scan", "setuid-calls"}
+    assert set(found) == {"port-scan", "bpf-calls"}
     assert all(b["names_cause"] for b in found.values()), done.stderr
     assert told["replay_is_the_same"] is True
     assert not told["failed"]
