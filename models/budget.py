@@ -77,6 +77,46 @@ def plan(
     return Plan(threshold, sequence, float(cost.sum()), cost)
 
 
+def again(
+    budget_per_day: float, before_per_day: float, spent: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Spend another budget where another was spent before.
+
+    Parameters
+    ----------
+    budget_per_day, before_per_day : float
+        The budget, and the one that was spent before.
+    spent : (threshold, sequence threshold, expected a day)
+        What came of that one; the second is 0 where sums are not kept.
+
+    Returns
+    -------
+    The same of this budget. Exact unless nothing was as lax as that budget asked for: then it
+    is not known what either kind of evidence costs, only what both do.
+    """
+    threshold, sequence, expected = spent
+    summed = SUMMED if sequence else 0.0
+    cost = _cost_per_day(before_per_day * (1 - summed), threshold)
+    sums = _cost_per_day(before_per_day * summed, sequence)
+    if sums is None:
+        sums = max(expected - threshold * cost, 0.0) / sequence if cost is not None else None
+    if cost is None:
+        known = expected * summed if sums is None else sequence * sums
+        cost = max(expected - known, 0.0) / threshold
+    if sums is None:
+        sums = expected * summed / sequence
+    single = _affordable(budget_per_day * (1 - summed), np.array([cost]))
+    both = _affordable(budget_per_day * summed, np.array([sums])) if summed else 0.0
+    return single, both, single * cost + both * sums
+
+
+def _cost_per_day(per_day: float, threshold: float) -> float | None:
+    """Episodes a day at a p-value of 1; None where the threshold was held back."""
+    if not threshold:
+        return 0.0
+    return per_day / threshold if threshold < LAXEST else None
+
+
 def _affordable(per_day: float, starts_per_day: FloatArray) -> float:
     return min(per_day / max(float(starts_per_day.sum()), 1e-9), LAXEST)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from oddcall.models.baseline import Baseline, Contributions, Profiles, ProgramState
+from oddcall.models.budget import again
 from oddcall.models.calibration import Calibration, Evidences
 from oddcall.models.detector import Detector, Evidence
 from oddcall.models.detectors import DETECTORS
@@ -24,6 +25,14 @@ from oddcall.models.verdict import LEVELS, Verdicts
 from oddcall.models.weighed import Weighed
 from oddcall.models.window import Program, WindowBatch
 
+#: Parts of the state that follow from the budget.
+_BUDGETED = {
+    "budget_per_day",
+    "expected_alerts_per_day",
+    "threshold",
+    "sequence_threshold",
+    "warnings",
+}
 #: Of what ``state`` returns.
 STATE_VERSION = 2
 
@@ -85,9 +94,14 @@ class Model:
 
     @cached_property
     def id(self) -> str:
-        """Sixteen hexadecimal digits that name exactly this model."""
+        """Sixteen hexadecimal digits that name exactly what was learned, under any budget."""
         manifest, arrays = self.state()
-        digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
+        learned = {name: part for name, part in manifest.items() if name not in _BUDGETED}
+        learned["programs"] = [
+            {name: part for name, part in known.items() if name not in _BUDGETED}
+            for known in manifest["programs"]
+        ]
+        digest = hashlib.sha256(json.dumps(learned, sort_keys=True).encode())
         for name in sorted(arrays):
             array = np.ascontiguousarray(arrays[name])
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
@@ -98,6 +112,30 @@ class Model:
     def manifest(self) -> dict[str, Any]:
         """The part of ``state`` that is JSON."""
         return self.state()[0]
+
+    def for_budget(self, per_day: float) -> Self:
+        """Build the same under another budget: what was learned and calibrated stays.
+
+        Parameters
+        ----------
+        per_day : float
+            Alerts a day, above zero.
+        """
+        spent = (self.threshold, self.sequence_threshold, self.expected_alerts_per_day)
+        threshold, sequence, expected = again(per_day, self.budget_per_day, spent)
+        factor = expected / max(self.expected_alerts_per_day, 1e-300)
+        programs = tuple(
+            replace(known, expected_alerts_per_day=known.expected_alerts_per_day * factor)
+            for known in self.programs
+        )
+        return replace(
+            self,
+            programs=programs,
+            budget_per_day=per_day,
+            expected_alerts_per_day=expected,
+            threshold=threshold,
+            sequence_threshold=sequence,
+        )
 
     def judge(self, batch: WindowBatch) -> Verdicts:
         """Judge every window of a batch by itself, in its order."""

@@ -140,26 +140,6 @@ _OTHERWISE: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 
 
-def with_budget(model: Model, per_day: float) -> Model:
-    """Give a model another budget: its threshold follows, its p-values stay.
-
-    As in training, no threshold is laxer than ``LAXEST``: past that a larger budget is not spent.
-    """
-    starts_per_day = model.expected_alerts_per_day / max(model.threshold, 1e-300)
-    threshold = min(per_day / max(starts_per_day, 1e-9), LAXEST)
-    times = threshold / max(model.threshold, 1e-300)
-    return replace(
-        model,
-        budget_per_day=per_day,
-        threshold=threshold,
-        expected_alerts_per_day=model.expected_alerts_per_day * times,
-        programs=tuple(
-            replace(known, expected_alerts_per_day=known.expected_alerts_per_day * times)
-            for known in model.programs
-        ),
-    )
-
-
 def compare(
     recording: Path,
     model: Model,
@@ -219,7 +199,7 @@ def _model(
         require_longer(metadata, alternative.interval_s)
     chosen = load_bundle(alternative.model) if alternative.model else model
     check_fit(chosen, metadata, recording)
-    return with_budget(chosen, alternative.budget.per_day) if alternative.budget else chosen
+    return chosen.for_budget(alternative.budget.per_day) if alternative.budget else chosen
 
 
 def notes(outcomes: Sequence[Outcome], recording: Path) -> list[str]:

@@ -38,15 +38,22 @@ class TrainingChild:
     output : where the bundle is put.
     budget : as typed, such as ``"1/day"``.
     min_windows : windows a program needs for a baseline of its own.
+    feedback : what people said, for programs that are to be forgotten.
     """
 
     def __init__(
-        self, recordings: Sequence[Path], output: Path, budget: str, min_windows: int
+        self,
+        recordings: Sequence[Path],
+        output: Path,
+        budget: str,
+        min_windows: int,
+        feedback: Path | None = None,
     ) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by stop()
         command = [sys.executable, "-m", "oddcall.service.cli", "train", *map(str, recordings)]
         command += ["--output", str(output), "--budget", budget]
         command += ["--min-windows", str(min_windows), "--json"]
+        command += ["--feedback", str(feedback)] if feedback else []
         # A session of its own: Ctrl-C is for us to handle, and we end it.
         self._process = subprocess.Popen(  # noqa: S603  our own command line
             command,

@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "watch": "Judge this host as it runs, and alert.",
     "replay": "Judge a recording as watch would have.",
     "evaluate": "Measure detectors on labelled data.",
+    "programs": "Show how each program stands, why, and since when.",
     "feedback": "Answer an alert: seen, normal, or learn that program anew.",
     "simulate": "Run a harmless behaviour that should be noticed.",
     "bench": "Measure what watching costs on this host.",

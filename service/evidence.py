@@ -12,7 +12,7 @@ from oddcall.models.window import CALLS, TRANSITIONS, Program, WindowBatch
 
 #: A longer silence is a time when nobody looked, such as a restart: it is not learning time.
 _GAP_NS = 60_000_000_000
-#: Part of the time, at its end, in which a program must show nothing new to count as settled.
+#: Part of a program's time, at its end, in which it must show nothing new to count as settled.
 _SETTLED = 0.25
 #: Part of all windows that must belong to programs with enough of them.
 _COVERED = 0.8
@@ -31,6 +31,8 @@ class Seen:
         Distinct calls so far.
     quiet_s : float
         Seconds of learning since it last showed something new.
+    age_s : float
+        Seconds of learning since its first window.
     """
 
     program: Program
@@ -38,6 +40,7 @@ class Seen:
     calls: int
     quiet_s: float
     state: str
+    age_s: float = 0.0
 
 
 class Evidence:
@@ -66,6 +69,7 @@ class Evidence:
         self._shown = np.zeros((16, CALLS + TRANSITIONS), np.bool_)
         self._count = np.zeros(16, np.int64)
         self._news_s = np.zeros(16, np.float64)
+        self._first_s: list[float] = []
 
     def add(self, batch: WindowBatch, now_ns: int | None = None) -> None:
         """Add one tick's windows.
@@ -122,6 +126,8 @@ class Evidence:
 
     def _row(self, program: Program) -> int:
         row = self._place.setdefault(program, len(self._place))
+        if row == len(self._first_s):
+            self._first_s.append(self.elapsed_s)
         if row >= len(self._count):
             self._shown = np.concatenate([self._shown, np.zeros_like(self._shown)])
             self._count = np.concatenate([self._count, np.zeros_like(self._count)])
@@ -135,7 +141,9 @@ class Evidence:
 
     def _seen(self, program: Program, row: int) -> Seen:
         windows, quiet_s = int(self._count[row]), self.elapsed_s - float(self._news_s[row])
-        state = "ready" if quiet_s >= _SETTLED * self.elapsed_s else "learning"
+        age_s = self.elapsed_s - self._first_s[row]
+        state = "ready" if quiet_s >= _SETTLED * age_s else "learning"
         if windows < self.min_windows:
             state = "collecting"
-        return Seen(program, windows, int(self._shown[row, :CALLS].sum()), quiet_s, state)
+        calls = int(self._shown[row, :CALLS].sum())
+        return Seen(program, windows, calls, quiet_s, state, age_s)

@@ -30,13 +30,16 @@ class Step:
 def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
     """Judge batches, one step a batch; close what is open with ``episodes.end()``.
 
-    Another model of the same profiles may be put into ``episodes`` between two batches.
+    Another model may be put into ``episodes`` between two batches: the same one under other
+    tolerances or another budget goes on with what it remembers, a newly learned one begins.
     """
     # A recorder imports this line's types, not the arithmetic behind it.
     from oddcall.models.judgement import Judgement
 
     judgement = Judgement(episodes.model)
     for batch in batches:
+        if episodes.model.id != judgement.model.id:
+            judgement = Judgement(episodes.model)
         judgement.model = episodes.model
         verdicts = judgement.judge(batch)
         told = episodes.step(batch, verdicts)

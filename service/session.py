@@ -11,21 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.bundle import load_bundle
-from oddcall.models.errors import OddcallError, StorageError
+from oddcall.models.errors import OddcallError
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
-from oddcall.service.answers import taken_up
 from oddcall.service.board.board import ALERTS, Board
-from oddcall.service.chronicle import Chronicle
 from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.evidence import Evidence
-from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
+from oddcall.service.newcomers import Newcomers
 from oddcall.service.notify import Notifier
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen
 from oddcall.service.settings import AlertSection, Settings
+from oddcall.service.shadow import Shadow
 from oddcall.service.sinks.base import Delivery, Sink
 from oddcall.service.sinks.fanout import FanOut
 from oddcall.service.sinks.jsonl import JsonLines, JsonStream
@@ -34,6 +33,7 @@ from oddcall.service.sinks.terminal import Terminal
 from oddcall.service.source import Source
 from oddcall.service.state import StateDir
 from oddcall.service.summary import headline, table
+from oddcall.service.upkeep import Upkeep, budgeted
 from oddcall.service.watch import Keeping, Pulse, watch
 from oddcall.service.web.serving import serving
 
@@ -60,12 +60,18 @@ class Request:
         Folder to keep what is judged in.
     json : TextIO or None
         Stream to write alerts to as JSON; None shows them as text.
+    learns : bool
+        Whether programs that the model does not know are learned while watching.
+    shadow : Path or None
+        Bundle of a model that is judged beside the other, and never sends.
     """
 
     settings: Settings
     alerts: Path | None = None
     record: Path | None = None
     json: TextIO | None = None
+    learns: bool = False
+    shadow: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +106,6 @@ def known_model(state: StateDir, path: Path | None) -> Model | None:
     if path is not None:
         return load_bundle(path)
     return load_bundle(state.baseline) if state.baseline.exists() else None
-
-
-def budget_of(model: Model, settings: Settings) -> str:
-    """Say which budget holds where one was asked for: a model keeps to its own."""
-    if abs(model.budget_per_day - settings.budget.per_day) < 1e-9:
-        return f"the budget is {settings.budget}"
-    return (
-        f"the model was trained for {model.budget_per_day:g} alerts a day and keeps to that; "
-        f"for {settings.budget} train anew (`oddcall train --budget`, or --relearn)"
-    )
 
 
 def run(request: Request, model: Model | None, here: Here, screen: Screen) -> None:
@@ -150,12 +146,9 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
         if keeping:
             batches = keeping.pass_on(batches)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
-        chronicle = _chronicle(state, episodes, request.settings.alerts, screen)
-        if chronicle:
-            opened.callback(chronicle.close)
-        batches = taken_up(batches, Feedback(state.feedback), episodes, screen.say)
-        board.watching(model)
-        watch(batches, episodes, delivery, pulse, board, chronicle)
+        upkeep = _upkeep(request, episodes, here, board, screen)
+        opened.callback(upkeep.close)
+        watch(upkeep.pass_on(batches), episodes, delivery, pulse, board, upkeep)
     if keeping and keeping.error:
         raise keeping.error
 
@@ -177,7 +170,7 @@ def _start(
     backlog = learning.run(ticks)
     if backlog is None:
         return None
-    learned = load_bundle(state.baseline)
+    learned = budgeted(load_bundle(state.baseline), request.settings)
     screen.say("\n".join(["", *table(learned, _ROWS), ""]))
     return learned, chain(backlog, map(learning.clean, pulse.pass_on(ticks)))
 
@@ -219,27 +212,33 @@ def open_episodes(
     model: Model, host: dict[str, str], section: AlertSection, describe: Describe
 ) -> Episodes:
     """Build the episodes of one run, the same for a live host and a recording."""
-    settings = EpisodeSettings(
+    return Episodes(model, explain, host, episode_settings(section), describe)
+
+
+def episode_settings(section: AlertSection) -> EpisodeSettings:
+    """Say when a line is written, as the settings have it."""
+    return EpisodeSettings(
         quiet_s=section.quiet,
         update_s=section.update,
         cooldown_s=section.cooldown,
         most_per_hour=section.most_per_hour,
     )
-    return Episodes(model, explain, host, settings, describe)
 
 
-def _chronicle(
-    state: StateDir, episodes: Episodes, section: AlertSection, screen: Screen
-) -> Chronicle | None:
-    """Keep alerts where they can be answered; without it a watch still watches."""
-    try:
-        history = History(state.history, screen.say, section.history)
-    except StorageError as error:
-        screen.say(f"{error} Alerts are not kept, and cannot be answered.")
-        return None
-    chronicle = Chronicle(history, lambda: episodes.model)
-    episodes.saw = chronicle.saw
-    return chronicle
+def _upkeep(
+    request: Request, episodes: Episodes, here: Here, board: Board, screen: Screen
+) -> Upkeep:
+    settings = request.settings
+    newcomers = shadow = None
+    state = StateDir(settings.state_dir)
+    if request.learns:
+        budget = str(settings.budget)
+        newcomers = Newcomers(state, settings.learning, budget, here.metadata, screen.say)
+    if request.shadow:
+        model = budgeted(load_bundle(request.shadow), settings)
+        shadow = Shadow(model, here.host, episode_settings(settings.alerts), screen.say)
+        screen.say(f"in shadow, never sent: {headline(model)}")
+    return Upkeep(settings, episodes, board, screen.say, newcomers, shadow)
 
 
 def _learning(

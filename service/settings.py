@@ -63,6 +63,14 @@ class LearningSection(Section):
         default=40, description="windows a program needs for a baseline of its own"
     )
 
+    again: Annotated[float, seconds(1, 30 * 86400)] = Field(
+        default=1800.0, description="least time between two trainings while watching"
+    )
+    stale: Annotated[float, seconds(60, 3650 * 86400)] = Field(
+        default=30 * 86400.0,
+        description="time without a window after which a program's baseline is called stale",
+    )
+
 
 class AlertSection(Section):
     """How alerting windows become what a person reads."""

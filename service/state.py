@@ -5,6 +5,8 @@
     baseline.oddcall       what watch learned
     learning/              recording of what the baseline is, or will be, learned from
     catch-up/              recording of what was seen while the baseline was being trained
+    newcomers/             recordings of programs that are learned while watching
+    programs.json          how each program stands, and since when
     history.sqlite         alerts as they were written, and what their programs did
     feedback.jsonl         what people said of them
     reports/               what oddcall writes about a mistake of its own
@@ -40,6 +42,8 @@ class StateDir:
         self.baseline = path / "baseline.oddcall"
         self.learning = path / "learning"
         self.catch_up = path / "catch-up"
+        self.newcomers = path / "newcomers"
+        self.programs = path / "programs.json"
         self.history = path / "history.sqlite"
         self.feedback = path / "feedback.jsonl"
         self.reports = path / "reports"
@@ -67,6 +71,7 @@ class StateDir:
         self.baseline.unlink(missing_ok=True)
         shutil.rmtree(self.learning, ignore_errors=True)
         shutil.rmtree(self.catch_up, ignore_errors=True)
+        shutil.rmtree(self.newcomers, ignore_errors=True)
 
     def holder(self) -> int:
         """Process that watches with the directory; 0 when none does, or none can be told."""

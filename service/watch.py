@@ -12,7 +12,6 @@ from oddcall.models.window import WindowBatch
 from oddcall.service import context
 from oddcall.service.alert import Alert
 from oddcall.service.board.board import Board
-from oddcall.service.chronicle import Chronicle
 from oddcall.service.context import Remembered
 from oddcall.service.episode import Episodes
 from oddcall.service.judging import steps
@@ -23,6 +22,7 @@ from oddcall.service.sinks.base import Delivery
 
 if TYPE_CHECKING:
     from oddcall.sensor.sensor import Tick
+    from oddcall.service.upkeep import Upkeep
     from oddcall.training.recording import RecordingWriter
 
 
@@ -148,7 +148,7 @@ def watch(
     delivery: Delivery,
     pulse: Pulse,
     board: Board,
-    chronicle: Chronicle | None = None,
+    upkeep: Upkeep,
 ) -> None:
     """Judge batches until they end; every alert goes to the board and to every sink."""
 
@@ -156,8 +156,7 @@ def watch(
         for alert in (*sent, *held):
             pulse.count(alert)
             board.alerted(alert)
-            if chronicle:
-                chronicle.wrote(alert)
+            upkeep.wrote(alert)
         for line in (*notices, *sent):
             delivery.send(line)
 
@@ -165,11 +164,10 @@ def watch(
         for batch in batches:
             yield batch
             delivery.flush()
-            if chronicle:
-                chronicle.flush()
 
     for step in steps(flushed(), episodes):
         board.judged(step.batch, step.verdicts)
         tell(step.alerts, step.held, step.notices)
+        upkeep.saw(step)
     told = episodes.end()
     tell(told.sent, told.held, told.notices)

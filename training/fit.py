@@ -23,6 +23,7 @@ from oddcall.training.calibrate import Later, calibrate, later_scores
 from oddcall.training.cautions import cautions
 from oddcall.training.division import Division, learn
 from oddcall.training.pools import Pool
+from oddcall.training.presence import Presence
 from oddcall.training.profiles import profiles
 from oddcall.training.reservoir import Gathered, Reservoir
 
@@ -87,6 +88,7 @@ def fit(
     settings: FitSettings | None = None,
     metadata: dict[str, str] | None = None,
     progress: Progress | None = None,
+    presence: Presence | None = None,
 ) -> Model:
     """Train a model; the same batches and settings give the same model.
 
@@ -99,6 +101,9 @@ def fit(
         Provenance, kept in the model.
     progress : callable, optional
         Told what is being done and how much is done, 0 to 1.
+    presence : Presence, optional
+        How long each program could have been seen, once the batches are read; the whole span by
+        default.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def fit(
         reservoir.add(batch)
         if i % 64 == 0:
             told(f"reading: {i} ticks", 0.3 * i / (i + 600))
-    return _model(reservoir.gathered(), chosen, metadata or {}, told)
+    return _model(reservoir.gathered(), chosen, metadata or {}, told, presence or Presence())
 
 
 def _silent(_what: str, _done: float) -> None:
@@ -121,7 +126,11 @@ def _silent(_what: str, _done: float) -> None:
 
 
 def _model(
-    gathered: Gathered, settings: FitSettings, metadata: dict[str, str], told: Progress
+    gathered: Gathered,
+    settings: FitSettings,
+    metadata: dict[str, str],
+    told: Progress,
+    presence: Presence,
 ) -> Model:
     division = Division.of(gathered, settings.min_windows, settings.calibration_share)
     _require_own(division, settings)
@@ -134,7 +143,7 @@ def _model(
     later = later_scores(division, detectors)
     calibration = calibrate(division, detectors, later, teach, told)
     told("spending the budget", 0.9)
-    states = _states(division)
+    states = _states(division, presence)
     spent = _spend(division, states, calibration, later, settings)
     states = tuple(
         replace(state, expected_alerts_per_day=float(cost))
@@ -168,10 +177,11 @@ def _require_own(division: Division, settings: FitSettings) -> None:
     )
 
 
-def _states(division: Division) -> tuple[ProgramState, ...]:
+def _states(division: Division, presence: Presence) -> tuple[ProgramState, ...]:
     """Say of every program how it will be judged, before the budget is spent."""
     gathered = division.gathered
-    span = max(float(gathered.last_ns.max() - gathered.first_ns.min()), _SHORTEST_NS)
+    whole = int(gathered.last_ns.max() - gathered.first_ns.min())
+    spans = [max(presence.of(p) or whole, _SHORTEST_NS) for p in gathered.programs]
     profile = division.profile()
     new_rate = _new_rates(division)
     return tuple(
@@ -184,7 +194,7 @@ def _states(division: Division) -> tuple[ProgramState, ...]:
             float(new_rate[i]),
             "program" if profile[i] < len(division.own) else "similar",
             int(profile[i]),
-            float(gathered.count[i] * _DAY_NS / span),
+            float(gathered.count[i] * _DAY_NS / spans[i]),
         )
         for i, program in enumerate(gathered.programs)
     )

@@ -22,7 +22,7 @@ _EXAMPLES = """\b
 Examples:
   oddcall replay suspect/ --model host.oddcall
   oddcall replay suspect/ --model host.oddcall --alerts found.jsonl
-  oddcall replay kept/ --model host.oddcall --json
+  oddcall replay kept/ --model host.oddcall --budget 1/week --json
   oddcall replay kept/ --model host.oddcall --what-if budget=5/day,interval=5s
   oddcall replay kept/ --model host.oddcall --what-if model=new.oddcall
 """
@@ -53,7 +53,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Compare with another budget=N/day, interval=TIME or model=FILE; several are separated "
     "by commas, and joined by + to have them at once.",
 )
-@with_settings("state_dir")
+@with_settings("budget", "state_dir")
 @as_json("Print the summary as JSON, and no alerts.")
 def command(
     settings: Settings,
@@ -81,9 +81,10 @@ def command(
     from oddcall.service.sinks.base import Delivery, Sink
     from oddcall.service.sinks.jsonl import JsonLines
     from oddcall.service.sinks.terminal import Terminal
+    from oddcall.service.upkeep import budgeted
     from oddcall.training.recording import read_batches, read_metadata
 
-    judge = load_bundle(model)
+    judge = budgeted(load_bundle(model), settings)
     metadata = read_metadata(recording)
     check_fit(judge, metadata, recording)
     host = host_of(metadata)

@@ -31,15 +31,28 @@ Examples:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Bundle to write.",
 )
+@click.option(
+    "--feedback",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A watch's feedback.jsonl: leave out programs that were to be forgotten.",
+)
 @with_settings("budget", "learning.min_windows")
 @as_json("Print what was learned as JSON.")
-def command(settings: Settings, recordings: tuple[Path, ...], output: Path, json_: bool) -> None:
+def command(
+    settings: Settings,
+    recordings: tuple[Path, ...],
+    output: Path,
+    feedback: Path | None,
+    json_: bool,
+) -> None:
     """Learn a baseline from recordings of clean time.
 
     What the recordings hold is taken as normal. The table shows each program's
     windows, whose baseline judges it, and the false alerts to expect of it.
     """
     from oddcall.service import summary
+    from oddcall.service.feedback import Feedback
     from oddcall.service.screen import Status, open_screen
     from oddcall.service.train import train
     from oddcall.training.fit import FitSettings
@@ -48,12 +61,14 @@ def command(settings: Settings, recordings: tuple[Path, ...], output: Path, json
         budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows
     )
 
+    forgotten = Feedback(feedback).tolerances(now=True).forgotten if feedback else ()
+    left_out = [(program, before_ns) for program, before_ns, _ in forgotten]
     with closing(open_screen(people(json_), every_s=2)) as screen:
 
         def progress(what: str, done: float) -> None:
             screen.show(Status(what, done))
 
-        model = train(recordings, output, chosen, progress)
+        model = train(recordings, output, chosen, progress, left_out)
     if json_:
         click.echo(json.dumps({"output": str(output), **summary.as_dict(model)}))
         return

@@ -18,6 +18,7 @@ Examples:
   oddcall watch --learn 1h --budget 5/week
   oddcall watch --model host.oddcall --alerts alerts.jsonl
   oddcall watch --model host.oddcall --record kept/
+  oddcall watch --model host.oddcall --shadow new.oddcall
 """
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -32,6 +33,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep what is judged, so that `oddcall replay` can judge it again.",
 )
+@click.option(
+    "--shadow",
+    metavar="FILE",
+    type=_FILE,
+    help="Bundle to judge by as well: its alerts are counted and compared, never sent.",
+)
 @click.option("--relearn", is_flag=True, help="Forget what was learned, and learn anew.")
 @with_settings(
     *("learning.duration", "budget", "state_dir"),
@@ -44,6 +51,7 @@ def command(
     model: Path | None,
     alerts: Path | None,
     record: Path | None,
+    shadow: Path | None,
     relearn: bool,
     json_: bool,
 ) -> None:
@@ -53,7 +61,7 @@ def command(
     is kept in the state directory, and the next start watches at once. Stopped
     while learning, it goes on where it stopped.
     """
-    from oddcall.service import live, session
+    from oddcall.service import live, session, upkeep
     from oddcall.service.origin import host_of
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import stopping
@@ -68,6 +76,8 @@ def command(
             if relearn:
                 state.forget()
         known = session.known_model(state, model)
+        if known:
+            known = upkeep.budgeted(known, settings)
         sensor = live.open_sensor(settings.sensor)
         held.enter_context(stopping(sensor.stop))
         screen = open_screen(people(json_ or session.takes_stdout(settings)))
@@ -75,11 +85,16 @@ def command(
         held.enter_context(sensor)
         screen.say(live.how_it_counts(sensor))
         screen.say(sensor.shed_privileges(live.written(settings, alerts, record)))
-        if known and "budget" in settings.model_fields_set:
-            screen.say(session.budget_of(known, settings))
         metadata = live.recording_metadata(sensor)
         here = session.Here(
             live.Paced(sensor, screen.say), metadata, host_of(metadata), live.ask_proc
         )
-        request = session.Request(settings, alerts, record, sys.stdout if json_ else None)
+        request = session.Request(
+            settings,
+            alerts,
+            record,
+            sys.stdout if json_ else None,
+            learns=model is None,
+            shadow=shadow,
+        )
         session.run(request, known, here, screen)

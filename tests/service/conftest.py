@@ -84,6 +84,7 @@ class OddCalls:
     expected_alerts_per_day = 0.5
     warnings = ()
     programs = ()
+    detectors = ()
     spec = FeatureSpec()
     profiles = (SimpleNamespace(windows=1204, first_ns=T0 - 600 * S, last_ns=T0),)
 
@@ -104,6 +105,9 @@ class OddCalls:
             detectors={"novelty": p, "pca_residual": np.minimum(1.0, p * 10)},
             onset_ns=batch.t_start_ns,
         )
+
+    def standing(self, _program: Program) -> Any:
+        return SimpleNamespace(profile=0, level="program", ready=True)
 
     def unseen(self, batch: WindowBatch) -> Any:
         return np.intersect1d(batch.syscalls.ids, [PTRACE, CONNECT])

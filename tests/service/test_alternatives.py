@@ -11,7 +11,7 @@ import pytest
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import SettingError
 from oddcall.models.window import WindowBatch
-from oddcall.service.alternatives import AS_IT_IS, parse, with_budget
+from oddcall.service.alternatives import AS_IT_IS, parse
 from oddcall.service.cli import run
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.recording import read_batches
@@ -61,7 +61,7 @@ def test_what_makes_no_sense_is_refused(text: str):
 def test_another_budget_is_that_of_training(bundles, small_lake):
     """A model given another budget judges as one that was trained for it."""
     one, five = load_bundle(bundles["one"]), load_bundle(bundles["five"])
-    changed = with_budget(one, 5.0)
+    changed = one.for_budget(5.0)
     assert changed.threshold == pytest.approx(five.threshold)
     assert changed.expected_alerts_per_day == pytest.approx(five.expected_alerts_per_day)
     for ours, theirs in zip(changed.programs, five.programs, strict=True):
@@ -72,13 +72,15 @@ def test_another_budget_is_that_of_training(bundles, small_lake):
     assert (ours.p_value == one.judge(batch).p_value).all()
 
 
-def test_a_budget_that_was_cut_off_is_found_again():
-    """Where the laxest threshold held the budget back, a smaller one is that of training too."""
+def test_a_budget_that_was_cut_off_is_not_overspent():
+    """Where the laxest threshold held a budget back, a smaller one asks as much or more."""
     random = np.random.default_rng(0)
     ticks = [window(REDIS, REDIS.walk(200, random), second=60.0 * i, pid=101) for i in range(120)]
     lax, strict = (fit(ticks, FitSettings(budget_per_day=budget)) for budget in (1000.0, 0.5))
     assert lax.threshold == 0.01
-    assert with_budget(lax, 0.5).threshold == pytest.approx(strict.threshold)
+    again = lax.for_budget(0.5)
+    assert strict.threshold / 2 < again.threshold <= strict.threshold
+    assert again.expected_alerts_per_day == pytest.approx(0.5)
 
 
 def compare(capsys: pytest.CaptureFixture[str], *words: object) -> str:

@@ -1,0 +1,47 @@
+"""``oddcall programs``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from oddcall.service.commands.options import as_json, with_settings
+from oddcall.service.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  oddcall programs
+  oddcall programs --state learning --state collecting
+  oddcall programs --json
+"""
+_STATES = ("collecting", "learning", "ready", "drifting", "stale", "unknown")
+
+
+@click.command("programs", epilog=_EXAMPLES)
+@click.option(
+    "--state", "wanted", type=click.Choice(_STATES), multiple=True, help="Only those in it."
+)
+@click.option("--most", metavar="N", type=int, default=40, show_default=True, help="Rows to show.")
+@with_settings("state_dir")
+@as_json("Print them as JSON, all of them.")
+def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool) -> None:
+    """Show how each program stands, why, and since when.
+
+    A watch writes this down every minute and when it ends; a program is known
+    by its path, its binary, its unit and its kind of container.
+    """
+    from oddcall.service.state import StateDir
+    from oddcall.service.states import table, told_of
+    from oddcall.service.text import unlike
+
+    told = told_of(StateDir(settings.state_dir).programs)
+    rows = [row for row in told["programs"] if not wanted or row["state"] in wanted]
+    if json_:
+        click.echo(json.dumps({**told, "programs": rows}))
+        return
+    for line in table(rows, most, unlike([row["exe"] for row in rows])):
+        click.echo(line)
+    counts = {state: sum(row["state"] == state for row in told["programs"]) for state in _STATES}
+    said = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+    click.echo(f"\n{said or 'no program'}; written {told['written'][:19].replace('T', ' ')} UTC")

@@ -1,0 +1,222 @@
+"""Learning while watching: programs that the model does not know yet, and replaced binaries.
+
+::
+
+    watch ──windows of newcomers──> newcomers/000001/ (a recording)
+                                      │ one of them has shown enough, and nothing new lately
+                                      v
+                     train (a child) on learning/ and newcomers/ ──> baseline.oddcall
+
+A replaced binary is scored by its predecessor's baseline, without alerts, until it is learned.
+What alerts is not learned from, nor is more of a program than it takes; nor what a person has
+asked to forget.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from oddcall.models.bundle import load_bundle
+from oddcall.models.errors import OddcallError
+from oddcall.models.verdict import Verdicts
+from oddcall.models.window import Program, WindowBatch
+from oddcall.service.child import TrainingChild
+from oddcall.service.evidence import Evidence, Seen
+from oddcall.service.quantities import counted
+from oddcall.service.settings import LearningSection
+from oddcall.service.state import StateDir
+from oddcall.service.text import unlike
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+    from oddcall.training.recording import RecordingWriter
+
+#: Times the windows that a baseline needs, past which no more of a program are kept.
+_ENOUGH = 20
+#: Seconds of windows that a kill may lose.
+_PART_S = 120.0
+#: Recordings of earlier newcomers that are kept to train on; past it the oldest goes.
+_KEPT = 32
+
+
+class Newcomers:
+    """Brings baselines about for programs that have none of their own.
+
+    Parameters
+    ----------
+    state : StateDir
+        Holds the recording that the baseline was learned from.
+    section : LearningSection
+        When a program has shown enough, and how often to train.
+    budget : str
+        As typed, for training.
+    metadata : dict of str
+        For the recordings.
+    say : callable
+    start : callable, default TrainingChild
+        Starts training: ``start(recordings, output, budget, min_windows, feedback)``.
+    """
+
+    def __init__(
+        self,
+        state: StateDir,
+        section: LearningSection,
+        budget: str,
+        metadata: dict[str, str],
+        say: Callable[[str], None],
+        start: Callable[..., TrainingChild] = TrainingChild,
+    ) -> None:
+        self._state, self._section, self._budget = state, section, budget
+        self._metadata, self._say, self._start = metadata, say, start
+        self._writer: RecordingWriter | None = None
+        self._child: TrainingChild | None = None
+        self._trained_ns = self._now_ns = 0
+        self._evidence = Evidence(section.duration, 1, section.min_windows)
+        self._shown: dict[Program, Seen] = {}
+        self._resume()
+
+    def seen(self, program: Program) -> Seen | None:
+        """Say what a newcomer has shown so far; None for a program that is none."""
+        return self._shown.get(program)
+
+    def see(self, batch: WindowBatch, verdicts: Verdicts) -> None:
+        """Keep the windows of newcomers in a batch that was judged."""
+        if not len(batch):
+            return
+        self._now_ns = int(batch.t_end_ns.max())
+        settled = verdicts.ready & (verdicts.level == "program")
+        rows = np.flatnonzero(~settled & ~verdicts.alert & ~self._ours(batch))
+        full = [self._full(program) for program in batch.programs]
+        rows = rows[~np.array(full, np.bool_)[batch.program[rows]]]
+        fresh = batch.take(rows)
+        self._evidence.add(fresh, self._now_ns)
+        if len(fresh):
+            self._append(fresh)
+
+    def learned(self) -> Model | None:
+        """Give a model that has just been trained, once; starts training when it is time."""
+        self._shown = {seen.program: seen for seen in self._evidence.programs()}
+        if self._child is not None:
+            return None if self._child.running else self._finished()
+        if self._now_ns - self._trained_ns >= self._section.again * 1e9 and self._ready():
+            self._train()
+        return None
+
+    def close(self) -> None:
+        """End the recording; training that still runs begins anew at the next start."""
+        if self._child:
+            self._child.stop()
+        self._end_part()
+
+    def _ready(self) -> list[Seen]:
+        """Newcomers that have shown enough: for long enough, and nothing new lately."""
+        return [
+            seen
+            for seen in self._shown.values()
+            if seen.state == "ready" and seen.age_s >= self._section.duration
+        ]
+
+    def _full(self, program: Program) -> bool:
+        seen = self._shown.get(program)
+        return seen is not None and seen.windows >= _ENOUGH * self._section.min_windows
+
+    def _ours(self, batch: WindowBatch) -> np.ndarray:
+        """Our own training is no behaviour of the host's."""
+        pid = self._child.pid if self._child else -1
+        ours: np.ndarray = (batch.pid == pid) | (batch.ppid == pid)
+        return ours
+
+    def _append(self, fresh: WindowBatch) -> None:
+        # Parquet takes 30 MB, and many hosts have no newcomers for days.
+        from oddcall.training.recording import RecordingWriter
+
+        try:
+            if self._writer is None:
+                folder = self._generations()[-1]
+                self._writer = RecordingWriter(folder, self._metadata, seconds_per_part=_PART_S)
+            self._writer.append(fresh)
+        except OddcallError as error:
+            self._writer = None
+            self._say(f"{error} Newcomers are not learned until it can be.")
+
+    def _end_part(self) -> None:
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    def _generations(self) -> list[Path]:
+        """Folders of the recordings, oldest first; the last one is written to."""
+        found = sorted(p for p in self._state.newcomers.glob("[0-9]*") if p.is_dir())
+        return found or [self._state.newcomers / "000001"]
+
+    def _resume(self) -> None:
+        folder = self._generations()[-1]
+        if not any(folder.glob("part-*")):
+            return
+        from oddcall.training.recording import read_batches
+
+        try:
+            for batch in read_batches(folder):
+                self._evidence.add(batch)
+        except OddcallError as error:
+            self._say(f"{error} What newcomers showed so far is left out.")
+            shutil.rmtree(folder, ignore_errors=True)
+            self._evidence.reset()
+
+    def _train(self) -> None:
+        names = unlike([seen.program.exe for seen in self._ready()])
+        told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        self._say(f"learning {told}: shown enough while watching")
+        self._end_part()
+        self._trained_ns = self._now_ns
+        recordings = [self._state.learning, *self._generations()]
+        self._child = self._start(
+            [r for r in recordings if any(r.glob("part-*"))],
+            self._state.baseline,
+            self._budget,
+            self._section.min_windows,
+            self._state.feedback if self._state.feedback.exists() else None,
+        )
+
+    def _finished(self) -> Model | None:
+        assert self._child is not None  # noqa: S101  # learned() has looked
+        child, self._child = self._child, None
+        try:
+            child.finish()
+            model = load_bundle(self._state.baseline)
+        except OddcallError as error:
+            self._say(f"{error} Watching goes on with the model there is.")
+            return None
+        finally:
+            child.stop()
+        self._begin_generation()
+        return model
+
+    def _begin_generation(self) -> None:
+        """Leave what was learned from, and begin apart: each recording tells whom it met."""
+        self._end_part()
+        kept = self._generations()
+        (self._state.newcomers / f"{int(kept[-1].name) + 1:06}").mkdir(parents=True, exist_ok=True)
+        for folder in kept[: max(0, len(kept) + 1 - _KEPT)]:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._evidence.reset()
+        self._shown = {}
+
+
+def newly_ready(before: Model, after: Model) -> str:
+    """Say which programs a model judges that another did not; empty for none."""
+    settled = {known.program for known in before.programs if known.readiness == "ready"}
+    fresh = [
+        known
+        for known in after.programs
+        if known.readiness == "ready" and known.program not in settled
+    ]
+    names = unlike([known.program.exe for known in fresh])
+    shown: Sequence[str] = names[:5]
+    more = f" and {counted(len(names) - 5, 'other')}" if len(names) > 5 else ""
+    return f"{', '.join(shown)}{more}"

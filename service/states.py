@@ -1,0 +1,256 @@
+"""How every program stands, with why and since when, over restarts.
+
+==========  =========================================================================
+collecting  too few windows for a baseline of its own yet
+learning    windows enough, but it still shows something new
+ready       judged by its own baseline, and may alert
+drifting    its baseline moves, or what it does moves away from its baseline
+stale       not seen for long, or learned so long ago that the baseline is old
+unknown     never met in training, and nothing kept of it yet
+==========  =========================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from oddcall.models.errors import OddcallError, SettingError
+from oddcall.models.storage import write_whole
+from oddcall.models.window import Program, WindowBatch
+from oddcall.service.alert import iso
+from oddcall.service.board.standing import Standing, by_evidence, by_model
+from oddcall.service.evidence import Seen
+from oddcall.service.quantities import format_duration
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+
+#: A baseline may be so many times older than a program may be unseen.
+_OLD = 6
+#: Between two times the states are written down.
+_PACE_NS = 60_000_000_000
+#: Programs remembered that the model does not know: whoever makes new ones must not fill memory.
+_STRANGERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What is remembered of a program: its state, since when, and when it was seen last (UTC)."""
+
+    state: str
+    since_ns: int
+    seen_ns: int
+
+
+class States:
+    """The states of one watch.
+
+    Parameters
+    ----------
+    path : Path
+        Where they are kept; what an earlier watch wrote there is gone on with.
+    model : callable
+        Gives the model in use now.
+    newcomer : callable
+        Gives what a program has shown that is being learned, or None.
+    stale_s : float
+        Seconds without a window that make a baseline stale.
+    min_windows : int
+        Windows a baseline needs.
+    say : callable
+        Told once when they cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model: Callable[[], Model],
+        newcomer: Callable[[Program], Seen | None],
+        stale_s: float,
+        min_windows: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self._path, self._model, self._newcomer = path, model, newcomer
+        self._stale_ns, self._min_windows, self._say = int(stale_s * 1e9), min_windows, say
+        self._known = dict(_read(path))
+        self._now_ns = self._written_ns = 0
+        self._looked_at: Model | None = None
+        self._told_by: Callable[[Program], Standing] = by_evidence([], min_windows)
+        self._learned_ns: dict[Program, int] = {}
+        self._failed = False
+        #: Says of programs that drift why they do.
+        self.drifting: Callable[[Program], str] = lambda _program: ""
+
+    def see(self, batch: WindowBatch) -> None:
+        """Take a batch that was judged."""
+        if not len(batch):
+            return
+        self._now_ns = max(self._now_ns, int(batch.t_end_ns.max()))
+        # One turn a program of the batch, not a window.
+        for number in np.unique(batch.program).tolist():
+            program = batch.programs[number]
+            before = self._known.get(program)
+            if before is None and len(self._known) >= _STRANGERS + len(self._model().programs):
+                continue
+            known = before or Since("", self._now_ns, self._now_ns)
+            self._known[program] = replace(known, seen_ns=self._now_ns)
+        if self._now_ns - self._written_ns >= _PACE_NS:
+            self.write()
+
+    def standing(self, program: Program) -> Standing:
+        """Say how a program stands now."""
+        return self._standing(program, self._by())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give every program for a machine, those judged by their own baseline first."""
+        model = self._model()
+        settled = {known.program: known for known in model.programs}
+        by = self._by()
+        rows = []
+        for program in dict.fromkeys([*settled, *self._known]):
+            standing = self._standing(program, by)
+            since = self._since(program, standing.state)
+            learned = settled.get(program)
+            rows.append(
+                {
+                    **asdict(program),
+                    "state": standing.state,
+                    "why": standing.why,
+                    "level": standing.level,
+                    "windows": standing.windows,
+                    "since": iso(since.since_ns) if since.since_ns else None,
+                    "seen": iso(since.seen_ns) if since.seen_ns else None,
+                    "learned": {"start": iso(learned.first_ns), "end": iso(learned.last_ns)}
+                    if learned
+                    else None,
+                }
+            )
+        return sorted(rows, key=lambda row: (row["level"] != "program", -row["windows"]))
+
+    def write(self) -> None:
+        """Write them down; a watch goes on where that cannot be done."""
+        self._written_ns = self._now_ns
+        told = {"written": iso(self._now_ns), "model": self._model().id, "programs": self.rows()}
+        try:
+            write_whole(self._path, json.dumps(told, separators=(",", ":")).encode())
+        except OddcallError as error:
+            if not self._failed:
+                self._say(f"{error} The states of programs are not kept.")
+            self._failed = True
+        else:
+            self._failed = False
+
+    def _standing(self, program: Program, by: Callable[[Program], Standing]) -> Standing:
+        told = by(program)
+        if told.state == "ready":
+            if why := self._stale(program):
+                return replace(told, state="stale", why=why)
+            if why := self.drifting(program):
+                return replace(told, state="drifting", why=why)
+            return told
+        seen = self._newcomer(program)
+        if seen is None:
+            return told
+        fresh = by_evidence([seen], self._min_windows)(program)
+        shadow = " Its predecessor's baseline scores it meanwhile, without alerts."
+        why = fresh.why + (shadow if told.level == "predecessor" else "")
+        state = "learning" if fresh.state == "ready" else fresh.state
+        return replace(fresh, state=state, why=why, level=told.level)
+
+    def _stale(self, program: Program) -> str:
+        self._by()
+        learned = self._learned_ns.get(program, 0)
+        seen = self._known.get(program)
+        quiet = self._now_ns - max(seen.seen_ns if seen else 0, learned)
+        if quiet >= self._stale_ns:
+            return f"It was not seen for {format_duration(quiet / 1e9)}."
+        age = self._now_ns - learned
+        if age >= _OLD * self._stale_ns:
+            return f"Its baseline was learned {format_duration(age / 1e9)} ago."
+        return ""
+
+    def _by(self) -> Callable[[Program], Standing]:
+        """Tell by the model in use, looked at once."""
+        model = self._model()
+        if model is not self._looked_at:
+            self._told_by, self._looked_at = by_model(model), model
+            self._learned_ns = {known.program: known.last_ns for known in model.programs}
+        return self._told_by
+
+    def _since(self, program: Program, state: str) -> Since:
+        before = self._known.get(program, Since("", 0, 0))
+        if before.state != state:
+            before = replace(before, state=state, since_ns=self._now_ns)
+            self._known[program] = before
+        return before
+
+
+def told_of(path: Path) -> dict[str, Any]:
+    """Read what a watch wrote down.
+
+    Raises
+    ------
+    SettingError
+        When there is nothing, or nothing that can be read.
+    """
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        told["programs"] = [dict(row) for row in told["programs"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingError(
+            f"no states of programs are known in {path.parent}",
+            expected=f"what a watch writes there, {path.name}",
+            got=error.strerror.lower() if isinstance(error, OSError) and error.strerror else "",
+            fix="Name the watch's directory with --state-dir; `oddcall watch` fills it.",
+        ) from error
+    return told
+
+
+def _read(path: Path) -> list[tuple[Program, Since]]:
+    try:
+        rows = told_of(path)["programs"]
+    except SettingError:
+        return []
+    found = []
+    for row in rows:
+        try:
+            program = Program(**{name: row[name] for name in _IDENTITY})
+            since = Since(str(row["state"]), _ns(row["since"]), _ns(row["seen"]))
+        except (KeyError, TypeError, ValueError):
+            continue
+        found.append((program, since))
+    return found
+
+
+_IDENTITY = ("exe", "dev", "ino", "unit", "container")
+
+
+def _ns(time: str | None) -> int:
+    from datetime import datetime
+
+    if time is None:
+        return 0
+    moment = datetime.fromisoformat(time)
+    return int(moment.timestamp()) * 1_000_000_000 + moment.microsecond * 1000
+
+
+def table(rows: list[Mapping[str, Any]], most: int, names: list[str]) -> list[str]:
+    """Lay states out as lines of 80 columns, each with why beneath it."""
+    lines = [f"{'program':<28}  {'state':<10}  {'windows':>8}  {'judged by':<11} since"]
+    for name, row in list(zip(names, rows, strict=True))[:most]:
+        since = (row["since"] or "")[:16].replace("T", " ")
+        level = row["level"] or "nobody yet"
+        lines.append(
+            f"{name:<28}  {row['state']:<10}  {row['windows']:>8,}  {level:<11} {since}".rstrip()
+        )
+        lines += textwrap.wrap(row["why"], 80, initial_indent="  ", subsequent_indent="  ")
+    if len(rows) > most:
+        lines.append(f"and {len(rows) - most} more (--most)")
+    return lines

@@ -1,0 +1,135 @@
+"""What a watch keeps up beside judging: answers, history, newcomers, states, a shadow, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from oddcall.models.errors import StorageError
+from oddcall.models.window import Program, WindowBatch
+from oddcall.service.alert import Alert
+from oddcall.service.answers import taken_up
+from oddcall.service.board.board import Board
+from oddcall.service.chronicle import Chronicle
+from oddcall.service.episode import Episodes
+from oddcall.service.evidence import Seen
+from oddcall.service.feedback import Feedback
+from oddcall.service.history import History
+from oddcall.service.judging import Step
+from oddcall.service.newcomers import Newcomers, newly_ready
+from oddcall.service.settings import AlertSection, Settings
+from oddcall.service.shadow import Shadow
+from oddcall.service.state import StateDir
+from oddcall.service.states import States
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+
+
+class Upkeep:
+    """The companions of one watch, called before and after each batch is judged.
+
+    Parameters
+    ----------
+    settings : Settings
+    episodes : Episodes
+        Holds the model in use.
+    board : Board
+    say : callable
+    newcomers : Newcomers, optional
+        None where the model was given, not learned here.
+    shadow : Shadow, optional
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        episodes: Episodes,
+        board: Board,
+        say: Callable[[str], None],
+        newcomers: Newcomers | None = None,
+        shadow: Shadow | None = None,
+    ) -> None:
+        self.settings = settings
+        self._episodes, self._board, self._say = episodes, board, say
+        self._newcomers, self._shadow = newcomers, shadow
+        self._state = StateDir(settings.state_dir)
+        self._opened = ExitStack()
+        self._chronicle = self._open_chronicle(settings.alerts)
+        if newcomers:
+            self._opened.callback(newcomers.close)
+        self.states = States(
+            self._state.programs,
+            lambda: episodes.model,
+            newcomers.seen if newcomers else _nobody,
+            settings.learning.stale,
+            settings.learning.min_windows,
+            say,
+        )
+        self._opened.callback(self.states.write)
+        self._show(episodes.model)
+
+    def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
+        """Yield every batch once what was said and learned until then holds for it."""
+        feedback = Feedback(self._state.feedback)
+        for batch in taken_up(batches, feedback, self._episodes, self._say):
+            if self._newcomers and (model := self._newcomers.learned()):
+                self._use(model)
+            yield batch
+            if self._chronicle:
+                self._chronicle.flush()
+
+    def saw(self, step: Step) -> None:
+        """Take a batch that was judged, and what came of it."""
+        if self._newcomers:
+            self._newcomers.see(step.batch, step.verdicts)
+        self.states.see(step.batch)
+        if self._shadow:
+            self._shadow.see(step.batch, [*step.alerts, *step.held])
+
+    def wrote(self, alert: Alert) -> None:
+        """Take one line of an alert."""
+        if self._chronicle:
+            self._chronicle.wrote(alert)
+
+    def close(self) -> None:
+        """Write down what outlives the watch, and say how the shadow did."""
+        if self._shadow:
+            self._say(str(self._shadow.tally()))
+        self._opened.close()
+
+    def _use(self, learned: Model) -> None:
+        """Judge by a model that was learned meanwhile, under the same budget and answers."""
+        before = self._episodes.model
+        model = replace(budgeted(learned, self.settings), tolerances=before.tolerances)
+        self._episodes.model = model
+        self._show(model)
+        self._say(f"learned while watching: {newly_ready(before, model) or 'nobody new is ready'}")
+
+    def _show(self, model: Model) -> None:
+        self._board.watching(model)
+        self._board.standing = self.states.standing
+
+    def _open_chronicle(self, section: AlertSection) -> Chronicle | None:
+        """Keep alerts where they can be answered; without it a watch still watches."""
+        try:
+            history = History(self._state.history, self._say, section.history)
+        except StorageError as error:
+            self._say(f"{error} Alerts are not kept, and cannot be answered.")
+            return None
+        chronicle = Chronicle(history, lambda: self._episodes.model)
+        self._episodes.saw = chronicle.saw
+        self._opened.callback(chronicle.close)
+        return chronicle
+
+
+def budgeted(model: Model, settings: Settings) -> Model:
+    """Hold a model to the budget that was asked for; where none was, it keeps to its own."""
+    asked = "budget" in settings.model_fields_set
+    return model.for_budget(settings.budget.per_day) if asked else model
+
+
+def _nobody(_program: Program) -> Seen | None:
+    return None

@@ -1,0 +1,123 @@
+"""Promises of the states of programs: each has one, with why and since when, over restarts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oddcall.models.model import Model
+from oddcall.models.window import Program
+from oddcall.service.cli import run
+from oddcall.service.evidence import Seen
+from oddcall.service.states import States
+from oddcall.training.fit import FitSettings, fit
+
+NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")
+DAY_S = 86400
+
+
+@pytest.fixture(scope="module")
+def trained() -> Callable[[list[Any]], Model]:
+    made: dict[int, Model] = {}
+
+    def model(ordinary: list[Any]) -> Model:
+        if not made:
+            made[0] = fit(ordinary, FitSettings(min_windows=40))
+        return made[0]
+
+    return model
+
+
+def states_of(model: Model, path: Path, screen: Any, newcomers: dict[Program, Seen]) -> States:
+    return States(path, lambda: model, newcomers.get, 30.0 * DAY_S, 40, screen.say)
+
+
+@pytest.fixture
+def opened(
+    trained: Callable[[list[Any]], Model], ordinary: list[Any], tmp_path: Path, screen: Any
+) -> Callable[..., States]:
+    def states(newcomers: dict[Program, Seen] | None = None) -> States:
+        return states_of(trained(ordinary), tmp_path / "programs.json", screen, newcomers or {})
+
+    return states
+
+
+def test_each_state_has_a_reason(opened: Callable[..., States], batch: Any, row: Any) -> None:
+    """Ready, stale by absence and by age, drifting, learning, collecting, shadowed, unknown."""
+    new, upgraded = Program("/bin/new", 1, 50), replace(NGINX, ino=99)
+    seen = {
+        new: Seen(new, 12, 5, 3.0, "collecting", 60.0),
+        upgraded: Seen(upgraded, 80, 5, 3.0, "learning", 60.0),
+    }
+    states = opened(seen)
+    states.see(batch(row(at_s=200)))
+    assert states.standing(NGINX).state == "ready"
+    assert states.standing(new).state == "collecting"
+    assert states.standing(new).why == "12 of the 40 windows that a baseline needs."
+    learning = states.standing(upgraded)
+    assert (learning.state, learning.level) == ("learning", "predecessor")
+    assert learning.why == (
+        "It showed something new 3s ago. Its predecessor's baseline scores it meanwhile, without "
+        "alerts."
+    )
+    assert states.standing(Program("/bin/never")).state == "unknown"
+    states.drifting = lambda program: "It moves." if program == NGINX else ""
+    assert states.standing(NGINX).state == "drifting"
+    other = Program("/bin/other", 1, 70)
+    states.see(batch(row(at_s=40 * DAY_S, program=other)))
+    assert states.standing(NGINX).state == "stale"
+    assert states.standing(NGINX).why == "It was not seen for 39d23h."
+    states.see(batch(row(at_s=200 * DAY_S)))
+    assert states.standing(NGINX).why.startswith("Its baseline was learned 199d")
+
+
+def test_states_outlive_a_restart(opened: Callable[..., States], batch: Any, row: Any) -> None:
+    """Since when is kept, and when a program was seen last."""
+    first = opened()
+    first.see(batch(row(at_s=200)))
+    first.write()
+    again = opened()
+    again.see(batch(row(at_s=20 * DAY_S, program=Program("/bin/other"))))
+    assert again.standing(NGINX).state == "ready"
+    found = {r["exe"]: r for r in again.rows()}
+    assert found[NGINX.exe]["since"] == found[NGINX.exe]["seen"] == "2023-11-14T22:16:40.000000Z"
+    again.see(batch(row(at_s=32 * DAY_S, program=Program("/bin/other"))))
+    assert {r["exe"]: r["state"] for r in again.rows()}[NGINX.exe] == "stale"
+    stale = {r["exe"]: r for r in again.rows()}[NGINX.exe]
+    assert stale["since"] == "2023-12-16T22:13:20.000000Z"
+
+
+def test_strangers_do_not_fill_memory(opened: Callable[..., States], batch: Any, row: Any) -> None:
+    """Whoever makes new programs without end is remembered up to a bound."""
+    states = opened()
+    for at in range(4):
+        rows = [row(at_s=at + 1, program=Program(f"/tmp/{at}-{i}", 1, i)) for i in range(500)]
+        states.see(batch(*rows))
+    assert len(states.rows()) < 1100
+
+
+def test_what_was_written_is_shown(
+    opened: Callable[..., States],
+    batch: Any,
+    row: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The verb shows state, reason and since when within 80 columns, and all of it as JSON."""
+    states = opened()
+    states.see(batch(row(at_s=200)))
+    states.write()
+    assert run(["programs", "--state-dir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "nginx                         ready            160  program     2023-11-14 22:16" in out
+    assert "  Its baseline rests on 160 windows of its own." in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert run(["programs", "--state-dir", str(tmp_path), "--state", "stale", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["programs"] == []
+    assert run(["programs", "--state-dir", str(tmp_path / "none")]) == 2
+    assert "no states of programs are known in" in capsys.readouterr().err
