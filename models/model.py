@@ -20,7 +20,8 @@ from oddcall.models.detectors import DETECTORS
 from oddcall.models.errors import BundleError
 from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.models.tolerance import Span, Tolerances
+from oddcall.models.standing import Standing, Standings
+from oddcall.models.tolerance import Tolerances
 from oddcall.models.verdict import LEVELS, Verdicts
 from oddcall.models.weighed import Weighed
 from oddcall.models.window import Program, WindowBatch
@@ -35,18 +36,6 @@ _BUDGETED = {
 }
 #: Of what ``state`` returns.
 STATE_VERSION = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a program's windows are judged: by which profile, at which level, and whether at all."""
-
-    profile: int
-    level: str
-    ready: bool
-
-
-_UNKNOWN = Standing(-1, "unknown", ready=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +132,7 @@ class Model:
 
     def weigh(self, batch: WindowBatch) -> Weighed:
         """Score the windows of a batch that have a baseline."""
-        profile, level, ready = self._standings(batch)
+        profile, level, ready = self._standing.columns(batch)
         rows = np.flatnonzero(profile >= 0)
         judged = batch if len(rows) == len(batch) else batch.take(rows)
         found, views = self._tolerant(judged, profile[rows])
@@ -174,12 +163,11 @@ class Model:
 
     def standing(self, program: Program) -> Standing:
         """How a program's windows are judged; ``"unknown"`` for one never met."""
-        exact = self._by_program.get(program)
-        return exact or self._by_place.get(program.place, _UNKNOWN)
+        return self._standing.of(program)
 
     def profile_for(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.str_]]:
         """Profile that judges each window, (n,), -1 for none, and its level, (n,)."""
-        profile, level, _ = self._standings(batch)
+        profile, level, _ = self._standing.columns(batch)
         return profile, level
 
     def baseline_for(self, batch: WindowBatch, row: int) -> Baseline | None:
@@ -218,7 +206,7 @@ class Model:
 
     def unseen(self, batch: WindowBatch) -> IntArray:
         """Columns of every symbol that a batch's windows hold and their baselines never saw."""
-        profile, _, _ = self._standings(batch)
+        profile, _, _ = self._standing.columns(batch)
         vectors, found = self.spec.vectors(batch), [np.zeros(0, np.int64)]
         look = [d.unseen for d in self.detectors if hasattr(d, "unseen")]
         for row in np.flatnonzero(profile >= 0).tolist():
@@ -279,57 +267,9 @@ class Model:
         shares: FloatArray = share / max(share.sum(), 1e-12)
         return shares
 
-    def _standings(
-        self, batch: WindowBatch
-    ) -> tuple[IntArray, NDArray[np.str_], NDArray[np.bool_]]:
-        # One look-up a program of the batch's table, not one a window.
-        used, place = np.unique(batch.program, return_inverse=True)
-        table = [self.standing(batch.programs[i]) for i in used]
-        profile = np.array([standing.profile for standing in table], np.int64)[place]
-        level = np.array([standing.level for standing in table], "U11")[place]
-        ready = np.array([standing.ready for standing in table], np.bool_)[place]
-        for number, at in enumerate(used.tolist()):
-            for span in self._forgetting(batch.programs[at]):
-                gone = (place == number) & span.holds(batch.t_start_ns)
-                profile[gone], level[gone], ready[gone] = -1, "unknown", False
-        return profile, level, ready
-
-    def _forgetting(self, program: Program) -> list[Span]:
-        if not self.tolerances.forgotten:
-            return []
-        return self.tolerances.forgets(program, self._begun_ns.get(program.place, 0))
-
     @cached_property
-    def _begun_ns(self) -> dict[tuple[str, str, str], int]:
-        """When the newest binary of each place began to be learned."""
-        begun: dict[tuple[str, str, str], int] = {}
-        for known in self.programs:
-            begun[known.program.place] = max(begun.get(known.program.place, 0), known.first_ns)
-        return begun
-
-    @cached_property
-    def _by_program(self) -> dict[Program, Standing]:
-        return {
-            known.program: Standing(
-                known.profile,
-                known.level,
-                known.can_alert and self.calibration.ready(known.profile),
-            )
-            for known in self.programs
-        }
-
-    @cached_property
-    def _by_place(self) -> dict[tuple[str, str, str], Standing]:
-        """Of binaries that were replaced: the one seen last stands for its successors.
-
-        It is a shadow: scores are given, nothing alerts. What an upgrade does differently is
-        not odd by itself, and the same path in another root is another program altogether.
-        """
-        return {
-            known.program.place: Standing(known.profile, "predecessor", ready=False)
-            for known in sorted(self.programs, key=lambda state: state.last_ns)
-            if known.level == "program" and known.program.exe
-        }
+    def _standing(self) -> Standings:
+        return Standings(self.programs, self.calibration.ready, self.tolerances)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Everything, as a JSON manifest and plain arrays (no object arrays), for a bundle."""
