@@ -26,11 +26,11 @@ def checks(
     proc, sys : Path
         Where these are mounted.
     root : Path
-        Below which the kernel's configuration is looked for.
+        Below which the kernel's configuration and container runtimes are looked for.
     """
     return [
         *kernel_checks.checks(proc, sys, root),
-        *host_checks.checks(proc, sys),
+        *host_checks.checks(proc, sys, root),
         *sensors(),
         *_loaders(),
     ]

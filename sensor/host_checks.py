@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from oddcall.sensor.check import Check
+from oddcall.sensor.container_names import PLACES
 from oddcall.sensor.privilege import LOADING, READING, missing
 
 #: The number of the first pid namespace (``PROC_PID_INIT_INO``, include/linux/proc_ns.h).
@@ -22,12 +23,13 @@ _WITHOUT = {
 }
 
 
-def checks(proc: Path, sys: Path) -> list[Check]:
+def checks(proc: Path, sys: Path, root: Path = Path("/")) -> list[Check]:
     """Look at what surrounds this process."""
     return [
         _capabilities(),
         _process_tree(proc),
         _cgroups(proc),
+        _container_names(root),
         _memory(proc, sys),
         _clock(sys),
     ]
@@ -88,6 +90,26 @@ def _cgroups(proc: Path) -> Check:
         (unified, split), "none"
     )
     return Check("cgroups", ok=True, detail=f"{kind}: units and containers are read from /proc")
+
+
+def _container_names(root: Path) -> Check:
+    """Say which runtimes' files can be read: without them alerts show ids."""
+    there = {name: root / place for name, place in PLACES.items()}
+    there = {name: place for name, place in there.items() if os.access(place, os.F_OK)}
+    closed = [
+        f"{place} of {name}"
+        for name, place in there.items()
+        if not os.access(place, os.R_OK | os.X_OK)
+    ]
+    if closed:
+        return Check(
+            "container names",
+            ok=True,
+            detail=f"{', '.join(closed)} may not be read: alerts show ids",
+            missed="the names of containers, beside their ids",
+        )
+    told = f"read from the files of {', '.join(there)}" if there else "no runtime known here"
+    return Check("container names", ok=True, detail=told)
 
 
 def _memory(proc: Path, sys: Path) -> Check:

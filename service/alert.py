@@ -148,6 +148,7 @@ def build(
             "container": seen.container or None,
             "unit": seen.program.unit or None,
         },
+        "workload": context.workload,
         "process": {
             "pid": seen.pid,
             "start_time": seen.start_time_ns,

@@ -21,17 +21,29 @@ NAME = "context.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Arguments of a process and name of its parent; None where they could not be read."""
+    """What is known of a process beyond its windows.
+
+    Attributes
+    ----------
+    cmdline, parent : str or None
+        Its arguments and its parent's name; None where they could not be read.
+    workload : dict or None
+        Of a container: its ``name``, ``image``, ``pod`` and ``namespace``, or ``why`` none of
+        them is known. None outside containers.
+    """
 
     cmdline: str | None = None
     parent: str | None = None
+    workload: dict[str, str | None] | None = None
 
 
-#: From (pid, start_time_ns, ppid) to what is known of that process.
-Describe = Callable[[int, int, int], Context]
+#: From (pid, start_time_ns, ppid, container id) to what is known of that process.
+Describe = Callable[[int, int, int, str], Context]
+#: Keys of ``Context.workload``.
+WORKLOAD = ("name", "image", "pod", "namespace", "why")
 
 
-def unknown(_pid: int, _start_time_ns: int, _ppid: int) -> Context:
+def unknown(_pid: int, _start_time_ns: int, _ppid: int, _container: str) -> Context:
     """Know nothing of any process."""
     return Context()
 
@@ -50,13 +62,13 @@ class Remembered:
         self._known: dict[tuple[int, int], Context] = {}
         self._fresh: list[tuple[int, int, Context]] = []
 
-    def __call__(self, pid: int, start_time_ns: int, ppid: int) -> Context:
+    def __call__(self, pid: int, start_time_ns: int, ppid: int, container: str) -> Context:
         """Look one process up."""
         key = (pid, start_time_ns)
         if key not in self._known:
             if len(self._known) >= _REMEMBERED:
                 del self._known[next(iter(self._known))]
-            self._known[key] = self._ask(pid, start_time_ns, ppid)
+            self._known[key] = self._ask(pid, start_time_ns, ppid, container)
             self._fresh = [*self._fresh[1 - _REMEMBERED :], (*key, self._known[key])]
         return self._known[key]
 
@@ -82,7 +94,7 @@ def write(recording: Path, found: Iterable[tuple[int, int, Context]]) -> None:
 def recorded(recording: Path) -> Describe:
     """Read a recording's ``context.jsonl``; lines that are not whole are passed over."""
     known = {(pid, start): context for pid, start, context in _lines(recording / NAME)}
-    return lambda pid, start_time_ns, _ppid: known.get((pid, start_time_ns), Context())
+    return lambda pid, start_time_ns, _ppid, _container: known.get((pid, start_time_ns), Context())
 
 
 def _lines(file: Path) -> Iterator[tuple[int, int, Context]]:
@@ -91,10 +103,18 @@ def _lines(file: Path) -> Iterator[tuple[int, int, Context]]:
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
-            context = Context(_text(entry["cmdline"]), _text(entry["parent"]))
+            context = Context(
+                _text(entry["cmdline"]), _text(entry["parent"]), _workload(entry.get("workload"))
+            )
             yield int(entry["pid"]), int(entry["start_time_ns"]), context
         except (ValueError, KeyError, TypeError):
             continue
+
+
+def _workload(found: object) -> dict[str, str | None] | None:
+    if not isinstance(found, dict):
+        return None
+    return {key: _text(found.get(key)) for key in WORKLOAD}
 
 
 def _text(value: object) -> str | None:

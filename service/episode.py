@@ -308,7 +308,7 @@ class Episodes:
 
     def _write(self, episode: _Episode, state: str) -> Alert:
         seen = episode.worst if state == "close" else episode.latest
-        context = self._describe(seen.pid, seen.start_time_ns, seen.ppid)
+        context = self._describe(seen.pid, seen.start_time_ns, seen.ppid, seen.container)
         line = build(seen, episode.standing(state), self._host, self.model, context)
         episode.suppressed, episode.written_ns = 0, episode.latest.end_ns
         return line

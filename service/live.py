@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from oddcall.sensor import host, process
+from oddcall.sensor.container_names import ContainerNames
 from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
 from oddcall.service.context import Context
 from oddcall.service.origin import metadata_of
@@ -80,14 +82,21 @@ def recording_metadata(sensor: Sensor) -> dict[str, str]:
     return metadata_of(host.describe(), sensor.settings.interval_s, sensor.probe.loader)
 
 
-def ask_proc(pid: int, start_time_ns: int, ppid: int) -> Context:
-    """Read a process's arguments and its parent's name, if it is still that process."""
-    # First, so that they are of this process if it is found to be still this one afterwards.
-    arguments = process.cmdline(_PROC, pid)
-    found = process.read(_PROC, pid)
-    if found is None or not process.same_start(start_time_ns, found.start_ticks):
-        return Context(parent=_name(ppid))
-    return Context(arguments or None, _name(ppid))
+class AskHost:
+    """Looks a process up that alerts: its arguments, its parent's name, its container's names."""
+
+    def __init__(self) -> None:
+        self._containers = ContainerNames()
+
+    def __call__(self, pid: int, start_time_ns: int, ppid: int, container: str) -> Context:
+        """See `oddcall.service.context.Describe`."""
+        workload = asdict(self._containers.of(container)) if container else None
+        # First, so that they are of this process if it is found to be still this one afterwards.
+        arguments = process.cmdline(_PROC, pid)
+        found = process.read(_PROC, pid)
+        if found is None or not process.same_start(start_time_ns, found.start_ticks):
+            return Context(parent=_name(ppid), workload=workload)
+        return Context(arguments or None, _name(ppid), workload)
 
 
 def _name(pid: int) -> str | None:

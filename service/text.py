@@ -103,10 +103,19 @@ def _process(alert: Alert, width: int) -> Iterator[_Line]:
         yield from _labelled(label, _cut(arguments, 3 * (width - _LEFT - 2)), width)
     yield from _labelled("", _who(alert), width)
     place = [f"unit {program['unit']}" if program["unit"] else ""]
-    place.append(f"container {program['container'][:12]}" if program["container"] else "")
+    place.append(_container(alert) if program["container"] else "")
     if any(place):
         yield from _labelled("", ", ".join(filter(None, place)), width)
     yield "", ""
+
+
+def _container(alert: Alert) -> str:
+    known = alert.get("workload") or {}
+    said = f"container {known.get('name') or alert['program']['container'][:12]}"
+    said += f" of {known['image']}" if known.get("image") else ""
+    if known.get("pod"):
+        said += f", pod {known.get('namespace') or '?'}/{known['pod']}"
+    return f"{said} (name not known: {known['why']})" if known.get("why") else said
 
 
 def _who(alert: Alert) -> str:

@@ -87,7 +87,7 @@ def command(
         screen.say(sensor.shed_privileges(live.written(settings, alerts, record)))
         metadata = live.recording_metadata(sensor)
         here = session.Here(
-            live.Paced(sensor, screen.say), metadata, host_of(metadata), live.ask_proc
+            live.Paced(sensor, screen.say), metadata, host_of(metadata), live.AskHost()
         )
         request = session.Request(
             settings,

@@ -57,7 +57,8 @@ def _alert(alert: Alert) -> Alert:
                 "version": alert["baseline"]["model_id"],
             },
             "process": _process(alert),
-            "container": present({"id": alert["program"]["container"]}),
+            "container": _container(alert),
+            "orchestrator": _orchestrator(alert),
             "user": {"id": str(alert["process"]["uid"])},
             "threat": _threat(alert),
             "oddcall": _own(alert),
@@ -129,6 +130,22 @@ def _process(alert: Alert) -> Alert:
             "parent": present({"pid": process["ppid"], "name": process["parent"]}),
             "user": {"id": str(process["uid"])},
         }
+    )
+
+
+def _container(alert: Alert) -> Alert:
+    known = alert.get("workload") or {}
+    image = present({"name": known.get("image")})
+    return present({"id": alert["program"]["container"], "name": known.get("name"), "image": image})
+
+
+def _orchestrator(alert: Alert) -> Alert:
+    known = alert.get("workload") or {}
+    if not known.get("pod"):
+        return {}
+    resource = {"type": "pod", "name": known["pod"]}
+    return present(
+        {"type": "kubernetes", "namespace": known.get("namespace"), "resource": resource}
     )
 
 

@@ -76,6 +76,7 @@ def _line(line: Alert, rule: str, text: str, fields: Alert, tags: list[str]) -> 
 
 def _fields(alert: Alert) -> Alert:
     process, program, score = alert["process"], alert["program"], alert["score"]
+    known = alert.get("workload") or {}
     return {
         "proc.name": program["comm"],
         "proc.exepath": program["exe"],
@@ -86,6 +87,14 @@ def _fields(alert: Alert) -> Alert:
         "user.uid": process["uid"],
         # Falco's word for no container.
         "container.id": program["container"] or "host",
+        **present(
+            {
+                "container.name": known.get("name"),
+                "container.image.repository": known.get("image"),
+                "k8s.pod.name": known.get("pod"),
+                "k8s.ns.name": known.get("namespace"),
+            }
+        ),
         "oddcall.id": alert["id"],
         "oddcall.episode_id": alert["episode_id"],
         "oddcall.state": alert["state"],

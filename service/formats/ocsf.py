@@ -223,11 +223,19 @@ def _evidence(alert: Alert) -> Alert:
     }
     if program["exe"]:
         seen["file"] = {"name": program_name(alert), "path": program["exe"], "type_id": 1}
-    container = {"uid": program["container"]} if program["container"] else None
+    known = alert.get("workload") or {}
+    container = present({"uid": program["container"], "name": known.get("name")})
+    data = {"unit": program["unit"], "events": alert["window"]["events"]}
+    # An image of the schema needs an id, which is not known.
+    data |= {
+        "image": known.get("image"),
+        "pod": known.get("pod"),
+        "namespace": known.get("namespace"),
+    }
     return present(
         {
             "process": seen,
             "container": container,
-            "data": present({"unit": program["unit"], "events": alert["window"]["events"]}),
+            "data": present(data),
         }
     )

@@ -127,6 +127,18 @@ def test_no_line_is_wider_than_the_terminal(width: int, state: str) -> None:
     assert click.unstyle(render(alert, width=width, colour=True)) == plain
 
 
+def test_a_container_is_called_as_people_call_it() -> None:
+    """By name, image and pod where they are known; by its id, and why, where they are not."""
+    unknown = dict.fromkeys(("name", "image", "pod", "namespace", "why"))
+    named = {**unknown, "name": "web", "image": "nginx:1", "pod": "web-0", "namespace": "shop"}
+    alert = altered(program__container="c" * 64)
+    assert f"container {'c' * 12}" in render(alert)
+    assert "container web of nginx:1, pod shop/web-0" in render({**alert, "workload": named})
+    why = {**unknown, "why": "no runtime here"}
+    said = " ".join(render({**alert, "workload": why}).split())
+    assert f"container {'c' * 12} (name not known: no runtime here)" in said
+
+
 def test_an_update_and_a_close_say_how_long() -> None:
     """An update says since when, a close that it is over."""
     assert "for 2.0 s now" in render(altered(state="update"))

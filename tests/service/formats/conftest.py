@@ -19,7 +19,8 @@ T0 = 1_700_000_000_000_000_000
 @pytest.fixture
 def lines(odd_calls: Any, host: dict[str, str], batch: Any, row: Any) -> dict[str, Alert]:
     """An episode's open, update and close, of a process in a container; and a notice."""
-    told = Context('nginx -g "daemon off;" \n\x1b[31m', "systemd")
+    names = {"name": "web", "image": "nginx:1.27", "pod": "web-0", "namespace": "shop", "why": None}
+    told = Context('nginx -g "daemon off;" \n\x1b[31m', "systemd", names)
     episodes = Episodes(odd_calls, type(odd_calls).explain, host, describe=lambda *_: told)
     made: list[Alert] = []
     for at, odd in ((1, 1), (2, 9), (40, 0)):
@@ -35,6 +36,7 @@ def bare(lines: dict[str, Alert]) -> Alert:
     alert = {**lines["open"], "attack_hints": []}
     alert["program"] = {"exe": "", "comm": "", "container": None, "unit": None}
     alert["process"] = {**alert["process"], "parent": None, "cmdline": None}
+    alert["workload"] = None
     alert["host"] = dict.fromkeys(alert["host"], "")
     alert["baseline"] = {
         **alert["baseline"],

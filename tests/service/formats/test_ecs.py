@@ -28,6 +28,8 @@ FIELDS = {
             *("rule.ruleset", "rule.version", "process.entity_id", "process.name"),
             *("process.executable", "process.command_line", "process.parent.name"),
             *("process.user.id", "user.id", "container.id", "threat.framework"),
+            *("container.name", "container.image.name", "orchestrator.type"),
+            *("orchestrator.namespace", "orchestrator.resource.type", "orchestrator.resource.name"),
             *("threat.technique.id", "threat.technique.reference"),
             *("threat.technique.subtechnique.id", "threat.technique.subtechnique.reference"),
         ],

@@ -78,6 +78,8 @@ def test_fields_have_falcos_names(lines: dict[str, Alert]) -> None:
     assert fields["proc.exepath"] == "/usr/sbin/nginx"
     assert fields["proc.pid"] == 100
     assert fields["container.id"].startswith("c0ffee")
+    assert fields["container.name"] == "web"
+    assert (fields["k8s.ns.name"], fields["k8s.pod.name"]) == ("shop", "web-0")
     assert fields["evt.time"] == 1_700_000_001_000_000_000
     assert fields["oddcall.id"] == lines["open"]["id"]
     assert not any(isinstance(value, dict | list) for value in fields.values())

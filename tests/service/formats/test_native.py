@@ -82,6 +82,7 @@ SOME: dict[str, Any] = {
     "severity": "high",
     "host": {"name": "web1", "id": "5d", "boot_id": "0b", "kernel": "6.1.0", "arch": "x86_64"},
     "program": {"exe": "/usr/sbin/nginx", "comm": "nginx", "container": None, "unit": None},
+    "workload": None,
     "process": {
         "pid": 100,
         "start_time": 5,
