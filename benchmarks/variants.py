@@ -27,7 +27,7 @@ from oddcall.sensor import bytecode, loader_core
 from oddcall.sensor.loader_core import CoreLoader
 from oddcall.sensor.probe import Probe, ProbeSettings
 from oddcall.service.bench.contender import FLOOR, Contender, own
-from oddcall.service.bench.rounds import measured, run
+from oddcall.service.bench.rounds import MEASURES, measured, run
 
 ROOT = Path(__file__).resolve().parent.parent
 WORD = "u64 *kept = word_at(tid);\n\tif (!kept)\n\t\treturn 0;\n\tu64 word"
@@ -184,6 +184,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
+    for figure in ("ns_64_threads", "ns_fork"):
+        del MEASURES[figure]
     floor = next(row for row in own() if row.name == FLOOR)
     with TemporaryDirectory() as folder, measured() as children:
         built = {variant.label: build(variant, Path(folder)) for variant in VARIANTS}

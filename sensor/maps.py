@@ -18,7 +18,7 @@ Counters = NDArray[np.uint32]
 #: Slots mapped at a time: a whole number of pages, 11 MB.
 _STRETCH = 1024
 #: Reads after which a stretch that none of them touched is let go.
-_IDLE_READS = 256
+_IDLE_READS = 64
 
 
 class Rows(Protocol):
