@@ -4,7 +4,7 @@
 #                                 or to `pytest` by `make test`
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test lint
+.PHONY: help setup setup-test run test lint notebooks
 
 export PYTHON
 BIN := .venv/bin
@@ -38,3 +38,6 @@ lint: setup-test ## Style (ruff), types (mypy --strict), layering (import-linter
 	@scripts/step "mypy" $(BIN)/mypy
 	@echo "==> import-linter"
 	@$(BIN)/lint-imports
+
+notebooks: setup-test ## Execute the notebooks into build/notebooks, as pages and for Jupyter
+	@scripts/notebooks

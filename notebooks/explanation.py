@@ -1,0 +1,115 @@
+# %% [markdown]
+# # What an alert says, and why
+#
+# From one alert back to the windows and numbers behind it. The alert is of a made web server that
+# begins to connect to many ports; for your own, load your bundle with
+# `oddcall.models.bundle.load_bundle` and your recording with
+# `oddcall.training.recording.read_batches` in the cell below.
+
+# %%
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from oddcall.models.explanation import explain
+from oddcall.models.window import WindowBatch
+from oddcall.training.fit import FitSettings, fit
+from oddcall.training.report.looks import ATTACK, CLEAN, COLOURS, looks
+from oddcall.training.synthetic import attacks, host
+
+looks()
+model = fit(host(300, seed=1), FitSettings(budget_per_day=1.0))
+before = host(120, seed=2, start=1000.0)
+(scan,) = attacks(seed=3, second=1120.0)["scan"]
+batch = WindowBatch.concat([*before, scan])
+verdicts = model.judge(batch)
+row = int(np.argmin(verdicts.p_value))
+why = explain(model, batch, row, verdicts)
+
+# %% [markdown]
+# ## The sentence
+#
+# It names what was done and against what, in counts that one can look up.
+
+# %%
+print(textwrap.fill(why.sentence, 80))
+for hint in why.hints:
+    print()
+    print(textwrap.fill(f"{hint.technique}: {hint.why}", 80))
+
+# %% [markdown]
+# ## Observed against typical
+#
+# For each of the features behind the verdict: the grey bar is where 90 % of the baseline's
+# windows are, the tick is their median, the dot is this window. A dot without a bar is something
+# the program had never done.
+
+# %%
+top = why.top[::-1]
+figure, axes = plt.subplots(figsize=(8.5, 0.45 * len(top) + 1.2))
+for place, feature in enumerate(top):
+    axes.plot([feature.q05, feature.q95], [place, place], color=CLEAN, lw=8, solid_capstyle="butt")
+    axes.plot([feature.q50], [place], "|", color="black", ms=11)
+    axes.plot([feature.observed], [place], "o", color=ATTACK)
+axes.set_yticks(range(len(top)), [feature.feature for feature in top])
+axes.set(xlabel="share", xlim=(-0.01, None))
+axes.set_title("What was unusual")
+plt.show()
+
+# %% [markdown]
+# ## How much each weighs
+#
+# The verdict's evidence is split over its features. Calls that belong to one cause share it.
+
+# %%
+figure, axes = plt.subplots(figsize=(8.5, 0.4 * len(top) + 1))
+axes.barh([f.feature for f in top], [f.contribution for f in top], color=COLOURS[0])
+axes.set(xlabel="part of the verdict")
+axes.set_title("What the verdict rests on")
+plt.show()
+explained = sum(feature.contribution for feature in why.top)
+
+# %% [markdown]
+# ## By which detector
+#
+# Each detector gives a p-value of its own. Novelty speaks of what was never seen, the other two of
+# known things in another mixture; the stronger kind decides.
+
+# %%
+by_detector = {name: float(p[row]) for name, p in verdicts.detectors.items()}
+figure, axes = plt.subplots(figsize=(8.5, 2.3))
+axes.barh(list(by_detector), [-np.log10(p) for p in by_detector.values()], color=COLOURS[2])
+axes.axvline(-np.log10(model.threshold), color="black", lw=1, ls="--", label="alerts from here on")
+axes.set(xlabel="unlikeliness: minus the logarithm of p")
+axes.legend(loc="lower right")
+axes.set_title("Who says so")
+plt.show()
+
+# %% [markdown]
+# ## When it began
+#
+# The same process in the two minutes before: nothing near the line, then one window far beyond.
+
+# %%
+mine = batch.pid == batch.pid[row]
+seconds = (batch.t_end_ns[mine] - batch.t_end_ns[row]) / 1e9
+figure, axes = plt.subplots(figsize=(8.5, 3))
+axes.stem(seconds, -np.log10(verdicts.p_value[mine]), basefmt=" ", linefmt=CLEAN, markerfmt=" ")
+axes.plot([0], [-np.log10(verdicts.p_value[row])], "o", color=ATTACK, label="the alert")
+axes.axhline(-np.log10(model.threshold), color="black", lw=1, ls="--")
+axes.set(xlabel="seconds before the alert", ylabel="minus the log of p")
+axes.set_title("When it began")
+axes.legend(loc="upper left")
+plt.show()
+onset = float(seconds[verdicts.alert[mine]].min())
+
+# %% [markdown]
+# ## What it is most like
+#
+# The windows of the baseline nearest to this one. Their distance says whether anything like it
+# was ever seen: two windows of the same kind are much closer than that.
+
+# %%
+for near in why.nearest_windows:
+    print(f"{near['start'][11:19]}  {near['events']:>6,} calls  distance {near['distance']:.2f}")
