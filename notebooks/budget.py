@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from oddcall.models.window import WindowBatch
-from oddcall.service.alternatives import compare, parse, with_budget
+from oddcall.service.alternatives import compare, parse
 from oddcall.service.alternatives_text import table
 from oddcall.service.settings import AlertSection
 from oddcall.training.fit import FitSettings, fit
@@ -65,7 +65,7 @@ alerting = verdicts.alert
 axes.scatter(minute[alerting], unlikely[alerting], s=26, color=ATTACK, label="alerts at 1/day")
 lines = ((1 / 7, "1/week"), (1, "1/day"), (100, "100/day"), (10_000, "10,000/day"))
 for (per_day, name), colour in zip(lines, COLOURS[:4], strict=True):
-    level = -np.log10(with_budget(model, per_day).threshold)
+    level = -np.log10(model.for_budget(per_day).threshold)
     axes.axhline(level, color=colour, lw=1.2, ls="--")
     axes.text(5.1, level, name, va="center", color=colour)
 for name, at in done.items():
@@ -100,7 +100,7 @@ alerts = {outcome.alternative.name: outcome.account.alerts for outcome in outcom
 
 # %%
 budgets = np.geomspace(1 / 30, 1e6, 60)
-thresholds = np.array([with_budget(model, b).threshold for b in budgets])
+thresholds = np.array([model.for_budget(b).threshold for b in budgets])
 mine = verdicts.p_value[verdicts.ready]
 would = np.array([np.count_nonzero(mine <= threshold) for threshold in thresholds])
 clean_only = thresholds * len(mine)
