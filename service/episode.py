@@ -158,6 +158,11 @@ class Episodes:
     def __len__(self) -> int:
         return len(self._open)
 
+    def configure(self, settings: EpisodeSettings) -> None:
+        """Have other settings from now on."""
+        self._settings = settings
+        self._throttle.cap(settings.most_per_hour)
+
     def step(self, batch: WindowBatch, verdicts: Verdicts) -> Told:
         """Take one tick's windows; returns the lines it gives, in order."""
         if not len(batch):

@@ -71,7 +71,7 @@ class Newcomers:
         say: Callable[[str], None],
         start: Callable[..., TrainingChild] = TrainingChild,
     ) -> None:
-        self._state, self._section, self._budget = state, section, budget
+        self._state, self.section, self._budget = state, section, budget
         self._metadata, self._say, self._start = metadata, say, start
         self._writer: RecordingWriter | None = None
         self._child: TrainingChild | None = None
@@ -103,7 +103,7 @@ class Newcomers:
         self._shown = {seen.program: seen for seen in self._evidence.programs()}
         if self._child is not None:
             return None if self._child.running else self._finished()
-        if self._now_ns - self._trained_ns >= self._section.again * 1e9 and self._ready():
+        if self._now_ns - self._trained_ns >= self.section.again * 1e9 and self._ready():
             self._train()
         return None
 
@@ -118,12 +118,12 @@ class Newcomers:
         return [
             seen
             for seen in self._shown.values()
-            if seen.state == "ready" and seen.age_s >= self._section.duration
+            if seen.state == "ready" and seen.age_s >= self.section.duration
         ]
 
     def _full(self, program: Program) -> bool:
         seen = self._shown.get(program)
-        return seen is not None and seen.windows >= _ENOUGH * self._section.min_windows
+        return seen is not None and seen.windows >= _ENOUGH * self.section.min_windows
 
     def _ours(self, batch: WindowBatch) -> np.ndarray:
         """Our own training is no behaviour of the host's."""
@@ -179,7 +179,7 @@ class Newcomers:
             [r for r in recordings if any(r.glob("part-*"))],
             self._state.baseline,
             self._budget,
-            self._section.min_windows,
+            self.section.min_windows,
             self._state.feedback if self._state.feedback.exists() else None,
         )
 

@@ -16,12 +16,13 @@ from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.service.board.board import ALERTS, Board
 from oddcall.service.context import Describe, Remembered
-from oddcall.service.episode import Episodes, EpisodeSettings
+from oddcall.service.episode import Episodes
 from oddcall.service.evidence import Evidence
 from oddcall.service.history import History
 from oddcall.service.newcomers import Newcomers
 from oddcall.service.notify import Notifier
 from oddcall.service.quantities import format_duration
+from oddcall.service.reload import Reload
 from oddcall.service.screen import Screen
 from oddcall.service.settings import AlertSection, Settings
 from oddcall.service.shadow import Shadow
@@ -33,7 +34,7 @@ from oddcall.service.sinks.terminal import Terminal
 from oddcall.service.source import Source
 from oddcall.service.state import StateDir
 from oddcall.service.summary import headline, table
-from oddcall.service.upkeep import Upkeep, budgeted
+from oddcall.service.upkeep import Upkeep, budgeted, episode_settings
 from oddcall.service.watch import Keeping, Pulse, watch
 from oddcall.service.web.serving import serving
 
@@ -64,6 +65,8 @@ class Request:
         Whether programs that the model does not know are learned while watching.
     shadow : Path or None
         Bundle of a model that is judged beside the other, and never sends.
+    reload : Reload or None
+        Says when the configuration is to be read again.
     """
 
     settings: Settings
@@ -72,6 +75,7 @@ class Request:
     json: TextIO | None = None
     learns: bool = False
     shadow: Path | None = None
+    reload: Reload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,7 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
         if keeping:
             batches = keeping.pass_on(batches)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
-        upkeep = _upkeep(request, episodes, here, board, screen)
+        upkeep = _upkeep(request, episodes, here, board, screen, sinks)
         opened.callback(upkeep.close)
         watch(upkeep.pass_on(batches), episodes, delivery, pulse, board, upkeep)
     if keeping and keeping.error:
@@ -186,7 +190,7 @@ def open_sinks(request: Request, host: dict[str, str], screen: Screen) -> list[S
         named.append(JsonStream(request.json))
     queued = open_queued(sections, request.settings.state_dir, host, screen.say)
     queued += [open_named(sink, host, screen.say) for sink in named]
-    return [*sinks, FanOut(queued)] if queued else sinks
+    return [*sinks, FanOut(queued)]
 
 
 def _remember(board: Board, state: StateDir) -> None:
@@ -215,18 +219,13 @@ def open_episodes(
     return Episodes(model, explain, host, episode_settings(section), describe)
 
 
-def episode_settings(section: AlertSection) -> EpisodeSettings:
-    """Say when a line is written, as the settings have it."""
-    return EpisodeSettings(
-        quiet_s=section.quiet,
-        update_s=section.update,
-        cooldown_s=section.cooldown,
-        most_per_hour=section.most_per_hour,
-    )
-
-
 def _upkeep(
-    request: Request, episodes: Episodes, here: Here, board: Board, screen: Screen
+    request: Request,
+    episodes: Episodes,
+    here: Here,
+    board: Board,
+    screen: Screen,
+    sinks: Sequence[Sink],
 ) -> Upkeep:
     settings = request.settings
     newcomers = shadow = None
@@ -238,7 +237,14 @@ def _upkeep(
         model = budgeted(load_bundle(request.shadow), settings)
         shadow = Shadow(model, here.host, episode_settings(settings.alerts), screen.say)
         screen.say(f"in shadow, never sent: {headline(model)}")
-    return Upkeep(settings, episodes, board, screen.say, newcomers, shadow)
+
+    def resink(before: Settings, after: Settings) -> None:
+        from oddcall.service.sinks.opening import exchange
+
+        (fan,) = (sink for sink in sinks if isinstance(sink, FanOut))
+        exchange(fan, before.sinks, after.sinks, settings.state_dir, here.host, screen.say)
+
+    return Upkeep(settings, episodes, board, screen.say, newcomers, shadow, request.reload, resink)
 
 
 def _learning(

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a command cleanly: what is open is closed, and the exit code is 0."""
+"""SIGINT and SIGTERM end a command cleanly, with exit code 0; SIGHUP has it read its settings."""
 
 from __future__ import annotations
 
@@ -30,3 +30,13 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def hanging_up(ask: Callable[[], None]) -> Iterator[None]:
+    """Call ``ask`` at every SIGHUP."""
+    before = signal.signal(signal.SIGHUP, lambda _number, _frame: ask())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

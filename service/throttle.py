@@ -46,6 +46,10 @@ class Throttle:
         self._held: set[str] = set()
         self._count = self._since_ns = 0
 
+    def cap(self, most: int) -> None:
+        """Have another cap from now on."""
+        self._most, self._sent_ns = most, deque(self._sent_ns, maxlen=most)
+
     def sort(self, lines: Iterable[Alert], now_ns: int) -> Told:
         """Sort the lines of a tick that ended at ``now_ns``, UTC, in their order."""
         told = Told()

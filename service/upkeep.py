@@ -7,18 +7,19 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from oddcall.models.errors import StorageError
+from oddcall.models.errors import OddcallError, StorageError
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.answers import taken_up
 from oddcall.service.board.board import Board
 from oddcall.service.chronicle import Chronicle
-from oddcall.service.episode import Episodes
+from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.evidence import Seen
 from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
 from oddcall.service.judging import Step
 from oddcall.service.newcomers import Newcomers, newly_ready
+from oddcall.service.reload import Reload
 from oddcall.service.settings import AlertSection, Settings
 from oddcall.service.shadow import Shadow
 from oddcall.service.state import StateDir
@@ -26,6 +27,10 @@ from oddcall.service.states import States
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
+
+
+def _kept_sinks(_before: Settings, _after: Settings) -> None:
+    """Leave the sinks as they are."""
 
 
 class Upkeep:
@@ -41,6 +46,10 @@ class Upkeep:
     newcomers : Newcomers, optional
         None where the model was given, not learned here.
     shadow : Shadow, optional
+    reload : Reload, optional
+        Says when other settings are to be taken.
+    resink : callable
+        Exchanges the sinks of some settings for those of others.
     """
 
     def __init__(
@@ -51,10 +60,13 @@ class Upkeep:
         say: Callable[[str], None],
         newcomers: Newcomers | None = None,
         shadow: Shadow | None = None,
+        reload: Reload | None = None,
+        resink: Callable[[Settings, Settings], None] = _kept_sinks,
     ) -> None:
         self.settings = settings
         self._episodes, self._board, self._say = episodes, board, say
         self._newcomers, self._shadow = newcomers, shadow
+        self._reload, self._resink = reload, resink
         self._state = StateDir(settings.state_dir)
         self._opened = ExitStack()
         self._chronicle = self._open_chronicle(settings.alerts)
@@ -75,6 +87,8 @@ class Upkeep:
         """Yield every batch once what was said and learned until then holds for it."""
         feedback = Feedback(self._state.feedback)
         for batch in taken_up(batches, feedback, self._episodes, self._say):
+            if self._reload and (taken := self._reload.taken(self.settings, self._say)):
+                self._configure(taken)
             if self._newcomers and (model := self._newcomers.learned()):
                 self._use(model)
             yield batch
@@ -100,6 +114,20 @@ class Upkeep:
             self._say(str(self._shadow.tally()))
         self._opened.close()
 
+    def _configure(self, taken: Settings) -> None:
+        before, self.settings = self.settings, taken
+        self._episodes.configure(episode_settings(taken.alerts))
+        if self._newcomers:
+            self._newcomers.section = taken.learning
+        if taken.budget != before.budget:
+            self._episodes.model = self._episodes.model.for_budget(taken.budget.per_day)
+            self._show(self._episodes.model)
+        if taken.sinks != before.sinks:
+            try:
+                self._resink(before, taken)
+            except OddcallError as error:
+                self._say(str(error))
+
     def _use(self, learned: Model) -> None:
         """Judge by a model that was learned meanwhile, under the same budget and answers."""
         before = self._episodes.model
@@ -123,6 +151,16 @@ class Upkeep:
         self._episodes.saw = chronicle.saw
         self._opened.callback(chronicle.close)
         return chronicle
+
+
+def episode_settings(section: AlertSection) -> EpisodeSettings:
+    """Say when a line is written, as the settings have it."""
+    return EpisodeSettings(
+        quiet_s=section.quiet,
+        update_s=section.update,
+        cooldown_s=section.cooldown,
+        most_per_hour=section.most_per_hour,
+    )
 
 
 def budgeted(model: Model, settings: Settings) -> Model:

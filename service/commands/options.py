@@ -13,7 +13,10 @@ import click
 from oddcall.models.errors import SettingError
 from oddcall.service.config import FLAGS, load
 from oddcall.service.quantities import parse_duration
+from oddcall.service.settings import Settings
 
+#: Where a verb finds what reads its settings again, in the context's ``meta``.
+AGAIN = "oddcall.settings again"
 _HELP = {
     "state_dir": ("DIR", "Where baselines and recordings are kept."),
     "budget": ("N/day", "Alerts a person is willing to read, such as 1/day or 5/week."),
@@ -40,7 +43,12 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
         @wraps(verb)
         def called(config: Path | None, **given: Any) -> object:  # noqa: ANN401  click's values
             flags = {name: given.pop(_parameter(name)) for name in names}
-            return verb(settings=load(flags, file=config).settings, **given)
+
+            def read() -> Settings:
+                return load(flags, file=config).settings
+
+            click.get_current_context().meta[AGAIN] = read
+            return verb(settings=read(), **given)
 
         for name in reversed(names):
             metavar, text = _HELP[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from oddcall.models.errors import SettingError
-from oddcall.service.commands.options import as_json, people, with_settings
+from oddcall.service.commands.options import AGAIN, as_json, people, with_settings
 from oddcall.service.settings import Settings
 
 _EXAMPLES = """\b
@@ -59,12 +59,14 @@ def command(
 
     Without --model it learns first, and shows what it has learned; the baseline
     is kept in the state directory, and the next start watches at once. Stopped
-    while learning, it goes on where it stopped.
+    while learning, it goes on where it stopped. On SIGHUP it reads its settings
+    again, and says which of them it takes and which need a restart.
     """
     from oddcall.service import live, session, upkeep
     from oddcall.service.origin import host_of
+    from oddcall.service.reload import Reload
     from oddcall.service.screen import open_screen
-    from oddcall.service.signals import stopping
+    from oddcall.service.signals import hanging_up, stopping
     from oddcall.service.state import StateDir
 
     if model and relearn:
@@ -80,6 +82,8 @@ def command(
             known = upkeep.budgeted(known, settings)
         sensor = live.open_sensor(settings.sensor)
         held.enter_context(stopping(sensor.stop))
+        reload = Reload(click.get_current_context().meta[AGAIN])
+        held.enter_context(hanging_up(reload.ask))
         screen = open_screen(people(json_ or session.takes_stdout(settings)))
         held.callback(screen.close)
         held.enter_context(sensor)
@@ -96,5 +100,6 @@ def command(
             sys.stdout if json_ else None,
             learns=model is None,
             shadow=shadow,
+            reload=reload,
         )
         session.run(request, known, here, screen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from oddcall.models.errors import OddcallError
 from oddcall.service.alert import Alert
@@ -27,6 +27,26 @@ class FanOut:
                 gone = error
         if gone:
             raise gone
+
+    def exchange(self, gone: Collection[str], fresh: Sequence[Callable[[], Queued]]) -> None:
+        """Let the sinks of some names go, then open others in their place.
+
+        Raises
+        ------
+        OddcallError
+            When one could not be closed or opened; the others are in place.
+        """
+        wrong: OddcallError | None = None
+        for step in [*(s.leave for s in self._sinks if s.name in gone), *fresh]:
+            try:
+                opened = step()
+            except OddcallError as error:
+                wrong = wrong or error
+            else:
+                self._sinks += [opened] if opened else []
+        self._sinks = [s for s in self._sinks if not s.closed]
+        if wrong:
+            raise wrong
 
     def close(self) -> None:
         """Stop all, then close all; raises StorageError when a sink in memory has some left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,30 @@ def open_queued(
         FanOut(opened).close()
         raise
     return opened
+
+
+def exchange(
+    sinks: FanOut,
+    before: Sequence[AnySection],
+    after: Sequence[AnySection],
+    state_dir: Path,
+    host: Mapping[str, str],
+    say: Callable[[str], None],
+) -> None:
+    """Have the sinks of other settings; those whose settings stayed go on untouched.
+
+    Raises
+    ------
+    OddcallError
+        When one could not be closed or opened; the others are in place.
+    """
+    gone = {name_of(section) for section in before if section not in after}
+    fresh = [
+        partial(_open, section, state_dir / QUEUES, host, say)
+        for section in after
+        if section not in before
+    ]
+    sinks.exchange(gone, fresh)
 
 
 def open_named(sink: Sink, host: Mapping[str, str], say: Callable[[str], None]) -> Queued:

@@ -124,6 +124,11 @@ class Queued:
         self._thread.start()
 
     @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    @property
     def state(self) -> State:
         """How it stands now."""
         with self._turn:
@@ -150,6 +155,13 @@ class Queued:
         with self._turn:
             self._deadline_s = self._deadline_s or time.monotonic() + self._settings.drain_s
             self._turn.notify()
+
+    def leave(self) -> None:
+        """End at once: what waits on disk stays for the sink that takes this one's place."""
+        with self._turn:
+            self._deadline_s = time.monotonic()
+            self._turn.notify()
+        self.close()
 
     def close(self) -> None:
         """Deliver what can be in the time there is; what is left waits on disk.

@@ -158,8 +158,9 @@ def test_the_state_is_the_whole_model(model: Model, batch: WindowBatch):
 
 
 def test_another_model_has_another_name(model: Model):
-    """The id follows what was learned."""
-    assert replace(model, threshold=model.threshold / 2).id != model.id
+    """The id follows what was learned, and only that."""
+    assert replace(model, programs=model.programs[1:]).id != model.id
+    assert model.for_budget(2 * model.budget_per_day).id == model.id
 
 
 @pytest.mark.parametrize(
