@@ -6,22 +6,53 @@ follows from the batches alone: a recording judged again gives the verdicts its 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddcall.models.detectors import Novelty
+from oddcall.models import calls
+from oddcall.models.adaptation import FAR, UNLIKELY, Adaptation
+from oddcall.models.detectors import Novelty, PcaResidual
 from oddcall.models.features import FloatArray
 from oddcall.models.model import Model
+from oddcall.models.reach import WEIGHTS
 from oddcall.models.sequence import News
 from oddcall.models.sparse import IntArray
 from oddcall.models.verdict import Verdicts
 from oddcall.models.weighed import Weighed
-from oddcall.models.window import WindowBatch
+from oddcall.models.window import Program, WindowBatch
 
+#: Seconds after an alert in which nothing is learned of its program.
+QUIET_S = 600.0
 #: Windows kept of a sum, to be shown as one if it comes to an alert: the latest so many.
 _KEPT = 32
+#: Calls named where a program drifts.
+_NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A program that has moved away from its baseline, further than is learned by itself.
+
+    Attributes
+    ----------
+    program : Program
+    since_ns : int
+        UTC.
+    evidence : float
+        Mean evidence of its windows, in nats; 1 where a baseline holds.
+    moved : float
+        Part of what its baseline may move in a day that it has moved today, in [0, 1].
+    why : str
+        A sentence.
+    """
+
+    program: Program
+    since_ns: int
+    evidence: float
+    moved: float
+    why: str
 
 
 class Judgement:
@@ -30,28 +61,104 @@ class Judgement:
     Parameters
     ----------
     model : Model
-        May be replaced between batches by one with the same profiles.
     """
 
     def __init__(self, model: Model) -> None:
-        self.model = model
+        self._begin(model)
+
+    def _begin(self, model: Model) -> None:
+        self._given = self._model = model
         count = len(model.profiles)
         self._news = News.none(count)
         self._told = np.zeros((count, model.spec.bytes), np.uint8)
         self._parts: dict[int, list[WindowBatch]] = {}
+        self._alerted_ns = np.full(count, -(10**18), np.int64)
+        self._adaptation = _adaptation(model)
+
+    @property
+    def model(self) -> Model:
+        """The model in use, with what was learned since it was trained.
+
+        May be set between batches. With other tolerances, or for another budget, it keeps what
+        is remembered; one that was trained anew begins afresh.
+        """
+        return self._model
+
+    @model.setter
+    def model(self, model: Model) -> None:
+        if model is self._given:
+            return
+        if model.id != self._given.id:
+            self._begin(model)
+            return
+        self._given = model
+        self._model = replace(model, detectors=self._model.detectors)
 
     def judge(self, batch: WindowBatch) -> Verdicts:
-        """Judge every window of a batch, in its order."""
-        weighed = self.model.weigh(batch)
-        verdicts = self.model.verdicts(batch, weighed)
+        """Judge every window of a batch, in its order, and learn from those it trusts."""
+        weighed = self._model.weigh(batch)
+        verdicts = self._model.verdicts(batch, weighed)
         own = weighed.ready[weighed.rows] & (weighed.level[weighed.rows] == "program")
         # Most ticks hold nothing new of anybody.
         mine = np.flatnonzero(own & self._novel(weighed))
-        return self._summed(batch, weighed, verdicts, mine) if len(mine) else verdicts
+        if len(mine):
+            verdicts = self._summed(batch, weighed, verdicts, mine)
+        if self._adaptation and own.any():
+            self._learn(self._adaptation, batch, weighed, verdicts, np.flatnonzero(own))
+        return verdicts
+
+    def drift(self) -> list[Drift]:
+        """Programs whose windows have for some time not been like their baselines."""
+        adaptation = self._adaptation
+        if adaptation is None:
+            return []
+        return [
+            Drift(
+                known.program,
+                int(adaptation.since_ns[known.profile]),
+                float(adaptation.evidence[known.profile]),
+                float(adaptation.moved_today[known.profile] / FAR),
+                _why(adaptation, self._model, known.profile),
+            )
+            for known in self._model.programs
+            if known.level == "program" and adaptation.since_ns[known.profile] > 0
+        ]
+
+    def _learn(
+        self,
+        adaptation: Adaptation,
+        batch: WindowBatch,
+        weighed: Weighed,
+        verdicts: Verdicts,
+        own: IntArray,
+    ) -> None:
+        """Learn from the windows ``weighed.rows[own]``, as far as they can be trusted."""
+        rows = weighed.rows[own]
+        profile = weighed.profile[rows]
+        alert = verdicts.alert[rows]
+        np.maximum.at(self._alerted_ns, profile[alert], batch.t_end_ns[rows[alert]])
+        quiet = batch.t_start_ns[rows] - self._alerted_ns[profile] > QUIET_S * 1e9
+        covered = (batch.lost[rows] == 0) & (batch.lost_keys[rows] == 0)
+        calm = quiet & covered & batch.identity_complete[rows] & ~weighed.tolerated[own]
+        if not calm.any():
+            return
+        now_ns = int(batch.t_end_ns[rows].max())
+        nats = -np.log(weighed.found.mixture[own])
+        adaptation.watch(nats[calm], profile[calm], now_ns)
+        trusted = calm & (verdicts.p_value[rows] >= UNLIKELY)
+        spaces, symbols = adaptation.learn(weighed.vectors[own[trusted]], profile[trusted], now_ns)
+        if spaces is None and not symbols:
+            return
+        detectors = self._model.detectors
+        if spaces is not None:
+            detectors = tuple(d.about(spaces) if hasattr(d, "about") else d for d in detectors)
+        if symbols:
+            detectors = tuple(d.known(symbols) if isinstance(d, Novelty) else d for d in detectors)
+        self._model = replace(self._model, detectors=detectors)
 
     def _novel(self, weighed: Weighed) -> NDArray[np.bool_]:
         novel = np.zeros(len(weighed.rows), np.bool_)
-        for detector in self.model.detectors:
+        for detector in self._model.detectors:
             if isinstance(detector, Novelty):
                 novel |= weighed.found.detectors[detector.name] < 1
         return novel
@@ -67,9 +174,9 @@ class Judgement:
             fresh, profile, batch.t_start_ns[rows], batch.t_end_ns[rows]
         )
         self._keep(batch.take(rows), profile)
-        calibration = self.model.calibration
+        calibration = self._model.calibration
         p = calibration.sequence.p_values(level, calibration.group[profile])
-        loud = (p <= self.model.sequence_threshold) & (level > 0) & ~verdicts.alert[rows]
+        loud = (p <= self._model.sequence_threshold) & (level > 0) & ~verdicts.alert[rows]
         if loud.any():
             verdicts = self._spoken(verdicts, rows[loud], profile[loud], p[loud])
         # Whatever alerts, by itself or by what led to it, has been told.
@@ -84,7 +191,7 @@ class Judgement:
         fresh = np.zeros(len(mine))
         vectors = weighed.vectors[mine]
         used, place = np.unique(profile, return_inverse=True)
-        for detector in self.model.detectors:
+        for detector in self._model.detectors:
             if isinstance(detector, Novelty):
                 fresh += detector.knowing(self._told, used).score(vectors, place)
                 self._told[used] |= detector.symbols(vectors, place, len(used))
@@ -106,7 +213,7 @@ class Judgement:
         extrapolated, onset = verdicts.extrapolated.copy(), verdicts.onset_ns.copy()
         by_detector = {**verdicts.detectors, "sequence": np.ones(len(verdicts))}
         by_detector["sequence"][rows] = p
-        p_value[rows] = p * (verdicts.threshold / self.model.sequence_threshold)
+        p_value[rows] = p * (verdicts.threshold / self._model.sequence_threshold)
         alert[rows], extrapolated[rows] = True, True
         onset[rows] = np.minimum(self._news.onset_ns[profile], onset[rows])
         together = {
@@ -122,3 +229,28 @@ class Judgement:
             detectors=by_detector,
             together=together,
         )
+
+
+def _adaptation(model: Model) -> Adaptation | None:
+    residual = next((d for d in model.detectors if isinstance(d, PcaResidual)), None)
+    novelty = next((d for d in model.detectors if isinstance(d, Novelty)), None)
+    if residual is None or novelty is None or residual.subspaces is None:
+        return None
+    return Adaptation(residual.subspaces, novelty.weight, WEIGHTS["syscalls"])
+
+
+def _why(adaptation: Adaptation, model: Model, profile: int) -> str:
+    columns, far = adaptation.away(profile)
+    names = calls.names(model.metadata.get("arch") or "x86_64")
+    start = model.spec.starts["syscalls"]
+    # Calls say more to a reader than hashed transitions or scalars do.
+    made = [
+        (names[column - start], away)
+        for column, away in zip(columns.tolist(), far.tolist(), strict=True)
+        if start <= column < start + len(names) and away
+    ]
+    said = f"{adaptation.evidence[profile]:.1f} nats on average, against 1 while its baseline held"
+    more = [name for name, away in made[:_NAMED] if away > 0]
+    less = [name for name, away in made[:_NAMED] if away < 0]
+    told = [f"{word} {', '.join(of)}" for word, of in (("more", more), ("less", less)) if of]
+    return f"Its windows lie at {said}" + (f"; {'; '.join(told)}." if told else ".")

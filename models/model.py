@@ -135,8 +135,10 @@ class Model:
         profile, level, ready = self._standing.columns(batch)
         rows = np.flatnonzero(profile >= 0)
         judged = batch if len(rows) == len(batch) else batch.take(rows)
-        found, views = self._tolerant(judged, profile[rows])
-        return Weighed(profile, level, ready, rows, views["novelty"], found)
+        found, views, at = self._tolerant(judged, profile[rows])
+        tolerated = np.zeros(len(rows), np.bool_)
+        tolerated[at] = True
+        return Weighed(profile, level, ready, rows, views["novelty"], tolerated, found)
 
     def verdicts(self, batch: WindowBatch, weighed: Weighed) -> Verdicts:
         """Hold what was weighed against the budget."""
@@ -186,7 +188,7 @@ class Model:
         mixture, novelty = np.zeros(self.spec.width), np.zeros(self.spec.width)
         share = np.zeros(self.spec.width)
         if profile >= 0:
-            found, views = self._tolerant(one, np.array([profile], np.int64))
+            found, views, _ = self._tolerant(one, np.array([profile], np.int64))
             mixture, novelty = self._parts(views, profile)
             share = self._shares(found, mixture, novelty)
         features = np.argsort(-share, kind="stable")[: np.count_nonzero(share)].astype(np.int64)
@@ -215,8 +217,8 @@ class Model:
 
     def _tolerant(
         self, batch: WindowBatch, profile: IntArray
-    ) -> tuple[Evidences, dict[Evidence, csr_matrix]]:
-        """Evidence of windows that have a baseline, and the vectors each kind of it is from.
+    ) -> tuple[Evidences, dict[Evidence, csr_matrix], IntArray]:
+        """Evidence of windows with a baseline, the vectors of each kind, and rows tolerated.
 
         Where people have said that something is normal, novelty does not see its symbols, and
         the mixture is the kinder of the window as it is and as it is beside what is tolerated.
@@ -226,14 +228,14 @@ class Model:
         found = self._evidences(views, profile)
         at, freed, beside = self.tolerances.views(batch, vectors, profile, self.profiles)
         if not len(at):
-            return found, views
+            return found, views, at
         plain = self._evidences({"mixture": vectors[at], "novelty": freed}, profile[at])
         kinder = self._evidences({"mixture": beside, "novelty": freed}, profile[at])
         kind = np.flatnonzero(kinder.mixture > plain.mixture)
         found = found.replaced(at, plain.replaced(kind, kinder.take(kind)))
         views["mixture"] = _with_rows(vectors, at[kind], beside[kind])
         views["novelty"] = _with_rows(vectors, at, freed)
-        return found, views
+        return found, views, at
 
     def _evidences(self, views: dict[Evidence, csr_matrix], profile: IntArray) -> Evidences:
         scores = {

@@ -139,10 +139,20 @@ class Subspaces:
         kept = (self.edges, self.features, self.mean, basis, variance, self.spread, self.noise)
         return Subspaces.packed(*kept)
 
+    def moved(self, mean: NDArray[np.float32]) -> Subspaces:
+        """Build the same subspaces about another mean, (R,)."""
+        kept = (self.basis, self.variance, self.spread, self.noise)
+        return Subspaces.packed(self.edges, self.features, mean, *kept)
+
+    def slots(self, columns: NDArray[np.int32], profile: IntArray) -> NDArray[np.int32]:
+        """Packed row of each column under its profile; 0 for one never seen of it."""
+        found: NDArray[np.int32] = self._lookup[profile * _SPEC.width + columns]
+        return found
+
     def project(self, vectors: csr_matrix, profile: IntArray) -> tuple[FloatArray, FloatArray]:
         """Squared distance from the mean, (n,), and coordinates along the directions, (n, k)."""
         row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
-        slots = self._lookup[profile[row] * _SPEC.width + vectors.indices]
+        slots = self.slots(vectors.indices, profile[row])
         shape = (vectors.shape[0], len(self._packed))
         product = csr_matrix((vectors.data, slots, vectors.indptr), shape=shape) @ self._packed
         squares = vectors.data.astype(np.float64) ** 2

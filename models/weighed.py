@@ -25,6 +25,8 @@ class Weighed:
         Windows with a baseline.
     vectors : float32 CSR (m, D)
         Of those, as novelty sees them: without what people have said is normal.
+    tolerated : bool (m,)
+        Whether people have said that something about it is normal.
     found : Evidences
         Of those m windows.
     """
@@ -34,4 +36,5 @@ class Weighed:
     ready: NDArray[np.bool_]
     rows: IntArray
     vectors: csr_matrix
+    tolerated: NDArray[np.bool_]
     found: Evidences

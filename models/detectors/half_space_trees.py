@@ -117,6 +117,10 @@ class HalfSpaceTrees:
         grown = replace(forest, reference=reference, latest=latest, counter=counter)
         return replace(self, forest=grown)
 
+    def about(self, spaces: Subspaces) -> Self:
+        """Build the same trees about means that have moved."""
+        return replace(self, subspaces=spaces.leading(self.dimensions - 1))
+
     def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
         """Score each row, in [0, 1)."""
         rows = profiles_of(vectors.shape[0], profile)

@@ -103,6 +103,13 @@ class Novelty:
         seen = self._fitted(profiles)
         return replace(self, seen=seen[profiles] | told[profiles])
 
+    def known(self, symbols: list[tuple[int, int]]) -> Self:
+        """Build one that also knows symbols given as (profile, column)."""
+        seen = self._fitted(np.array([profile for profile, _ in symbols], np.int64)).copy()
+        for profile, column in symbols:
+            seen[profile, column >> 3] |= np.uint8(128 >> (column & 7))
+        return replace(self, seen=seen)
+
     def symbols(self, vectors: csr_matrix, profile: IntArray, count: int) -> NDArray[np.uint8]:
         """Packed bitmaps of the symbols these windows hold, (count, D / 8)."""
         return _bitmaps(vectors, profile, count)

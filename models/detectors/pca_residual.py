@@ -10,7 +10,7 @@ Weak where a program does everything in turn: its subspace then holds attacks as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -58,6 +58,10 @@ class PcaResidual:
         usual = spaces.spread[rows] + spaces.noise_at(FeatureSpec().events(vectors), rows)
         score: FloatArray = np.maximum(energy - inside, 0.0) / usual
         return score
+
+    def about(self, spaces: Subspaces) -> Self:
+        """Build the same detector about means that have moved."""
+        return replace(self, subspaces=spaces)
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the distance of one row, (D,), before it is divided."""
