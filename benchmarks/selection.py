@@ -18,10 +18,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.stats import rankdata
 
-from oddcall.models.calibration import MIXTURE_PRIOR
+from oddcall.models.calibration import STRONGEST_PRIOR
 from oddcall.models.detector import Prior
-from oddcall.models.detectors import HalfSpaceTrees, Novelty, PcaResidual
-from oddcall.models.detectors.mahalanobis import Mahalanobis, _placed
+from oddcall.models.detectors import Nearest, Novelty, PcaResidual
 from oddcall.models.features import FeatureSpec
 from oddcall.models.tail import Tails
 from oddcall.training.pools import nearest_programs
@@ -59,20 +58,33 @@ def nearest(train: csr_matrix, k: int) -> Scorer:
     return score
 
 
-def landmarks(train: csr_matrix, most: int, k: int, dimensions: int) -> Scorer:
-    """Mean distance to the k nearest of a few of the program's windows, in the projection."""
-    one = Mahalanobis(dimensions).fit(train)
-
-    def place(vectors: csr_matrix) -> Array:
-        return _placed(one.subspaces, vectors, np.zeros(vectors.shape[0], np.int64))
+def half_spaces(train: csr_matrix, place: Scorer) -> Scorer:
+    """Half-space trees (Tan, Ting and Liu 2011) of river, on the projection scaled to [0, 1]."""
+    from river.anomaly import HalfSpaceTrees
 
     seen = place(train)
-    seen = seen[np.linspace(0, len(seen) - 1, min(most, len(seen))).round().astype(int)]
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    room = 0.15 * (high - low) + 0.05
+    trees = HalfSpaceTrees(n_trees=25, height=6, window_size=min(256, len(seen)), seed=0)
+
+    def rows(vectors: csr_matrix) -> list[list[float]]:
+        return ((place(vectors) - low + room) / (high - low + 2 * room)).tolist()
+
+    for row in rows(train):
+        trees.learn_one(dict(enumerate(row)))
+    return lambda vectors: np.array([trees.score_one(dict(enumerate(r))) for r in rows(vectors)])
+
+
+def gaussian(train: csr_matrix, place: Scorer) -> Scorer:
+    """Mahalanobis distance in the subspace, with the distance from it as one more direction."""
+    seen = place(train)
+    mean = seen.mean(axis=0)
+    covariance = np.cov(seen.T) + 0.01 * np.diag(seen.var(axis=0) + 0.05)
+    inverse = np.linalg.inv(covariance)
 
     def score(vectors: csr_matrix) -> Array:
-        at = place(vectors)
-        squared = (at**2).sum(axis=1)[:, None] + (seen**2).sum(axis=1) - 2 * at @ seen.T
-        return np.sqrt(np.partition(np.maximum(squared, 0), k, axis=1)[:, :k]).mean(axis=1)
+        away = place(vectors) - mean
+        return np.einsum("ij,jk,ik->i", away, inverse, away)
 
     return score
 
@@ -135,18 +147,15 @@ def language(train: csr_matrix) -> Scorer:
 def trained(train: csr_matrix) -> dict[str, Scorer]:
     """Every candidate, learned."""
     residual, place = projected(train)
-    trees, new = HalfSpaceTrees().fit(train), Novelty().fit(train)
+    new = Novelty().fit(train)
     return {
         "pca_residual": residual.score,
-        "nearest neighbours (5)": nearest(train, 5),
-        "landmarks 64/9": landmarks(train, 64, 2, 9),
-        "landmarks 64/21": landmarks(train, 64, 2, 21),
-        "landmarks 256/9": landmarks(train, 256, 3, 9),
-        "landmarks 256/21": landmarks(train, 256, 3, 21),
+        "nearest": Nearest().fit(train).score,
+        "nearest of all (5)": nearest(train, 5),
         "isolation forest": isolation(train, place),
-        "half_space_trees": trees.score,
+        "half-space trees": half_spaces(train, place),
         "LODA": random_histograms(train, place),
-        "mahalanobis": Mahalanobis().fit(train).score,
+        "Mahalanobis": gaussian(train, place),
         "streaming Mahalanobis": streaming(train, place),
         "transition language model": language(train),
         "novelty": new.score,
@@ -160,23 +169,18 @@ JOINS: dict[str, Callable[[Array], Array]] = {
     "Cauchy": lambda nats: np.tan((0.5 - np.exp(-nats)) * np.pi).mean(axis=1),
     "e-values": lambda nats: np.log((0.5 * np.exp(0.5 * nats)).mean(axis=1)),
 }
-#: Mixture detectors that are summed (Fisher) and calibrated again, before novelty joins them.
+#: Mixture detectors of which the strongest counts, calibrated again, before novelty joins them.
 MIXTURES = (
-    ("pca_residual", "half_space_trees"),
     ("pca_residual",),
-    ("mahalanobis",),
-    ("pca_residual", "mahalanobis"),
+    ("nearest",),
+    ("pca_residual", "nearest"),
+    ("pca_residual", "half-space trees"),
+    ("pca_residual", "Mahalanobis"),
     ("pca_residual", "LODA"),
-    ("mahalanobis", "LODA"),
-    ("pca_residual", "mahalanobis", "LODA"),
-    ("nearest neighbours (5)",),
-    ("landmarks 64/9",),
-    ("landmarks 256/21",),
-    ("pca_residual", "landmarks 64/9"),
-    ("pca_residual", "landmarks 64/21"),
-    ("pca_residual", "landmarks 256/21"),
+    ("pca_residual", "nearest", "LODA"),
+    ("nearest of all (5)",),
 )
-DEFAULT = ("pca_residual", "mahalanobis")
+DEFAULT = ("pca_residual", "nearest")
 
 
 def nats(held: Array, parts: list[Array], prior: Prior) -> list[Array]:
@@ -248,12 +252,10 @@ def table(gathered: Gathered, most: int) -> None:
             prior = Novelty.prior if name == "novelty" else PcaResidual.prior
             told[name] = nats(parts[0], parts, prior)
         for names in MIXTURES:
-            sums = [sum(told[name][i] for name in names) for i in range(5)]
-            mixture = nats(sums[0], sums, MIXTURE_PRIOR)
+            sums = [np.max([told[name][i] for name in names], axis=0) for i in range(5)]
+            mixture = nats(sums[0], sums, STRONGEST_PRIOR)
             pair = [np.stack([mixture[i], told["novelty"][i]], axis=1) for i in range(1, 5)]
-            for how, join in (
-                JOINS.items() if names == DEFAULT else [("stronger", JOINS["stronger"])]
-            ):
+            for how in JOINS if names == DEFAULT else ("stronger",):
                 label = f"{how}: {' + '.join(names)} | novelty"
                 note(found, label, [JOINS[how](part) for part in pair])
     print(f"{len(chosen)} programs, later windows against windows that are not theirs\n")

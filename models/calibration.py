@@ -3,13 +3,12 @@
 ::
 
     scores -> p-value of each detector     (conformal, tail extrapolated: tail.py)
-           -> Fisher's sum of the mixture detectors, calibrated again
+           -> the stronger of the mixture detectors, calibrated again
            -> the stronger of that and of novelty, calibrated again
     novelty summed over a program's windows -> a p-value of its own   (sequence.py)
 
-Detectors of one kind of evidence rise together on clean data, so Fisher's nominal law does not
-hold for them: their sum is held against the same sum over clean windows that no detector
-learned from, later in time than all that was learned.
+What is joined is held against the same over clean windows that no detector learned from, later
+in time than all that was learned: no law is assumed of how detectors hang together.
 
 The kinds are not summed. A call never seen before is novel, and it lies outside the subspace
 of what was seen: one cause, told twice. On the rare clean windows where that happens a sum
@@ -17,7 +16,8 @@ squares the odds, and too few of them are in any sample for calibration to notic
 kind by itself is valid whatever the dependence, and behaviour never seen, the best evidence at
 low rates, is not watered down by detectors that agree with each other. That two kinds are two
 chances to be odd is in the clean sample already, whose windows had the same two. Only past its
-largest score, where nothing is left to count, does it take Bonferroni's factor.
+largest score, where nothing is left to count, does it take Bonferroni's factor. The same holds
+for the mixture detectors among themselves.
 """
 
 from __future__ import annotations
@@ -34,10 +34,8 @@ from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.models.tail import Tails
 
-#: Of Fisher's sum over detectors that largely agree: between 1 (independent) and their number.
-MIXTURE_PRIOR = Prior(scale=1.5, weight=10, shape=0.1)
-#: Of the stronger kind of evidence.
-TOTAL_PRIOR = Prior(scale=1.15, weight=20)
+#: Of the strongest of several p-values, in nats: 1 if each keeps its promise.
+STRONGEST_PRIOR = Prior(scale=1.15, weight=20)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +85,7 @@ class Calibration:
         Kind of evidence of each detector.
     detectors : dict of str to Tails
     mixture, total : Tails
-        Of Fisher's sum over the mixture detectors, and of the stronger kind, in nats.
+        Of the strongest mixture detector, and of the stronger kind, in nats.
     sequence : Tails
         Of the news summed over a program's windows.
     group : int64 (P,)
@@ -134,10 +132,10 @@ class Calibration:
             tails[name] = Tails.fit(score, tail, count, priors[name], effective)
             nats[name] = -np.log(tails[name].own_p_values(score, tail))
         joined = _joined(nats, kinds, "mixture", len(tail))
-        mixture = Tails.fit(joined, tail, count, MIXTURE_PRIOR, effective)
+        mixture = Tails.fit(joined, tail, count, STRONGEST_PRIOR, effective)
         mixed = -np.log(mixture.own_p_values(joined, tail))
         stronger = np.maximum(mixed, _joined(nats, kinds, "novelty", len(tail)))
-        total = Tails.fit(stronger, tail, count, TOTAL_PRIOR, effective)
+        total = Tails.fit(stronger, tail, count, STRONGEST_PRIOR, effective)
         return cls(dict(kinds), tails, mixture, total, _nothing(count), group)
 
     def with_sequence(
@@ -161,11 +159,11 @@ class Calibration:
         at = self.group[profile]
         p = {name: tail.p_values(scores[name], at) for name, tail in self.detectors.items()}
         nats = {name: -np.log(value) for name, value in p.items()}
-        mixture = self.mixture.p_values(_joined(nats, self.kinds, "mixture", len(at)), at)
+        mixed = _joined(nats, self.kinds, "mixture", len(at))
+        chances = sum(kind == "mixture" for kind in self.kinds.values())
+        mixture = self.mixture.p_values(_cautious(mixed, self.mixture.largest[at], chances), at)
         total = np.maximum(-np.log(mixture), _joined(nats, self.kinds, "novelty", len(at)))
-        largest = self.total.largest[at]
-        beyond = np.maximum(total - np.log(len(set(self.kinds.values()))), largest)
-        total = np.where(total > largest, beyond, total)
+        total = _cautious(total, self.total.largest[at], len(set(self.kinds.values())))
         return Evidences(
             p, mixture, total, self.total.p_values(total, at), self.total.extrapolated(total, at)
         )
@@ -201,15 +199,21 @@ class Calibration:
 def _nothing(count: int) -> Tails:
     """Tails that nothing was calibrated on."""
     none, zero = np.zeros(0), np.zeros(0, np.int64)
-    return Tails.fit(none, zero, count, TOTAL_PRIOR, np.zeros(count))
+    return Tails.fit(none, zero, count, STRONGEST_PRIOR, np.zeros(count))
 
 
 def _joined(
     nats: Mapping[str, FloatArray], kinds: Mapping[str, Evidence], kind: Evidence, n: int
 ) -> FloatArray:
-    """Fisher's sum over the detectors of one kind, (n,)."""
+    """Strongest evidence of the detectors of one kind, (n,)."""
     total = np.zeros(n)
     for name, value in nats.items():
         if kinds[name] == kind:
-            total += value
+            total = np.maximum(total, value)
     return total
+
+
+def _cautious(nats: FloatArray, largest: FloatArray, chances: int) -> FloatArray:
+    """Take Bonferroni's factor for so many chances from what lies past the clean sample, (n,)."""
+    beyond = np.maximum(nats - np.log(max(chances, 1)), largest)
+    return np.where(nats > largest, beyond, nats)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from oddcall.models.detector import Detector
-from oddcall.models.detectors import HalfSpaceTrees, Novelty, PcaResidual
+from oddcall.models.detectors import Nearest, Novelty, PcaResidual
 from oddcall.models.features import FeatureSpec
 from oddcall.models.sparse import IntArray
 from oddcall.training.pools import MEMBER_WINDOWS, NEIGHBOURS, Pool, nearest_programs, pool, spread
@@ -95,7 +95,7 @@ class Division:
 
 
 def learn(
-    gathered: Gathered, pools: list[Pool], components: int, seed: int, arch: str
+    gathered: Gathered, pools: list[Pool], components: int, arch: str
 ) -> tuple[Detector, ...]:
     """Fit every detector, one profile a pool."""
     rows = np.concatenate([part.rows for part in pools])
@@ -105,6 +105,6 @@ def learn(
     assert residual.subspaces is not None  # noqa: S101  # fit has made them
     return (
         residual,
-        HalfSpaceTrees(seed=seed).fit_within(residual.subspaces, vectors, profile),
+        Nearest(components).fit_within(residual.subspaces, vectors, profile),
         Novelty.of(np.stack([part.symbols for part in pools]), arch),
     )

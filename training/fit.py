@@ -54,7 +54,7 @@ class FitSettings:
     components : int, default 20
         Most directions of a program's subspace.
     seed : int, default 0
-        Of the sample of windows and of the trees' cuts.
+        Of the sample of windows.
     windows_per_program : int, default 2048
         Windows kept of each program: bounds memory.
     """
@@ -137,7 +137,7 @@ def _model(
     told("learning baselines", 0.35)
     pools = division.pools()
     arch = metadata.get("arch") or "x86_64"
-    teach = partial(learn, gathered, components=settings.components, seed=settings.seed, arch=arch)
+    teach = partial(learn, gathered, components=settings.components, arch=arch)
     detectors = teach(pools)
     told("calibrating on later windows", 0.6)
     later = later_scores(division, detectors)
@@ -279,7 +279,7 @@ def _with_later_symbols(
 
 
 def _provenance(gathered: Gathered, settings: FitSettings) -> dict[str, str]:
-    used = {name: version(name) for name in ("oddcall", "numpy", "scikit-learn", "river")}
+    used = {name: version(name) for name in ("oddcall", "numpy", "scipy")}
     return {
         "windows": str(int(gathered.count.sum())),
         "windows_without_program": str(gathered.unnamed),

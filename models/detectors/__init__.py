@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from oddcall.models.detector import Detector
-from oddcall.models.detectors.half_space_trees import HalfSpaceTrees
+from oddcall.models.detectors.nearest import Nearest
 from oddcall.models.detectors.novelty import Novelty
 from oddcall.models.detectors.pca_residual import PcaResidual
 
 #: Name -> class of every detector a bundle may hold.
-DETECTORS: dict[str, type[Detector]] = {
-    kind.name: kind for kind in (PcaResidual, HalfSpaceTrees, Novelty)
-}
+DETECTORS: dict[str, type[Detector]] = {kind.name: kind for kind in (PcaResidual, Nearest, Novelty)}
 
-__all__ = ["DETECTORS", "HalfSpaceTrees", "Novelty", "PcaResidual"]
+__all__ = ["DETECTORS", "Nearest", "Novelty", "PcaResidual"]

@@ -29,6 +29,8 @@ _SPEC = FeatureSpec()
 #: How much more a symbol counts when unseen symbols fill the window. Rare paths of clean
 #: programs seldom take 5 % of one.
 FILLED = 6.0
+#: What each doubling of the number of times an unseen call is made adds to its weight.
+BULK = 1.0
 #: A share is worth half at so many events: of five events one is a fifth by accident.
 _EVENTS_FOR_SHARE = 20.0
 
@@ -120,9 +122,10 @@ class Novelty:
         new, row = self._new_entries(vectors, rows)
         at, column = row[new], vectors.indices[new]
         n = vectors.shape[0]
-        symbols = np.bincount(at, weights=self._weights(at, column, n), minlength=n)
-        shares = _shares(at, column, vectors.data[new], n)
-        return symbols * _filled(shares, _SPEC.events(vectors))
+        events = _SPEC.events(vectors)
+        weights = self._weights(at, column, n) + _bulk(column, vectors.data[new], events[at])
+        symbols = np.bincount(at, weights=weights, minlength=n)
+        return symbols * _filled(_shares(at, column, vectors.data[new], n), events)
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the score of one row, (D,)."""
@@ -130,9 +133,9 @@ class Novelty:
         parts = np.zeros(_SPEC.width)
         column = vector.indices[new]
         only = np.zeros(len(column), np.int64)
-        parts[column] = self._weights(only, column, 1)
-        share = _shares(only, column, vector.data[new], 1)
-        return parts * _filled(share, _SPEC.events(vector))
+        values, events = vector.data[new], _SPEC.events(vector)
+        parts[column] = self._weights(only, column, 1) + _bulk(column, values, events[only])
+        return parts * _filled(_shares(only, column, values, 1), events)
 
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
         """Columns of one row's unseen symbols."""
@@ -183,6 +186,17 @@ class Novelty:
         if "seen" not in state:
             return cls()
         return cls(state["seen"].astype(np.uint8), state["weight"].astype(np.float32))
+
+
+def _bulk(column: NDArray[np.int32], values: NDArray[np.float32], events: FloatArray) -> FloatArray:
+    """Weigh how often each unseen call was made: a new path takes a call once or twice."""
+    share = values.astype(np.float64) ** 2
+    called = (column < _SPEC.starts["errors"]) | (
+        (column >= _SPEC.starts["uring"]) & (column < _SPEC.starts["scalars"])
+    )
+    often = np.log2(np.maximum(share * events, 1.0))
+    weight: FloatArray = np.where(called, BULK * often, 0.0)
+    return weight
 
 
 def _within(column: NDArray[np.int32], block: str) -> NDArray[np.bool_]:

@@ -53,7 +53,7 @@ def test_verdicts_are_whole(model: Model, batch: WindowBatch):
     expected = verdicts.ready & (verdicts.p_value <= verdicts.threshold)
     assert np.array_equal(verdicts.alert, expected)
     assert verdicts.alert.any()
-    assert set(verdicts.detectors) == {"pca_residual", "half_space_trees", "novelty"}
+    assert set(verdicts.detectors) == {"pca_residual", "nearest", "novelty"}
     assert all(p.shape == (len(batch),) for p in verdicts.detectors.values())
 
 
