@@ -102,11 +102,15 @@ def explain(
     if profile < 0:
         return Explanation(sentence.unjudged(name, batch, row, arch), [], [], [])
     baseline = model.profiles[profile]
+    level = str(verdicts.level[row])
+    if row in verdicts.together:
+        # What led to the alert is told, not only its last window.
+        batch, row = verdicts.together[row], 0
     seen = observe(model.spec, batch, row, baseline, model.contributions(batch, row), arch)
     found = hints(seen.calls)
     first = {call for hint in found for call in hint.calls}
     return Explanation(
-        sentence.judged(name, seen, baseline, str(verdicts.level[row]), first),
+        sentence.judged(name, seen, baseline, level, first),
         _top(seen),
         _nearest(model, batch, row, baseline),
         found,

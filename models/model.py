@@ -237,6 +237,10 @@ class Model:
         views["novelty"] = _with_rows(vectors, at, freed)
         return found, views, at
 
+    def evidence_of(self, vectors: csr_matrix, profile: IntArray) -> Evidences:
+        """Score vectors, (n, D), each under its profile, and calibrate; no tolerances."""
+        return self._evidences({"mixture": vectors, "novelty": vectors}, profile)
+
     def _evidences(self, views: dict[Evidence, csr_matrix], profile: IntArray) -> Evidences:
         scores = {
             detector.name: detector.score(views[detector.evidence], profile)

@@ -26,7 +26,7 @@ from oddcall.service.state import StateDir
 #: How the checks of sinks begin.
 _SINK = "sink "
 _OLDEST_PYTHON = (3, 11)
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "click", "pydantic")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "river", "pandas", "pyarrow", "click", "pydantic")
 #: An hour of a busy host's recording takes a few hundred megabytes.
 _FREE_BYTES = 1 << 30
 
