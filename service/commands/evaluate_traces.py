@@ -52,6 +52,12 @@ _RESAMPLES = 200
 @click.option(
     "--detector", "detectors", multiple=True, metavar="NAME", help="One of them; may be repeated."
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a page with plots as well.",
+)
 @as_json("Print the figures as JSON.")
 def command(
     train: Path | None,
@@ -60,6 +66,7 @@ def command(
     set_: str | None,
     data: Path | None,
     detectors: tuple[str, ...],
+    html: Path | None,
     json_: bool,
 ) -> None:
     """Tell attacks from normal traces, one score a trace.
@@ -84,10 +91,16 @@ def command(
     finally:
         screen.close()
     default = DEFAULT if DEFAULT in results else next(iter(results))
+    if html:
+        from oddcall.service.traces_page import write
+
+        write(html, splits, results, kinds, default)
     if json_:
         click.echo(json.dumps(as_dict(splits, results, kinds, default)))
         return
     click.echo("\n".join(table(splits, results, kinds, default)))
+    if html:
+        click.echo(f"\nwrote {html}")
 
 
 def _splits(

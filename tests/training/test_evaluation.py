@@ -172,6 +172,18 @@ def test_parts_of_the_default_score_as_they_do_alone(folders: dict[str, Path]) -
     assert both["detectors"]["markov"] == alone["detectors"]["markov"]
 
 
+def test_a_page_has_every_detector(folders: dict[str, Path], tmp_path: Path) -> None:
+    """--html writes one file with each detector and its curves, and loads nothing else."""
+    file = tmp_path / "report.html"
+    answer = invoke(folders, "--detector", "stide", "--detector", DEFAULT, "--html", str(file))
+    assert answer.exit_code == 0, answer.output
+    assert f"wrote {file}" in answer.stdout
+    page = file.read_text()
+    assert page.count("<svg viewBox") == 2 + 2  # two plots, two lines of the legend
+    assert page.index(f"<td>{DEFAULT}</td>") < page.index("<td>stide</td>")
+    assert not [word for word in ("<script", "src=", "href=", "url(") if word in page]
+
+
 def test_people_get_a_table(folders: dict[str, Path]) -> None:
     """Without --json a table names each detector and marks the default, within 80 columns."""
     answer = invoke(folders)

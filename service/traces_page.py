@@ -1,0 +1,100 @@
+"""The page of ``evaluate traces --html``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oddcall.models.storage import write_whole
+from oddcall.service.quantities import counted
+from oddcall.training.evaluation import Result, Split
+from oddcall.training.report import curves
+from oddcall.training.report.drawing import percent
+from oddcall.training.report.page import (
+    Tile,
+    figure,
+    heading,
+    legend,
+    page,
+    side_by_side,
+    table,
+    tiles,
+)
+from oddcall.training.report.tables import detectors
+
+if TYPE_CHECKING:
+    from oddcall.training.attack_kinds import Kind
+
+
+def write(
+    path: Path,
+    splits: Sequence[Split],
+    results: Mapping[str, Result],
+    kinds: Mapping[str, Mapping[str, Kind]],
+    default: str,
+) -> None:
+    """Write the page; raises StorageError when it cannot."""
+    split, many = splits[0], len(splits) > 1
+    lead = (
+        f"Learned from {counted(len(split.train), 'trace')}, judged {len(split.normal):,} normal "
+        f"and {counted(len(split.attack), 'attack')}"
+        + (f"; mean of {len(splits)} splits, curves of the first." if many else ".")
+    )
+    # The default in front: by colour, by width, and in the table.
+    ordered = {default: results[default], **results}
+    body = [
+        tiles(_tiles(ordered[default], default)),
+        *_separation(ordered, default),
+        *_kinds(kinds.get(default, {}), default),
+    ]
+    text = page(f"Detectors on {split.name}", lead, body, f"oddcall {version('oddcall')}")
+    write_whole(path, text.encode())
+
+
+def _tiles(best: Result, default: str) -> Iterator[Tile]:
+    for name, value, key in (
+        ("AUC", best.auc, "auc"),
+        *((f"found at {rate:.0%}", found, f"{rate:.2f}") for rate, found in best.detected.items()),
+    ):
+        between = best.intervals.get(key)
+        about = f"{between.low:.2f} to {between.high:.2f}" if between else default
+        yield Tile(name, f"{value:.3f}", about)
+    yield Tile("promised 5 %, came", percent(best.fpr), f"{percent(best.found)} of attacks found")
+
+
+def _separation(results: Mapping[str, Result], default: str) -> Iterator[str]:
+    yield heading(
+        "Attacks against normal traces",
+        f"One score a trace; the default is {default}. Marks at 1, 5 and 10 % are the middle 95 % "
+        "over resampled traces. The table's last columns are at the threshold that each detector "
+        "chose for 5 % from its own held-out scores.",
+    )
+    yield legend(list(results)[: curves.MOST_LINES])
+    yield side_by_side(
+        (
+            figure(curves.roc(results, unit="traces"), "Found against reported"),
+            figure(curves.precision_recall(results, unit="traces"), "Precision against recall"),
+        )
+    )
+    yield detectors(results)
+
+
+def _kinds(kinds: Mapping[str, Kind], default: str) -> Iterator[str]:
+    if not kinds:
+        return
+    yield heading("Kinds of attack", f"What {default} makes of each.")
+    yield table(
+        ("kind", "traces", "AUC", "found at 1 %", "at 5 %", "at 10 %", "own threshold"),
+        [
+            (
+                name,
+                f"{kind.count:,}",
+                f"{kind.auc:.3f}",
+                *(percent(found) for found in kind.detected.values()),
+                percent(kind.found),
+            )
+            for name, kind in sorted(kinds.items(), key=lambda item: -item[1].auc)
+        ],
+    )
