@@ -14,11 +14,11 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
+from oddcall.training.counted_order import CountedOrder
 from oddcall.training.ngrams import Smoothing, mean_of, run_keys
 from oddcall.training.trace_detector import cross_scores, in_chunks, sample
-from oddcall.training.trace_order import Markov
 from oddcall.training.trace_sets import shares
-from oddcall.training.traces import MOST_CALLS, TraceSet
+from oddcall.training.traces import TraceSet
 
 
 class _Peer:
@@ -83,12 +83,15 @@ class Stide(_Peer):
         return mean_of(traces, (self._known[place] != keys).astype(np.float64))
 
 
-class KneserNey(Markov):
+class KneserNey(CountedOrder):
     """Mean bits a call, over all of a trace, by an interpolated Kneser-Ney model of order six."""
 
     name: ClassVar[str] = "kneser-ney"
+    order: ClassVar[int] = 6
     smoothing: ClassVar[Smoothing] = "kneser-ney"
-    stretch: ClassVar[int] = MOST_CALLS
+
+    def _of_traces(self, traces: TraceSet, bits: FloatArray) -> FloatArray:
+        return mean_of(traces, bits)
 
 
 class CumulativeAutoencoder(_Peer):

@@ -30,8 +30,8 @@ class TraceDetector(Protocol):
     ----------
     name : str
     held_out : float64 (traces learned from,)
-        Score of each training trace by what was learned without it and its copies: what the
-        scores of clean traces look like, from which a threshold follows.
+        Score of each training trace by what was learned without it: what the scores of clean
+        traces look like, from which a threshold follows.
     """
 
     name: ClassVar[str]
@@ -51,15 +51,24 @@ class TraceDetector(Protocol):
 
 
 def folds(traces: TraceSet, seed: int = 0) -> IntArray:
-    """Part of each trace, 0 to ``FOLDS - 1``; copies of a trace are in one part.
+    """Part of each trace, 0 to ``FOLDS - 1``, at random.
+
+    Copies of a trace may be in different parts: later traces will be copies of known ones as
+    often as known ones are of each other, and a threshold must know that.
 
     Raises
     ------
     EvidenceError
         There are fewer different traces than parts.
     """
-    same = traces.same()
-    kinds = int(same.max()) + 1 if len(same) else 0
+    require_different(traces)
+    part: IntArray = np.random.default_rng(seed).permutation(len(traces)) % FOLDS
+    return part
+
+
+def require_different(traces: TraceSet) -> None:
+    """Raise EvidenceError when there are fewer different traces than ``FOLDS``."""
+    kinds = int(firsts(traces).sum())
     if kinds < FOLDS:
         raise EvidenceError(
             "there are too few traces to learn from",
@@ -67,8 +76,6 @@ def folds(traces: TraceSet, seed: int = 0) -> IntArray:
             got=str(kinds),
             fix="Give more clean traces.",
         )
-    part = np.random.default_rng(seed).permutation(kinds) % FOLDS
-    return part[same].astype(np.int64)
 
 
 def firsts(traces: TraceSet) -> NDArray[np.bool_]:
@@ -92,12 +99,33 @@ def cross_scores(
 
 
 def sample(traces: TraceSet, most_calls: int = MOST_LEARNED, seed: int = 0) -> TraceSet:
-    """Give the set back, or of a larger one as many traces as hold ``most_calls`` calls."""
-    if len(traces.calls) <= most_calls and len(traces) <= MOST_TRACES:
+    """Give the set back, or what is learned from a larger one.
+
+    At most ``MOST_TRACES`` traces, and of each the same number of calls in a row at most, such
+    that all hold ``most_calls``: many pieces of long traces say more than a few whole ones.
+    """
+    random = np.random.default_rng(seed)
+    if len(traces) > MOST_TRACES:
+        traces = traces.take(np.sort(random.permutation(len(traces))[:MOST_TRACES]))
+    lengths = traces.lengths
+    if lengths.sum() <= most_calls:
         return traces
-    order = np.random.default_rng(seed).permutation(len(traces))[:MOST_TRACES]
-    kept = order[np.cumsum(traces.lengths[order]) <= most_calls]
-    return traces.take(np.sort(kept if len(kept) else order[:1]))
+    longest = _level(lengths, most_calls)
+    begins = traces.indptr[:-1] + random.integers(0, np.maximum(lengths - longest, 0) + 1)
+    ends = begins + np.minimum(lengths, longest)
+    pieces = [traces.calls[begin:end] for begin, end in zip(begins, ends, strict=True)]
+    return TraceSet.of(pieces, traces.vocabulary, traces.labels)
+
+
+def _level(lengths: IntArray, most: int) -> int:
+    """Length to cut traces to such that they hold about ``most`` calls; at least 1."""
+    ordered = np.sort(lengths)
+    n = len(ordered)
+    # With the k shortest whole, the others share what these leave.
+    whole = np.concatenate([[0], np.cumsum(ordered)])[:-1]
+    level = (most - whole) // np.arange(n, 0, -1)
+    fits = np.flatnonzero(level <= ordered)
+    return max(int(level[fits[0]]) if len(fits) else int(ordered[-1]), 1)
 
 
 def in_chunks(

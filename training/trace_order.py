@@ -1,60 +1,50 @@
-"""The order of calls: three ways to say how well each call follows from those before it."""
+"""The order of calls: two ways to say how well each call follows from those before it."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import solve
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.ngrams import STRETCH, Index, Interpolated, Smoothing, chain, worst_mean
-from oddcall.training.trace_detector import FOLDS, firsts, folds, in_chunks, sample
+from oddcall.training.counted_order import CountedOrder
+from oddcall.training.ngrams import Index, Smoothing, distinct_mean, worst_mean
+from oddcall.training.shrinkage import Shrinkage
+from oddcall.training.trace_detector import in_chunks, require_different, sample
 from oddcall.training.trace_sets import nearest, shares
 from oddcall.training.traces import TraceSet
 
 
-class Markov:
-    """Bits a call by an interpolated model of runs of up to six calls.
+class Markov(CountedOrder):
+    """Bits a call by an interpolated Kneser-Ney model of runs of up to eight calls.
 
+    The mean is over the *different* runs of a trace, so that a loop counts once however long
+    it turns, and is held the closer to the usual mean the fewer different runs a trace has.
     Remembers exactly what followed what. Fails where a program that was not trained on takes
     known steps in an order of its own.
     """
 
     name: ClassVar[str] = "markov"
-    order: ClassVar[int] = 6
-    smoothing: ClassVar[Smoothing] = "witten-bell"
-    stretch: ClassVar[int] = STRETCH
+    order: ClassVar[int] = 8
+    smoothing: ClassVar[Smoothing] = "kneser-ney"
 
-    held_out: FloatArray
-    _model: Interpolated
+    _usual: Shrinkage
 
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
-        known = sample(traces)
-        part, index = folds(known), Index(known, self.order)
-        row, self.held_out = known.row, np.zeros(len(known))
-        for fold in range(FOLDS):
-            model = index.model((part != fold)[row], self.smoothing)
-            p = model.probability[-1][index.orders[-1].place]
-            bits = worst_mean(known, -np.log2(np.maximum(p, 1e-300)), self.stretch)
-            self.held_out[part == fold] = bits[part == fold]
-        self._model = index.model(np.ones(len(row), np.bool_), self.smoothing)
-        return self
+    def _settle(self, known: TraceSet, bits: FloatArray) -> FloatArray:
+        mean, kinds = distinct_mean(known, bits, self.order)
+        self._usual = Shrinkage.of(mean, kinds)
+        return self._usual.scores(mean, kinds)
 
-    def score(self, traces: TraceSet) -> FloatArray:
-        """Mean bits a call over the worst stretch, (n,)."""
-        return in_chunks(
-            traces, lambda part: worst_mean(part, self._model.bits(part), self.stretch)
-        )
+    def _of_traces(self, traces: TraceSet, bits: FloatArray) -> FloatArray:
+        return self._usual.scores(*distinct_mean(traces, bits, self.order))
 
 
 class Local:
     """Bits a call by a model of the one known trace that is most alike.
 
-    Which is alike is decided by the mixture of calls. Fails where no known trace is.
+    Which is alike is decided by the mixture of calls. The score is the mean of the worst
+    stretch. Fails where no known trace is alike.
     """
 
     name: ClassVar[str] = "local"
@@ -65,9 +55,9 @@ class Local:
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        folds(known)
+        require_different(known)
         self._width = len(known.vocabulary)
-        self._mixtures, self._same = np.sqrt(shares(known, self._width)), known.same()
+        self._mixtures = np.sqrt(shares(known, self._width)).astype(np.float32)
         count = np.bincount(known.calls, minlength=self._width)
         # What is left to a call by its rarity among all: one that was never met comes last.
         self._rarity = (count + 0.5) / (count + 0.5).sum()
@@ -76,8 +66,8 @@ class Local:
         base[index.orders[0].place] = self._rarity[known.calls]
         everything = np.ones(len(known.calls), np.bool_)
         self._model = index.model(everything, continuation=False, base=base)
-        other = nearest(self._mixtures, self._mixtures, self._same, self._same)[0]
-        self.held_out = self._bits(known, other)
+        itself = np.arange(len(known))
+        self.held_out = self._bits(known, nearest(self._mixtures, self._mixtures, itself)[0])
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
@@ -85,7 +75,7 @@ class Local:
         return in_chunks(traces, self._score)
 
     def _score(self, traces: TraceSet) -> FloatArray:
-        mixtures = np.sqrt(shares(traces, self._width))
+        mixtures = np.sqrt(shares(traces, self._width)).astype(np.float32)
         return self._bits(traces, nearest(mixtures, self._mixtures)[0])
 
     def _bits(self, traces: TraceSet, like: IntArray) -> FloatArray:
@@ -93,114 +83,3 @@ class Local:
         known = traces.calls < self._width
         rarity = np.where(known, self._rarity[np.where(known, traces.calls, 0)], self._rarity.min())
         return worst_mean(traces, self._model.bits(traces, owner, rarity))
-
-
-class Linear:
-    """Squared error of a linear guess of each call from the twelve before it.
-
-    Every place before the call votes for what comes next, so a known step in a new
-    surrounding is still half expected: this generalises where counted runs only remember.
-    Least squares with a small ridge, solved at once. Fails on long-known programs, where
-    remembering is better.
-    """
-
-    name: ClassVar[str] = "linear"
-    #: Calls looked back at, the most calls told apart, and the ridge.
-    back: ClassVar[int] = 12
-    most_calls_known: ClassVar[int] = 200
-    ridge: ClassVar[float] = 0.1
-
-    held_out: FloatArray
-
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
-        known = sample(traces)
-        part, first = folds(known), firsts(known)
-        count = np.bincount(known.calls, minlength=len(known.vocabulary))
-        self._kept = np.flatnonzero(count)[np.argsort(-count[count > 0], kind="stable")]
-        self._kept = np.sort(self._kept[: self.most_calls_known])
-        moments = [
-            self._moments(known.take(np.flatnonzero(first & (part == fold))))
-            for fold in range(FOLDS)
-        ]
-        whole = (
-            np.sum([g for g, _ in moments], axis=0),
-            np.sum([b for _, b in moments], axis=0),
-        )
-        self.held_out = np.zeros(len(known))
-        for fold, (g, b) in enumerate(moments):
-            self._weights = self._solve(whole[0] - g, whole[1] - b)
-            kept = np.flatnonzero(part == fold)
-            self.held_out[kept] = self.score(known.take(kept))
-        self._weights = self._solve(*whole)
-        return self
-
-    def score(self, traces: TraceSet) -> FloatArray:
-        """Mean squared error over the worst stretch, (n,): 0 for foreseen, about 1 for the rest."""
-        return in_chunks(traces, lambda part: worst_mean(part, self._errors(part)))
-
-    @property
-    def _symbols(self) -> int:
-        # The calls told apart, any other call, and what stands before a trace.
-        return len(self._kept) + 2
-
-    def _encode(self, traces: TraceSet) -> IntArray:
-        place = np.minimum(np.searchsorted(self._kept, traces.calls), len(self._kept) - 1)
-        found: IntArray = np.where(self._kept[place] == traces.calls, place, len(self._kept))
-        return found
-
-    def _windows(self, traces: TraceSet) -> NDArray[np.int16]:
-        """Symbols of each call and of the ``back`` before it, (back + 1, calls)."""
-        symbols = self._encode(traces).astype(np.int16)
-        age = np.arange(len(symbols)) - np.repeat(traces.indptr[:-1], traces.lengths)
-        windows = np.full((self.back + 1, len(symbols)), self._symbols - 1, np.int16)
-        for lag in range(self.back + 1):
-            inside = age >= lag
-            windows[lag, inside] = symbols[np.flatnonzero(inside) - lag]
-        return windows
-
-    def _moments(self, traces: TraceSet) -> tuple[FloatArray, FloatArray]:
-        """Count pairs of symbols at every two places: X'X and X'Y of one-hot columns."""
-        s, k = self._symbols, self.back
-        g, b = np.zeros((k, s, k, s)), np.zeros((k, s, s))
-        for _, part in traces.chunks(1_000_000):
-            windows = self._windows(part).astype(np.int64)
-            for i in range(1, k + 1):
-                b[i - 1] += _pairs(windows[i], windows[0], s)
-                for j in range(i, k + 1):
-                    both = _pairs(windows[i], windows[j], s)
-                    g[i - 1, :, j - 1, :] += both
-                    if j > i:
-                        g[j - 1, :, i - 1, :] += both.T
-        return g.reshape(k * s, k * s), b.reshape(k * s, s)
-
-    def _solve(self, g: FloatArray, b: FloatArray) -> NDArray[np.float32]:
-        used = np.flatnonzero(np.diag(g))
-        system = g[np.ix_(used, used)]
-        system[np.diag_indices_from(system)] += self.ridge
-        weights = np.zeros(b.shape, np.float32)
-        weights[used] = solve(system, b[used], assume_a="pos", check_finite=False)
-        return weights.reshape(self.back, self._symbols, self._symbols)
-
-    def _errors(self, traces: TraceSet) -> FloatArray:
-        windows = self._windows(traces)
-        # Long runs repeat: each different window is judged once.
-        key = np.zeros(windows.shape[1], np.uint64)
-        for symbols in windows:
-            key = chain(key, symbols.astype(np.int64))
-        _, first, place = np.unique(key, return_index=True, return_inverse=True)
-        unique = windows[:, first]
-        errors = np.empty(len(first))
-        for begin in range(0, unique.shape[1], 16_384):
-            part = unique[:, begin : begin + 16_384]
-            guess = np.zeros((part.shape[1], self._symbols), np.float32)
-            for lag in range(self.back):
-                guess += self._weights[lag][part[lag + 1]]
-            right = guess[np.arange(len(guess)), part[0]]
-            errors[begin : begin + 16_384] = 1 - 2 * right + np.einsum("ij,ij->i", guess, guess)
-        return errors[place]
-
-
-def _pairs(first: IntArray, second: IntArray, symbols: int) -> FloatArray:
-    counted = np.bincount(first * symbols + second, minlength=symbols * symbols)
-    return counted.reshape(symbols, symbols).astype(np.float64)

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.trace_detector import cross_scores, firsts, folds, in_chunks, sample
+from oddcall.training.trace_detector import in_chunks, require_different, sample
 from oddcall.training.traces import TraceSet
+
+Rows = NDArray[np.float64] | NDArray[np.float32]
 
 #: Pairs of traces compared at once: bounds memory.
 _PAIRS = 10_000_000
@@ -26,22 +28,23 @@ def shares(traces: TraceSet, width: int) -> FloatArray:
 
 
 def nearest(
-    these: FloatArray,
-    known: FloatArray,
-    same: IntArray | None = None,
-    known_same: IntArray | None = None,
+    these: Rows, known: Rows, itself: IntArray | None = None
 ) -> tuple[IntArray, FloatArray]:
     """Find the known row with the largest inner product, and that product, for each row.
 
-    Rows with the same number in ``same`` and ``known_same`` are copies and not considered.
+    Parameters
+    ----------
+    these, known : float (n, width), (m, width)
+    itself : int64 (n,), optional
+        Known row that each row is and that it may not find; a copy it may.
     """
     like, value = np.zeros(len(these), np.int64), np.zeros(len(these))
     step = max(_PAIRS // len(known), 1)
     for begin in range(0, len(these), step):
         part = slice(begin, begin + step)
         product = these[part] @ known.T
-        if same is not None and known_same is not None:
-            product[same[part, None] == known_same[None]] = -1
+        if itself is not None:
+            product[np.arange(len(product)), itself[part]] = -1
         like[part] = product.argmax(axis=1)
         value[part] = product.max(axis=1)
     return like, value
@@ -62,17 +65,16 @@ class CallSet:
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        folds(known)
+        require_different(known)
         self._width = len(known.vocabulary)
         used = shares(known, self._width) > 0
         often = used.sum(axis=0)
         self._weight = np.sqrt(np.log((len(known) + 1) / (often + 0.5)))
         self._unknown_weight = float(np.sqrt(np.log((len(known) + 1) / 0.5)))
-        self._sets, kind = np.unique(used, axis=0, return_inverse=True)
-        kind = kind.ravel()
-        # A set that two different traces have is explained by the other one.
-        first = firsts(known)
-        shared = np.bincount(kind[first], minlength=len(self._sets)) > 1
+        sets, kind = np.unique(used, axis=0, return_inverse=True)
+        self._sets, kind = sets.astype(np.float64), kind.ravel()
+        # A set that two traces have is explained by the other one.
+        shared = np.bincount(kind, minlength=len(self._sets)) > 1
         alone = np.where(shared[kind], -1, kind)
         similar = self._similarity(used, np.zeros(len(used)), alone)
         self.held_out = 1 - similar
@@ -110,50 +112,3 @@ class CallSet:
             similar[but[part, None] == np.arange(len(self._sets))[None]] = 0
             best[part] = similar.max(axis=1)
         return best
-
-
-class Composition:
-    """Mahalanobis distance in the ten leading directions of how calls are combined.
-
-    Shares to the power of a tenth, so that a call counts almost alike however often it is
-    made, scaled to unit length. Finds traces that do much less, or other things together, than
-    known ones; fails on what lies outside those directions, which ``call-set`` is for.
-    """
-
-    name: ClassVar[str] = "composition"
-    directions: ClassVar[int] = 10
-    power: ClassVar[float] = 0.1
-
-    held_out: FloatArray
-
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
-        known = sample(traces)
-        self.held_out = cross_scores(known, lambda part: type(self)().learn(part).score)
-        return self.learn(known)
-
-    def score(self, traces: TraceSet) -> FloatArray:
-        """Distance in standard deviations, (n,)."""
-        return in_chunks(traces, self._score)
-
-    def _score(self, traces: TraceSet) -> FloatArray:
-        along = (self._vectors(traces) - self._mean) @ self._axes
-        distance: FloatArray = np.sqrt((along**2 / self._spread).sum(axis=1))
-        return distance
-
-    def _vectors(self, traces: TraceSet) -> FloatArray:
-        raised = shares(traces, self._width) ** self.power
-        length = np.sqrt((raised**2).sum(axis=1, keepdims=True))
-        vectors: FloatArray = raised / np.maximum(length, 1e-12)
-        return vectors
-
-    def learn(self, traces: TraceSet) -> Self:
-        """Learn without held-out scores."""
-        known = traces.take(np.flatnonzero(firsts(traces)))
-        self._width = len(known.vocabulary)
-        vectors = self._vectors(known)
-        self._mean = vectors.mean(axis=0)
-        spread, axes = np.linalg.eigh(np.cov(vectors.T))
-        kept = np.argsort(-spread)[: self.directions]
-        self._axes, self._spread = axes[:, kept], np.maximum(spread[kept], 1e-6)
-        return self

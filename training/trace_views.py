@@ -8,12 +8,20 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.training.trace_detector import TraceDetector, sample
-from oddcall.training.trace_order import Linear, Local, Markov
-from oddcall.training.trace_sets import CallSet, Composition
+from oddcall.training.trace_mixture import Composition
+from oddcall.training.trace_order import Local, Markov
+from oddcall.training.trace_sets import CallSet
 from oddcall.training.traces import TraceSet
 
 #: Part of the held-out scores above which the tail is taken to fall off exponentially.
 _TAIL = 0.9
+#: Detector -> its part of the vote.
+MEMBERS: dict[str, float] = {
+    Markov.name: 1 / 2,
+    Local.name: 1 / 2,
+    CallSet.name: 1.0,
+    Composition.name: 1.0,
+}
 
 
 class Surprise:
@@ -46,7 +54,7 @@ class Surprise:
 class Views:
     """Sum of the surprises of three views, by Fisher's method.
 
-    The three detectors of the order share one vote, as they rise and fall together. What is
+    The two detectors of the order share one vote, as they rise and fall together. What is
     usual in one view adds nothing and takes nothing away. The sum's own law is not Fisher's
     (views depend on each other): thresholds come from held-out sums.
     """
@@ -56,13 +64,8 @@ class Views:
     held_out: FloatArray
 
     def __init__(self) -> None:
-        self._members: tuple[tuple[TraceDetector, float], ...] = (
-            (Markov(), 1 / 3),
-            (Local(), 1 / 3),
-            (Linear(), 1 / 3),
-            (CallSet(), 1.0),
-            (Composition(), 1.0),
-        )
+        parts: tuple[TraceDetector, ...] = (Markov(), Local(), CallSet(), Composition())
+        self._members = tuple((part, MEMBERS[part.name]) for part in parts)
 
     @property
     def parts(self) -> dict[str, TraceDetector]:

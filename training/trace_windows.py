@@ -12,7 +12,7 @@ from oddcall.models.sparse import IntArray, Sparse
 from oddcall.models.transitions import START, bucket
 from oddcall.models.window import BLOCKS, CALLS, Program, WindowBatch
 from oddcall.training.fit import FitSettings, fit
-from oddcall.training.trace_detector import folds, in_chunks, sample
+from oddcall.training.trace_detector import in_chunks, require_different, sample
 from oddcall.training.traces import TraceSet
 
 _PROGRAM = Program(exe="/trace")
@@ -38,7 +38,7 @@ class Windows:
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        folds(known)
+        require_different(known)
         settings = FitSettings(min_windows=10, windows_per_program=_MOST_WINDOWS)
         self._model = fit([as_windows(known)], settings)
         # p-values are calibrated on traces of their own: their law is the uniform one.
