@@ -109,10 +109,9 @@ def _kept(result: Result, default: str) -> Iterable[str]:
             f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
         )
         yield (
-            f"{100 * result.target:.0f} %: they are unlike those it learned from, so the threshold"
-            " promises nothing"
+            f"{100 * result.target:.0f} %: they are of other programs, or of other work, than those"
         )
-        yield "here. Learn from the programs that are to be judged."
+        yield "it learned from, and the threshold promises nothing for them."
 
 
 def _kind_table(kinds: dict[str, Kind], default: str) -> Iterable[str]:
