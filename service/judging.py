@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
 from oddcall.service.episode import Episodes
 from oddcall.service.notice import Notice
+
+if TYPE_CHECKING:
+    from oddcall.models.judgement import Drift
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +29,8 @@ class Step:
     alerts: list[Alert]
     held: list[Alert] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    #: Gives the programs that drift from their baselines by now.
+    drift: Callable[[], list[Drift]] = list
 
 
 def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
@@ -43,7 +49,7 @@ def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
         judgement.model = episodes.model
         verdicts = judgement.judge(batch)
         told = episodes.step(batch, verdicts)
-        yield Step(batch, verdicts, told.sent, told.held, told.notices)
+        yield Step(batch, verdicts, told.sent, told.held, told.notices, drift=judgement.drift)
 
 
 def judge(

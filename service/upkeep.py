@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from oddcall.models.model import Model
 
 
+#: Ticks between two looks at what drifts: it takes minutes to show.
+_DRIFT_EVERY = 30
+
+
 def _kept_sinks(_before: Settings, _after: Settings) -> None:
     """Leave the sinks as they are."""
 
@@ -68,6 +72,7 @@ class Upkeep:
         self._newcomers, self._shadow = newcomers, shadow
         self._reload, self._resink = reload, resink
         self._state = StateDir(settings.state_dir)
+        self._count = 0
         self._opened = ExitStack()
         self._chronicle = self._open_chronicle(settings.alerts)
         if newcomers:
@@ -99,6 +104,10 @@ class Upkeep:
         """Take a batch that was judged, and what came of it."""
         if self._newcomers:
             self._newcomers.see(step.batch, step.verdicts)
+        self._count += 1
+        if self._count % _DRIFT_EVERY == 0:
+            moved = {drift.program: drift.why for drift in step.drift()}
+            self.states.drifting = lambda program: moved.get(program, "")
         self.states.see(step.batch)
         if self._shadow:
             self._shadow.see(step.batch, [*step.alerts, *step.held])
