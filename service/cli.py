@@ -19,6 +19,7 @@ VERBS: dict[str, str] = {
     "record": "Write down what every process of this host calls.",
     "train": "Learn a baseline from recordings of clean time.",
     "watch": "Judge this host as it runs, and alert.",
+    "top": "Look at a running watch in the terminal.",
     "replay": "Judge a recording as watch would have.",
     "evaluate": "Measure detectors on labelled data.",
     "programs": "Show how each program stands, why, and since when.",

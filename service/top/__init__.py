@@ -1,0 +1,1 @@
+"""``oddcall top``: a running watch in a terminal, by way of its API."""
