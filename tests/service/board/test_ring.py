@@ -55,6 +55,16 @@ def test_a_pause_longer_than_the_span_leaves_nothing() -> None:
         assert ring.latest("n", 4).sum() == 0
 
 
+def test_a_clock_that_is_corrected_loses_nothing() -> None:
+    """A step back of a few bins keeps what there is."""
+    ring = Ring(1.0, 40, {"n": "sum"})
+    ring.advance(50 * S)
+    add(ring, "n", 49, 5)
+    ring.advance(47 * S)
+    add(ring, "n", 47, 1)
+    assert ring.latest("n", 40).sum() == 6
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_rate_may_leave_out_what_is_not_over(whole: bool) -> None:
     """The newest bin still fills: a rate over whole bins does without it."""
