@@ -95,7 +95,15 @@ def test_an_outcome_of_a_simulation_is_a_label(tmp_path: Path):
     """What `oddcall simulate run --json` prints can be appended as it is."""
     from oddcall.service.simulate.outcome import Outcome
 
-    done = Outcome("port-scan", 4711, "/usr/bin/x", 1764104400.5, 1764104402.0, {"ports": 3})
+    done = Outcome(
+        name="port-scan",
+        pid=4711,
+        program="/usr/bin/x",
+        folder="/tmp",
+        start=1764104400.5,
+        end=1764104402.0,
+        detail={"ports": 3},
+    )
     (tmp_path / "l").write_text(json.dumps(done.as_dict()) + "\n")
     (label,) = read_labels(tmp_path / "l")
     assert (label.name, label.pid, label.program) == ("port-scan", 4711, "/usr/bin/x")
