@@ -44,8 +44,6 @@ def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
 
     judgement = Judgement(episodes.model)
     for batch in batches:
-        if episodes.model.id != judgement.model.id:
-            judgement = Judgement(episodes.model)
         judgement.model = episodes.model
         verdicts = judgement.judge(batch)
         told = episodes.step(batch, verdicts)
