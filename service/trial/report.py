@@ -67,8 +67,6 @@ class Report:
     @classmethod
     def of(cls, plan: Plan, course: Course, hidden: list[Hidden]) -> Report:
         """Draw up the report of a trial that has ended."""
-        watch = course.watching
-        watch.drain()
         return cls(plan, course, hidden, _false_alerts(course), _replayed(course))
 
     @property
@@ -117,6 +115,7 @@ class Report:
                 "over_budget": self.over_budget,
                 "alerts": [alert.as_dict() for alert in self.false_alerts],
             },
+            "slowed": self.course.slowed,
             "recall": self.recall,
             "seconds_to_detection": {
                 "median": statistics.median(times) if times else None,
@@ -172,6 +171,12 @@ class Report:
             f"{self.plan.budget}; {self.false_of('others')} on other programs of this host.",
             80,
         )
+        if self.course.slowed:
+            yield from wrap(
+                f"Busy: {self.course.slowed[-1]}; it changed {len(self.course.slowed)} times. "
+                "Detection takes so long, at least.",
+                80,
+            )
         for alert in self.false_alerts:
             yield from wrap(
                 f"{alert.time[11:19]} ({alert.whose}, {alert.phase}) {alert.sentence}",

@@ -15,6 +15,7 @@ from oddcall.service import simulate
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.simulate import Behaviour, Outcome, registry
+from oddcall.service.simulate.catalogue import named
 from oddcall.service.trial.servers import WEB
 from oddcall.service.trial.verdict import CAUGHT_WITHIN_S, Caught, belongs, caught
 from oddcall.service.trial.watching import Arrival, Watching, watching
@@ -74,6 +75,18 @@ class Course:
     found: list[Caught] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
+    def hear_late(self) -> None:
+        """Count alerts that came after they were waited for; they say how late they were."""
+        self.found = [
+            caught(named(outcome.name), outcome, self.watching.arrivals)
+            for outcome in self.outcomes[: len(self.found)]
+        ]
+
+    @property
+    def slowed(self) -> list[str]:
+        """What the watch said of looking less often than it was set to."""
+        return [line.strip() for line in self.watching.said if "it now looks every" in line]
+
 
 def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
     """Run a trial; whatever it started has ended when it returns or raises.
@@ -101,6 +114,8 @@ def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
             more(course)
             # The last windows, before what was under trial is ended.
             watch.until(lambda: not watch.open_episodes(), _SETTLE_S, lambda: None)
+        watch.drain()
+        course.hear_late()
         return course
     finally:
         screen.show(Status("ending what was started"))

