@@ -26,6 +26,8 @@ _TRAINING_S = 600.0
 #: Longest wait for the episodes of one behaviour to close before the next one runs.
 _SETTLE_S = 25.0
 _ACT_S = 2.0
+#: Servers and their data are set up by then; how they start is not to be learned.
+_STARTED_S = 120.0
 #: After a long behaviour, what its last windows are waited for.
 _LATE_S = 6.0
 
@@ -104,10 +106,11 @@ def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
     work = Work(plan.folder / "work")
     try:
         learn = format_duration(plan.learn_s)
+        screen.show(Status("starting the work"))
+        work.begin(plan.present)
+        wait_until(work.under_way_all, "the work", _STARTED_S)
         with watching(plan.folder / "state", learn, plan.budget) as watch:
             course = Course(watch, work.under_way)
-            watch.until(lambda: watch.says("counting with"), 60, lambda: None)
-            work.begin(plan.present)
             _learn(plan, watch, screen)
             _watch(plan, course, screen)
             _misbehave(plan, course, screen)

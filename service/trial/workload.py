@@ -86,6 +86,10 @@ class Work:
         for thread in self._threads:
             thread.join()
 
+    def under_way_all(self) -> bool:
+        """Whether every workload has done a round, or failed to."""
+        return all(progress.rounds or progress.failure for progress in self.under_way)
+
     def failures(self) -> list[Progress]:
         """Workloads that stopped before they were told to."""
         return [progress for progress in self.under_way if progress.failure]
