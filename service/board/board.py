@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from oddcall.service.sinks.queued import State
 
 #: Alert lines kept.
-ALERTS = 500
+ALERTS = 250
 #: Ticks that the agent's own cost is taken over.
 _COST_TICKS = 60
 _COLUMNS = {

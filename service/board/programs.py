@@ -22,7 +22,7 @@ LATELY_S = 300.0
 _HALF_LIFE_S = 60.0
 _COLUMNS = {"p": "least", "windows": "sum", "calls": "sum", "errors": "sum", "alerts": "sum"}
 #: Width and number of bins: six minutes in detail, twelve hours roughly.
-_RINGS = ((5.0, 72), (120.0, 360))
+_RINGS = ((5.0, 72), (240.0, 180))
 
 
 def key_of(program: Program) -> str:
