@@ -46,7 +46,7 @@ Examples:
 
 \b
 Exit codes:
-  0 done (also when stopped by Ctrl-C or SIGTERM)   1 a mistake of oddcall's own
+  0 done (or stopped by Ctrl-C or SIGTERM)   1 a mistake of oddcall's own
   2 a wrong setting or flag    3 not enough privilege    4 kernel or loader
   5 recording    6 model bundle    7 disk    8 too little evidence
 """

@@ -20,6 +20,17 @@ Examples:
   oddcall config schema
 """
 
+_CHECK = """\b
+Examples:
+  oddcall config check
+  oddcall config check --config new.toml
+"""
+_SHOW = """\b
+Examples:
+  oddcall config show > oddcall.toml
+  oddcall config show --json
+"""
+
 _FILE = click.option(
     "--config",
     metavar="FILE",
@@ -37,7 +48,10 @@ def command() -> None:
     """
 
 
-@command.command("check")
+@command.command(
+    "check",
+    epilog=_CHECK,
+)
 @_FILE
 def check(config: Path | None) -> None:
     """Check every setting; exit code 2 when one cannot be used."""
@@ -45,7 +59,10 @@ def check(config: Path | None) -> None:
     click.echo(f"every setting can be used; {len(told)} are not built in")
 
 
-@command.command("show")
+@command.command(
+    "show",
+    epilog=_SHOW,
+)
 @_FILE
 @as_json("Print the settings as JSON.")
 def show(config: Path | None, json_: bool) -> None:
@@ -55,7 +72,7 @@ def show(config: Path | None, json_: bool) -> None:
     click.echo(json.dumps(values, indent=2) if json_ else "\n".join(shown(loaded)))
 
 
-@command.command("schema")
+@command.command("schema", epilog="\b\nExamples:\n  oddcall config schema > oddcall.schema.json\n")
 def schema() -> None:
     """Print the JSON Schema of the settings file."""
     click.echo(json.dumps(Settings.model_json_schema(), indent=2))

@@ -25,6 +25,24 @@ Examples:
   oddcall simulate run shell-on-socket --via python
 """
 
+_LIST = """\b
+Examples:
+  oddcall simulate list
+  oddcall simulate list --json
+"""
+_RUN = """\b
+Examples:
+  oddcall simulate run port-scan
+  oddcall simulate run shell-on-socket --via python
+"""
+_LOAD = """\b
+Examples:
+  oddcall simulate load http://127.0.0.1:8080 --duration 10m
+"""
+_SERVE = """\b
+Examples:
+  oddcall simulate serve --port 8080
+"""
 _WORKDIR = click.option(
     "--workdir",
     metavar="DIR",
@@ -38,7 +56,7 @@ def command() -> None:
     """Run a harmless but real behaviour that should be noticed."""
 
 
-@command.command("list")
+@command.command("list", epilog=_LIST)
 @as_json("Print them as JSON.")
 def list_(json_: bool) -> None:
     """List the behaviours."""
@@ -67,7 +85,7 @@ def _entry(behaviour: Behaviour, width: int) -> list[str]:
     return wrap(summary, 80, initial_indent=first, subsequent_indent=" " * len(first))
 
 
-@command.command("run")
+@command.command("run", epilog=_RUN)
 @click.argument("name")
 @click.option(
     "--via",
@@ -99,7 +117,7 @@ def run(
     click.echo(f"{outcome.name}: done by {outcome.program}, pid {outcome.pid}" + f" ({facts})")
 
 
-@command.command("serve")
+@command.command("serve", epilog=_SERVE)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
 @_WORKDIR
 def serve(port: int, workdir: Path | None) -> None:
@@ -109,7 +127,7 @@ def serve(port: int, workdir: Path | None) -> None:
     simulate.serve(port, workdir)
 
 
-@command.command("load")
+@command.command("load", epilog=_LOAD)
 @click.argument("url")
 @click.option("--duration", "length", metavar="TIME", default="60s", show_default=True)
 @click.option("--rate", type=float, default=40.0, show_default=True, help="Requests a second.")

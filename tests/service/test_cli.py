@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from oddcall.models.errors import KernelError, OddcallError, PrivilegeError
 from oddcall.sensor.check import Check
 from oddcall.service import failure
-from oddcall.service.cli import VERBS, run
+from oddcall.service.cli import VERBS, cli, run
 from oddcall.training.recording import RecordingWriter
 
 METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
@@ -67,6 +69,27 @@ def test_every_verb_has_help_with_examples(verb: str, capsys: pytest.CaptureFixt
     assert "Examples:" in out
     assert f"oddcall {verb}" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_every_command_below_a_verb_has_examples_of_its_own() -> None:
+    """Subcommands too, each with itself in them, and no line past 80 columns."""
+
+    def walk(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
+        context = click.Context(command, info_name=path, terminal_width=80, max_content_width=80)
+        yield path, command.get_help(context)
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                assert below
+                yield from walk(below, f"{path} {name}")
+
+    found = dict(walk(cli, "oddcall"))
+    assert len(found) > len(VERBS) + 10
+    lacking = [path for path, text in found.items() if f"{path}" not in text.split("Examples:")[-1]]
+    assert not [path for path in found if "Examples:" not in found[path]]
+    assert not lacking
+    wide = {path for path, text in found.items() if max(map(len, text.splitlines())) > 80}
+    assert not wide
 
 
 def test_watching_does_not_import_what_training_needs() -> None:
