@@ -17,6 +17,7 @@ from oddcall.models.sparse import IntArray, Sparse
 from oddcall.sensor.entries import Entries
 from oddcall.sensor.layout import COUNT_ORDER, HEADER, TALLIES
 from oddcall.sensor.maps import Counters, Maps
+from oddcall.sensor.starts import Starts
 
 _ENDED = HEADER["OC_ENDED"]
 _UNTRACKED = HEADER["OC_UNTRACKED"]
@@ -117,10 +118,7 @@ class Sweep:
         self._maps = maps
         self._rule = rule
         self._looked_s = now_s
-        # Zeroed lazily by the operating system: only slots of processes that outlived a window
-        # take memory. Of the others it holds whatever an earlier occupant left.
-        self._start: Counters = np.zeros(maps.counts.shape, np.uint32)
-        self._outlived = np.zeros(slots, np.bool_)
+        self._starts = Starts(slots)
         self._start_life = np.zeros((slots, 2), np.int64)
         self._serial = np.zeros(slots, np.uint32)
         self._open = np.zeros(slots, np.bool_)
@@ -217,8 +215,7 @@ class Sweep:
         heads = maps.heads[rows]
         owed = heads["serial"] != self._given_back[rows]
         rows, heads = rows[owed], heads[owed]
-        counts, start = maps.counts[rows], self._start[rows]
-        start[~self._outlived[rows]] = 0
+        counts, start = maps.counts[rows], self._starts.of(rows)
         new = heads["serial"] != self._serial[rows]
         self._serial[rows] = heads["serial"]
         self._start_life[rows[new]] = 0
@@ -239,8 +236,7 @@ class Sweep:
         shut = rows[closes]
         lost_here = lost - self._start_lost[shut]
         goes_on = closes & ~ended
-        self._start[rows[goes_on]] = counts[goes_on]
-        self._outlived[rows[goes_on]] = True
+        self._starts.keep(rows[goes_on], counts[goes_on])
         self._start_life[shut] = life[closes]
         self._open[shut] = False
         self._give_back(rows[ended], heads["serial"][ended])
@@ -263,7 +259,7 @@ class Sweep:
 
     def _give_back(self, slots: IntArray, serials: NDArray[np.uint32]) -> None:
         self._given_back[slots] = serials
-        self._outlived[slots] = False
+        self._starts.drop(slots)
         self._maps.counts[slots] = 0
         # Low ones last, to be taken first: what is in use stays together, and memory small.
         waiting = sorted(self._waiting + slots.tolist(), reverse=True)

@@ -1,0 +1,54 @@
+"""Counters as they stood when windows began, for processes that outlived one."""
+
+from __future__ import annotations
+
+import mmap
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.sparse import IntArray
+from oddcall.sensor.layout import COUNT_WIDTH
+from oddcall.sensor.maps import Counters
+
+
+class Starts:
+    """Rows of counters by slot, zero until kept, that take memory only while they are kept.
+
+    Parameters
+    ----------
+    slots : int
+    """
+
+    def __init__(self, slots: int) -> None:
+        width = np.dtype(np.uint32).itemsize
+        # A whole number of pages each, so that a row's memory can go back by itself.
+        self._stride = -(-COUNT_WIDTH * width // mmap.PAGESIZE) * mmap.PAGESIZE
+        # Private: what is let go of shared memory stays where it is.
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self._memory = mmap.mmap(-1, slots * self._stride, flags=flags)
+        # A huge page is two hundred rows: one process would take the memory of all of them.
+        with suppress(OSError):  # a kernel without huge pages
+            self._memory.madvise(mmap.MADV_NOHUGEPAGE)
+        rows = np.frombuffer(self._memory, np.uint32).reshape(slots, self._stride // width)
+        self._rows: Counters = rows[:, :COUNT_WIDTH]
+        self._kept = np.zeros(slots, np.bool_)
+
+    def of(self, slots: IntArray) -> Counters:
+        """Copy the rows of some slots: (n, COUNT_WIDTH)."""
+        found: Counters = np.zeros((len(slots), COUNT_WIDTH), np.uint32)
+        kept = self._kept[slots]
+        found[kept] = self._rows[slots[kept]]
+        return found
+
+    def keep(self, slots: IntArray, counts: NDArray[np.uint32]) -> None:
+        """Keep these rows for these slots."""
+        self._rows[slots] = counts
+        self._kept[slots] = True
+
+    def drop(self, slots: IntArray) -> None:
+        """Let go of what was kept for these slots: they are zero again."""
+        for slot in slots[self._kept[slots]].tolist():
+            self._memory.madvise(mmap.MADV_DONTNEED, slot * self._stride, self._stride)
+        self._kept[slots] = False
