@@ -9,15 +9,19 @@ import os
 import subprocess
 import sys
 import time
+from importlib import resources
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from oddcall.models.errors import PrivilegeError
 from oddcall.models.window import WindowBatch
-from oddcall.sensor import privilege
+from oddcall.sensor import loader_core, privilege
 from oddcall.sensor.sensor import Sensor, SensorSettings
 
 uid, loader, place, *names = sys.argv[1:]
+# What lies here may lie below a folder that is closed to that user: seen from within it does not.
+os.chdir(str(resources.files("oddcall.bpf")))
+loader_core.resources.files = lambda _package: Path()
 libc = ctypes.CDLL(None, use_errno=True)
 # A process of root's to recognise, of a program that nobody else here runs.
 other = subprocess.Popen(
