@@ -106,7 +106,7 @@ class Behaviour:
             program = Program(**told["program"])
             novel, calls = (_columns(told[name]) for name in ("novel", "calls"))
             rows = [_row_of(row) for row in told["windows"][:KEPT]]
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a behaviour: {error!r}") from error
         stacked = vstack(rows, format="csr") if rows else csr_matrix((0, _SPEC.width))
         return cls(program, str(told["features"]), novel, calls, stacked.astype(np.float32))
@@ -249,9 +249,11 @@ def _row_as_dict(row: csr_matrix) -> dict[str, Any]:
 
 
 def _row_of(told: Mapping[str, Any]) -> csr_matrix:
-    columns, values = _columns(told["columns"]), np.array(told["values"], np.float32)
-    if values.shape != columns.shape or not np.isfinite(values).all():
+    columns, values = _columns(told["columns"]), np.array(told["values"], np.float64)
+    most = np.finfo(np.float32).max
+    if values.shape != columns.shape or not (np.abs(values) <= most).all():
         raise ValueError("not a window: its values do not fit its columns")
+    values = values.astype(np.float32)
     edges = np.array([0, len(columns)])
     return csr_matrix((values, columns.astype(np.int32), edges), shape=(1, _SPEC.width))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
@@ -193,6 +193,8 @@ WHOLE = Behaviour.of(Program("/bin/x"), np.array([3, 9]), SPEC.vectors(odd("scan
 
 
 @given(st.sampled_from([*WHOLE, "windows.columns", "windows.values"]), JSON)
+@example("windows.values", 3.4028235677973366e38)
+@example("novel", 9.223372036854776e18)
 def test_what_is_no_behaviour_is_refused(name: str, value: object) -> None:
     """Any part replaced by anything gives a behaviour whose columns exist, or a ValueError."""
     told = json.loads(json.dumps(WHOLE))

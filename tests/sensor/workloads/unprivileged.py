@@ -13,6 +13,9 @@ from importlib import resources
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
+import numpy.char  # what is imported on first use must not be looked for later
+import numpy.ma  # noqa: F401
+
 from oddcall.models.errors import PrivilegeError
 from oddcall.models.window import WindowBatch
 from oddcall.sensor import loader_core, privilege
