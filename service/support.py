@@ -11,6 +11,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tarfile
@@ -28,6 +29,7 @@ from oddcall.service.config import load
 from oddcall.service.config_file import shown
 from oddcall.service.doctor import as_dict
 from oddcall.service.settings import Settings
+from oddcall.service.sinks.secret import HIDDEN
 from oddcall.service.state import StateDir
 
 #: What is in a bundle, and what each part is.
@@ -40,6 +42,8 @@ CONTENTS = {
     "alerts.json": "how many alerts a day, and how severe; none of their content",
     "log.txt": "the latest lines that the service said of itself; no alerts",
 }
+#: The page's address is said with its key when it opens.
+_KEY = re.compile(r"((?:key|token|password)=)[^\s&]+", re.IGNORECASE)
 _LINES, _FILES, _DAYS = 300, 2000, 30
 _PATIENCE_S = 3.0
 
@@ -184,8 +188,9 @@ def _log() -> list[str]:
 
 
 def own_lines(lines: list[str]) -> list[str]:
-    """Keep lines that are about oddcall: no part of an alert, as text or as JSON."""
-    return [line for line in lines if line and not line.startswith((" ", "\t", "{"))]
+    """Keep lines that are about oddcall: no part of an alert, as text or as JSON, and no key."""
+    kept = [line for line in lines if line and not line.startswith((" ", "\t", "{"))]
+    return [_KEY.sub(rf"\1{HIDDEN}", line) for line in kept]
 
 
 def _json(found: dict[str, Any]) -> str:

@@ -98,7 +98,7 @@ def test_settings_that_cannot_be_used_are_not_quoted(
 
 
 def test_of_a_log_only_what_oddcall_says_of_itself_is_kept() -> None:
-    """Alerts as text go on in indented lines, as JSON they begin with a brace."""
+    """Alerts as text go on in indented lines, as JSON they begin with a brace; keys are hidden."""
     lines = [
         "watching with model 1234: 3 programs",
         "04:04:10  HIGH  nginx",
@@ -106,5 +106,7 @@ def test_of_a_log_only_what_oddcall_says_of_itself_is_kept() -> None:
         "",
         json.dumps(alert(1)),
         "lost since the last tick: 3 full map",
+        f"the page is on http://127.0.0.1:6332/#key={SECRETS[1]}",
     ]
-    assert support.own_lines(lines) == [lines[0], lines[1], lines[5]]
+    page = "the page is on http://127.0.0.1:6332/#key=(hidden)"
+    assert support.own_lines(lines) == [lines[0], lines[1], lines[5], page]
