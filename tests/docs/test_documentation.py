@@ -6,6 +6,7 @@ import fnmatch
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -24,12 +25,10 @@ DOCS = ROOT / "docs"
 PAGES = ("tutorial", "how-to/train", "how-to/budget", "how-to/false-alarm", "how-to/seccomp")
 #: Waiting that a person does and a test need not.
 SHORTER = {
-    "--learn 2m": "--learn 12s",
-    "--duration 10m": "--duration 6s",
+    "--learn 2m": "--learn 8s",
+    "--duration 10m": "--duration 4s",
     "--duration 30m": "--duration 5m",
-    "--duration 1m": "--duration 2s",
-    "--port 8080": "--port 18462",
-    ":8080": ":18462",
+    "--duration 1m": "--duration 1s",
 }
 #: What goes on until it is ended, and the words by which it is seen to be up.
 STAYS = {
@@ -85,6 +84,8 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
         self._stay: list[subprocess.Popen[bytes]] = []
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         config = folder / "none.toml"
@@ -93,8 +94,11 @@ class Terminal:
         self._environ = {**os.environ, **QUICK, **state, "PATH": path, "COLUMNS": "100"}
 
     def type(self, line: str, said: list[str], *, fails: bool = False) -> None:
-        for long, short in SHORTER.items():
+        for long, short in {**SHORTER, "8080": str(self._port)}.items():
             line = line.replace(long, short)
+        if re.match(r"oddcall simulate (serve|run)", line):
+            # Apart from whatever demo server the host has.
+            line = f"{line.removesuffix('&').strip()} --workdir {self._folder / 'simulate'}"
         stays = next((words for words in STAYS if line.startswith(words)), None)
         if stays:
             self._begin(line.removesuffix("&"), STAYS[stays])
