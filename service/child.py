@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from oddcall.service.config import FILE_VARIABLE
 #: Below every process that works for a person.
 _NICE = 10
 #: One thread of arithmetic; and our flags say it all, whatever file the host has.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     FILE_VARIABLE: os.devnull,
@@ -27,6 +26,11 @@ _BY_CODE = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, OddcallError)
 }
+
+
+def kind_of(code: int) -> type[OddcallError]:
+    """Give the kind of error that a child of ours ended with."""
+    return _BY_CODE.get(code, OddcallError)
 
 
 class TrainingChild:
@@ -61,24 +65,15 @@ class TrainingChild:
             stdout=subprocess.DEVNULL,
             stderr=self._said,
             start_new_session=True,
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT},
         )
         os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
         self._output = output
-        self.ended_ns = 0
-
-    @property
-    def pid(self) -> int:
-        """Process id of the child."""
-        return self._process.pid
 
     @property
     def running(self) -> bool:
         """Whether it still trains."""
-        if self._process.poll() is None:
-            return True
-        self.ended_ns = self.ended_ns or time.time_ns()
-        return False
+        return self._process.poll() is None
 
     @property
     def line(self) -> str:
@@ -96,8 +91,7 @@ class TrainingChild:
         if code == 0:
             raise OddcallError("training was stopped from outside", fix="Start it again.")
         said = self.line.removeprefix("oddcall: ")
-        kind = _BY_CODE.get(code, OddcallError)
-        raise kind(
+        raise kind_of(code)(
             f"training failed: {said}" if said else "training failed",
             got="" if code > 0 else f"a child ended by signal {-code}",
         )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.models.window import WindowBatch
+from oddcall.service.apart import RecordingChild, read_apart
 from oddcall.service.board.board import Board
 from oddcall.service.child import TrainingChild
 from oddcall.service.evidence import Evidence
@@ -26,7 +27,6 @@ from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.state import StateDir
 from oddcall.service.text import unlike
-from oddcall.training.recording import RecordingWriter, read_batches
 
 if TYPE_CHECKING:
     from oddcall.sensor.sensor import Tick
@@ -64,7 +64,6 @@ class Learning:
         self._start = start
         self._state, self._evidence, self._budget = state, evidence, budget
         self._metadata, self._screen, self._board = metadata, screen, board
-        self._child: TrainingChild | None = None
 
     def run(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         """Learn from ticks until the baseline lies in the state directory.
@@ -89,21 +88,11 @@ class Learning:
                 self._screen.say(f"{error} Learning goes on.")
                 self._evidence.wait_longer()
 
-    def clean(self, batch: WindowBatch) -> WindowBatch:
-        """Leave our own training out of a batch: it is no behaviour of the host's."""
-        child = self._child
-        if child is None:
-            return batch
-        ours = (batch.pid == child.pid) | (batch.ppid == child.pid)
-        if child.ended_ns:
-            ours &= batch.t_start_ns <= child.ended_ns
-        return batch.take(~ours) if ours.any() else batch
-
     def _resume(self) -> None:
         if not self._state.learning.is_dir():
             return
         try:
-            for batch in read_batches(self._state.learning):
+            for batch in read_apart(self._state.learning):
                 self._evidence.add(batch)
         except RecordingError as error:
             aside = self._state.path / "learning-unreadable"
@@ -119,14 +108,13 @@ class Learning:
 
     def _collect(self, ticks: Iterator[Tick]) -> bool:
         """Record until there is enough; False when the ticks ended first."""
-        with RecordingWriter(self._state.learning, self._metadata) as writer:
+        with RecordingChild(self._state.learning, self._metadata) as writer:
             for batch in self._caught_up():
                 writer.append(batch)
                 self._evidence.add(batch)
             for tick in ticks:
-                batch = self.clean(tick.windows)
-                writer.append(batch)
-                self._evidence.add(batch, tick.time_ns)
+                writer.append(tick.windows)
+                self._evidence.add(tick.windows, tick.time_ns)
                 status = progress(self._evidence)
                 self._screen.show(status)
                 self._board.learning(self._evidence, status.line)
@@ -136,16 +124,16 @@ class Learning:
 
     def _train(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         shutil.rmtree(self._state.catch_up, ignore_errors=True)
-        child = self._child = self._start(
+        child = self._start(
             [self._state.learning],
             self._state.baseline,
             self._budget,
             self._evidence.min_windows,
         )
         try:
-            with RecordingWriter(self._state.catch_up, self._metadata) as writer:
+            with RecordingChild(self._state.catch_up, self._metadata) as writer:
                 for tick in ticks:
-                    writer.append(self.clean(tick.windows))
+                    writer.append(tick.windows)
                     line = f"training: {child.line or 'begins'}"
                     self._screen.show(Status(line))
                     self._board.training(line)
@@ -161,7 +149,7 @@ class Learning:
     def _caught_up(self) -> Iterator[WindowBatch]:
         """Give what came meanwhile, once."""
         if any(self._state.catch_up.glob("part-*")):
-            yield from read_batches(self._state.catch_up)
+            yield from read_apart(self._state.catch_up)
         shutil.rmtree(self._state.catch_up, ignore_errors=True)
 
 

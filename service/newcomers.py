@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddcall.models.bundle import load_bundle
-from oddcall.models.errors import OddcallError
+from oddcall.models.errors import OddcallError, RecordingError
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
+from oddcall.service.apart import RecordingChild, read_apart
 from oddcall.service.child import TrainingChild
 from oddcall.service.evidence import Evidence, Seen
 from oddcall.service.quantities import counted
@@ -34,7 +35,6 @@ from oddcall.service.text import unlike
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
-    from oddcall.training.recording import RecordingWriter
 
 #: Times the windows that a baseline needs, past which no more of a program are kept.
 _ENOUGH = 20
@@ -73,7 +73,9 @@ class Newcomers:
     ) -> None:
         self._state, self.section, self._budget = state, section, budget
         self._metadata, self._say, self._start = metadata, say, start
-        self._writer: RecordingWriter | None = None
+        self._gathered: list[WindowBatch] = []
+        self._begun_ns = 0
+        self._writer: RecordingChild | None = None
         self._child: TrainingChild | None = None
         self._trained_ns = self._now_ns = 0
         self._evidence = Evidence(section.duration, 1, section.min_windows)
@@ -90,7 +92,7 @@ class Newcomers:
             return
         self._now_ns = int(batch.t_end_ns.max())
         settled = verdicts.ready & (verdicts.level == "program")
-        rows = np.flatnonzero(~settled & ~verdicts.alert & ~self._ours(batch))
+        rows = np.flatnonzero(~settled & ~verdicts.alert)
         full = [self._full(program) for program in batch.programs]
         rows = rows[~np.array(full, np.bool_)[batch.program[rows]]]
         fresh = batch.take(rows)
@@ -125,29 +127,43 @@ class Newcomers:
         seen = self._shown.get(program)
         return seen is not None and seen.windows >= _ENOUGH * self.section.min_windows
 
-    def _ours(self, batch: WindowBatch) -> np.ndarray:
-        """Our own training is no behaviour of the host's."""
-        pid = self._child.pid if self._child else -1
-        ours: np.ndarray = (batch.pid == pid) | (batch.ppid == pid)
-        return ours
-
     def _append(self, fresh: WindowBatch) -> None:
-        # Parquet takes 30 MB, and many hosts have no newcomers for days.
-        from oddcall.training.recording import RecordingWriter
+        if not self._gathered:
+            self._begun_ns = self._now_ns
+        self._gathered.append(fresh)
+        if self._now_ns - self._begun_ns >= _PART_S * 1e9:
+            self._write_part()
 
+    def _write_part(self) -> None:
+        """Have what was gathered written, while judging goes on."""
+        self._settle()
+        gathered, self._gathered = self._gathered, []
+        if not gathered:
+            return
         try:
-            if self._writer is None:
-                folder = self._generations()[-1]
-                self._writer = RecordingWriter(folder, self._metadata, seconds_per_part=_PART_S)
-            self._writer.append(fresh)
+            self._writer = RecordingChild(self._generations()[-1], self._metadata)
+            for batch in gathered:
+                self._writer.append(batch)
+            self._writer.end()
         except OddcallError as error:
-            self._writer = None
-            self._say(f"{error} Newcomers are not learned until it can be.")
+            self._unwritten(error)
+
+    def _settle(self) -> None:
+        """Wait for the part that is being written: it began long ago, or is the last one."""
+        writer, self._writer = self._writer, None
+        try:
+            if writer:
+                writer.close()
+        except OddcallError as error:
+            self._unwritten(error)
+
+    def _unwritten(self, error: OddcallError) -> None:
+        self._writer = None
+        self._say(f"{error} Newcomers are not learned until it can be.")
 
     def _end_part(self) -> None:
-        if self._writer:
-            self._writer.close()
-            self._writer = None
+        self._write_part()
+        self._settle()
 
     def _generations(self) -> list[Path]:
         """Folders of the recordings, oldest first; the last one is written to."""
@@ -158,14 +174,13 @@ class Newcomers:
         folder = self._generations()[-1]
         if not any(folder.glob("part-*")):
             return
-        from oddcall.training.recording import read_batches
-
         try:
-            for batch in read_batches(folder):
+            for batch in read_apart(folder):
                 self._evidence.add(batch)
         except OddcallError as error:
             self._say(f"{error} What newcomers showed so far is left out.")
-            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, RecordingError):
+                shutil.rmtree(folder, ignore_errors=True)
             self._evidence.reset()
 
     def _train(self) -> None:

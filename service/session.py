@@ -19,8 +19,10 @@ from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes
 from oddcall.service.evidence import Evidence
 from oddcall.service.history import History
+from oddcall.service.learning import Learning
 from oddcall.service.newcomers import Newcomers
 from oddcall.service.notify import Notifier
+from oddcall.service.own import Own
 from oddcall.service.quantities import format_duration
 from oddcall.service.reload import Reload
 from oddcall.service.screen import Screen
@@ -40,7 +42,6 @@ from oddcall.service.web.serving import serving
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
-    from oddcall.service.learning import Learning
     from oddcall.service.sinks.queued import State
 
 
@@ -166,7 +167,7 @@ def _start(
     board: Board,
 ) -> tuple[Model, Iterator[WindowBatch]] | None:
     """Give the model and what it is to judge; None when it was stopped while learning."""
-    ticks = Notifier().pass_on(board.pass_on(here.source.ticks()), board)
+    ticks = Notifier().pass_on(board.pass_on(Own().pass_on(here.source.ticks())), board)
     if model is not None:
         return model, pulse.pass_on(ticks)
     state = StateDir(request.settings.state_dir)
@@ -176,7 +177,7 @@ def _start(
         return None
     learned = budgeted(load_bundle(state.baseline), request.settings)
     screen.say("\n".join(["", *table(learned, _ROWS), ""]))
-    return learned, chain(backlog, map(learning.clean, pulse.pass_on(ticks)))
+    return learned, chain(backlog, pulse.pass_on(ticks))
 
 
 def open_sinks(request: Request, host: dict[str, str], screen: Screen) -> list[Sink]:
@@ -250,9 +251,6 @@ def _upkeep(
 def _learning(
     state: StateDir, settings: Settings, here: Here, screen: Screen, board: Board
 ) -> Learning:
-    # A watch that has its model does without recordings, and 30 MB of Parquet.
-    from oddcall.service.learning import Learning
-
     section = settings.learning
     screen.say(
         f"no model yet: learning this host for {format_duration(section.duration)}, "

@@ -24,16 +24,13 @@ METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_
 class Child:
     """Stands for the training process: ends after some polls, with an outcome."""
 
-    pid = 4242
-
     def __init__(self, polls: int = 3, outcome: OddcallError | None = None) -> None:
-        self.polls, self.outcome, self.ended_ns, self.stopped = polls, outcome, 0, False
+        self.polls, self.outcome, self.stopped = polls, outcome, False
         self.line = "calibrating"
 
     @property
     def running(self) -> bool:
         self.polls -= 1
-        self.ended_ns = self.ended_ns or (0 if self.polls > 0 else 2**62)
         return self.polls > 0
 
     def finish(self) -> None:
@@ -147,23 +144,6 @@ def test_stopping_ends_the_child(
     learning = learning_of(state, screen, lambda *_: child)
     assert learning.run(fake_sensor(ordinary[:50]).ticks()) is None
     assert child.stopped
-
-
-def test_our_own_training_is_no_behaviour_of_the_host(
-    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any], batch: Any, row: Any
-) -> None:
-    """Windows of the training child and its children are left out, of others with its pid not."""
-    child = Child()
-    learning = learning_of(state, screen, lambda *_: child)
-    learning.run(fake_sensor(ordinary).ticks())
-    child.ended_ns = int(batch(row(at_s=500)).t_end_ns[0])
-    windows = batch(
-        row(pid=4242, at_s=400),
-        row(pid=5, ppid=4242, at_s=400),
-        row(pid=6),
-        row(pid=4242, at_s=600),
-    )
-    assert learning.clean(windows).pid.tolist() == [6, 4242]
 
 
 def test_a_failed_training_says_why(tmp_path: Path, screen: Any) -> None:

@@ -104,7 +104,7 @@ def test_newcomers_become_ready_without_a_restart(
 def test_what_alerts_and_what_is_known_is_not_learned(
     state: StateDir, screen: Any, ordinary: list[WindowBatch]
 ) -> None:
-    """Windows of programs that are settled, that alert, or of our own training are left out."""
+    """Windows of programs that are settled, or that alert, are left out."""
     model = load_bundle(state.baseline)
     newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
     newcomers.see(ordinary[0], model.judge(ordinary[0]))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from oddcall.models.errors import RecordingError, SettingError, StorageError
-from oddcall.service import learning, session
+from oddcall.service import session
 from oddcall.service.config import load
 from oddcall.service.context import Context, recorded
 from oddcall.service.origin import host_of
@@ -154,7 +154,7 @@ def test_learning_first_then_watching(
     flags = {"state_dir": str(tmp_path / "state"), "web.enabled": "false"}
     flags["learning.duration"] = "100s"
     settings = load(flags, environ={}).settings
-    monkeypatch.setattr(learning, "Learning", partial(learning.Learning, start=Child))
+    monkeypatch.setattr(session, "Learning", partial(session.Learning, start=Child))
     monkeypatch.setattr(session, "load_bundle", lambda path: path.read_text() and odd_calls)
     state = session.StateDir(settings.state_dir)
     state.make()
