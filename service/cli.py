@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "replay": "Judge a recording as watch would have.",
     "evaluate": "Measure detectors on labelled data.",
     "programs": "Show how each program stands, why, and since when.",
+    "explain": "Show all that is known of an alert.",
     "feedback": "Answer an alert: seen, normal, or learn that program anew.",
     "simulate": "Run a harmless behaviour that should be noticed.",
     "bench": "Measure what watching costs on this host.",

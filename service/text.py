@@ -36,6 +36,12 @@ def render(alert: Alert, *, width: int = 80, colour: bool = False) -> str:
     return "\n".join(_styled(kind, line, alert) if colour else line for kind, line in lines)
 
 
+def explained(alert: Alert, *, width: int = 80, colour: bool = False) -> str:
+    """Lay out all that one line of an alert says, whatever its state: what ``render`` shortens."""
+    lines = _whole(alert, width)
+    return "\n".join(_styled(kind, line, alert) if colour else line for kind, line in lines)
+
+
 def clean(text: object) -> str:
     """Escape what a terminal would act on: names and arguments are chosen by attackers."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
@@ -63,6 +69,39 @@ def _opened(alert: Alert, width: int) -> Iterator[_Line]:
     yield from _evidence(alert, width)
     yield from _hints(alert, width)
     yield from _labelled("alert", alert["id"], width)
+    yield "", ""
+
+
+def _whole(alert: Alert, width: int) -> Iterator[_Line]:
+    head = f"{alert['time'][:10]} {_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}"
+    yield from _wrapped("head", head, width)
+    yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
+    yield "", ""
+    yield from _process(alert, width)
+    yield from _features(alert, width, most=len(alert["explanation"]["top"]))
+    yield from _evidence(alert, width)
+    by = sorted(alert["score"]["detectors"].items(), key=lambda found: found[1])
+    yield from _labelled("detectors", ", ".join(f"{name} p = {p:.1e}" for name, p in by), width)
+    yield from _labelled("began", f"{_since_onset(alert)} before this line", width)
+    yield from _hints(alert, width)
+    yield "", ""
+    yield from _nearest(alert)
+    yield from _labelled("alert", f"{alert['id']}, {alert['state']}", width)
+    yield from _labelled("episode", alert["episode_id"], width)
+    yield "", ""
+
+
+def _nearest(alert: Alert) -> Iterator[_Line]:
+    near = alert["explanation"]["nearest_windows"]
+    if not near:
+        return
+    head = f"  {'nearest':<{_LEFT}}{'window of the baseline':<28}{'pid':>9}{'calls':>10}"
+    yield "table", f"{head}{'distance':>11}"
+    for window in near:
+        began = datetime.fromisoformat(window["start"]).astimezone()
+        row = f"{began:%Y-%m-%d %H:%M:%S}"
+        numbers = f"{window['pid']:>9}{window['events']:>10,}{window['distance']:>11.3f}"
+        yield "", f"  {'':<{_LEFT}}{row:<28}{numbers}"
     yield "", ""
 
 
@@ -124,8 +163,8 @@ def _who(alert: Alert) -> str:
     return f"pid {process['pid']}, user {process['uid']}, started by {parent}"
 
 
-def _features(alert: Alert, width: int) -> Iterator[_Line]:
-    top = alert["explanation"]["top"][:_FEATURES]
+def _features(alert: Alert, width: int, most: int = _FEATURES) -> Iterator[_Line]:
+    top = alert["explanation"]["top"][:most]
     if not top:
         return
     rows = [_feature_row(feature) for feature in top]

@@ -1,0 +1,96 @@
+"""``oddcall explain``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from oddcall.models.errors import SettingError
+from oddcall.service.commands.options import as_json, with_settings
+from oddcall.service.settings import Settings
+
+if TYPE_CHECKING:
+    from oddcall.service.alert import Alert
+
+_EXAMPLES = """\b
+Examples:
+  oddcall explain last
+  oddcall explain 3f2a9c1b
+  oddcall explain 3f2a9c1b --alerts found.jsonl    one that replay wrote
+  oddcall explain last --json
+"""
+
+
+@click.command("explain", epilog=_EXAMPLES)
+@click.argument("alert", metavar="ALERT_ID")
+@click.option(
+    "--alerts",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="JSON lines to look in, instead of what the watch kept.",
+)
+@with_settings("state_dir")
+@as_json("Print its lines as JSON.")
+def command(settings: Settings, alert: str, alerts: Path | None, json_: bool) -> None:
+    """Show all that is known of an alert: every line of it, oldest first.
+
+    An alert is named by its id or its episode's, by the first characters of
+    one, or by the word last. Shown are all features that made it unusual,
+    observed against typical, each detector's p-value, and the windows of the
+    baseline that are most like it.
+    """
+    from oddcall.service.text import explained
+
+    lines = _kept(settings, alert) if alerts is None else _written(alerts, alert)
+    if json_:
+        click.echo(json.dumps({"alerts": lines}))
+        return
+    for line in lines:
+        click.echo(explained(line))
+
+
+def _kept(settings: Settings, word: str) -> list[Alert]:
+    from oddcall.service.history import History
+    from oddcall.service.state import StateDir
+
+    history = History.reading(StateDir(settings.state_dir).history)
+    try:
+        return [kept.alert for kept in history.episode(history.find(word).episode_id)]
+    finally:
+        history.close()
+
+
+def _written(path: Path, word: str) -> list[Alert]:
+    """Find an episode in a file of alerts in the native format."""
+    lines = _lines(path)
+    if word == "last":
+        named = {line["episode_id"] for line in lines[-1:]}
+    else:
+        named = {
+            line["episode_id"]
+            for line in lines
+            if line["id"].startswith(word) or line["episode_id"].startswith(word)
+        }
+    if len(named) != 1:
+        raise SettingError(
+            f"no one alert of {path} is named {word!r}",
+            expected="an alert's id, the beginning of one, or last",
+            got=f"{len(named)} of that beginning" if named else "none",
+        )
+    return [line for line in lines if line["episode_id"] in named]
+
+
+def _lines(path: Path) -> list[Alert]:
+    try:
+        text = path.read_text()
+        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [line for line in lines if "episode_id" in line]
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingError(
+            f"no alerts can be read from {path}",
+            expected="a file of alerts in the native format, as --alerts of watch or replay writes",
+            got=str(error),
+        ) from error

@@ -1,0 +1,127 @@
+"""Promises about the verb that shows all that is known of an alert."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oddcall.service.cli import run
+from oddcall.service.history import History
+from oddcall.service.state import StateDir
+from oddcall.service.text import explained
+
+EPISODE = "7102ecfb-aaf4-591c-a705-d4085130b751"
+NEAR = {
+    "start": "2023-11-13T09:00:00.000000Z",
+    "end": "2023-11-13T09:00:01.000000Z",
+    "pid": 77,
+    "events": 1234,
+    "distance": 0.61234,
+}
+NEVER = {"q05": 0.0, "q50": 0.0, "q95": 0.0}
+
+
+def line(state: str, id_: str, features: int) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "episode_id": EPISODE,
+        "state": state,
+        "time": "2023-11-14T22:13:22.000000Z",
+        "severity": "high",
+        "program": {"exe": "/usr/sbin/nginx", "comm": "nginx", "container": None, "unit": ""},
+        "process": {"pid": 100, "ppid": 50, "parent": "init", "uid": 33, "cmdline": None},
+        "window": {"events": 6632},
+        "coverage": {"observed_s": 2.0, "lost": 0, "lost_keys": 0},
+        "score": {
+            "p_value": 8.3e-8,
+            "threshold": 7.8e-7,
+            "extrapolated": True,
+            "detectors": {"pca_residual": 0.01, "novelty": 2e-7},
+        },
+        "baseline": {"level": "program", "windows": 1204},
+        "explanation": {
+            "sentence": "nginx made connect calls; it never did before.",
+            "top": [
+                {"feature": f"call{i} (share of calls)", "observed": 0.1, "typical": NEVER}
+                for i in range(features)
+            ],
+            "onset": "2023-11-14T22:13:20.000000Z",
+            "nearest_windows": [NEAR],
+        },
+        "attack_hints": [],
+        "suppressed_since_last": 0,
+    }
+
+
+LINES = [line("open", EPISODE, 9), line("close", "0a0b0c0d-aaf4-591c-a705-d4085130b751", 2)]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> list[str]:
+    """Flags that name a state directory whose history holds one episode of two lines."""
+    history = History(StateDir(tmp_path).history, print)
+    for alert in LINES:
+        history.add(alert)
+    history.close()
+    return ["--state-dir", str(tmp_path)]
+
+
+def test_nothing_is_shortened() -> None:
+    """Every feature, each detector's p-value, the onset and the nearest windows, in 80 columns."""
+    said = explained(LINES[0])
+    assert all(f"call{i} " in said for i in range(9))
+    assert "novelty p = 2.0e-07, pca_residual p = 1.0e-02" in said
+    assert "2.0 s before this line" in said
+    assert "77     1,234      0.612" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("word", ["last", "7102", "0a0b0c0d"])
+def test_an_alert_is_found_by_any_name(
+    word: str, state: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the id of a line, of the episode, their beginnings, or last: all lines, oldest first."""
+    assert run(["explain", word, "--json", *state]) == 0
+    assert json.loads(capsys.readouterr().out)["alerts"] == LINES
+
+
+def test_lines_of_a_file_are_explained_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What replay wrote is shown as what watch kept is; notices in it are passed over."""
+    other = copy.deepcopy(LINES[0]) | {"id": "ffff", "episode_id": "ffff"}
+    path = tmp_path / "found.jsonl"
+    path.write_text("".join(json.dumps(x) + "\n" for x in [{"kind": "notice"}, other, *LINES]))
+    assert run(["explain", "7102", "--alerts", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("it never did before") == 2
+    assert f"{LINES[1]['id']}, close" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "said"),
+    [
+        (None, "last", "no alerts can be read from"),
+        ("{nonsense", "last", "no alerts can be read from"),
+        ("[1]\n3\n", "last", "no alerts can be read from"),
+        ("", "last", "no one alert of"),
+        ("\n".join(map(json.dumps, LINES)), "beef", "named 'beef'"),
+    ],
+)
+def test_what_is_not_there_is_said(
+    text: str | None,
+    word: str,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One sentence and code 2 for a file that is none, and for an alert that is not in it."""
+    path = tmp_path / "found.jsonl"
+    if text is not None:
+        path.write_text(text)
+    assert run(["explain", word, "--alerts", str(path)]) == 2
+    assert said in capsys.readouterr().err
