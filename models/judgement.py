@@ -176,7 +176,10 @@ class Judgement:
         self._keep(batch.take(rows), profile)
         calibration = self._model.calibration
         p = calibration.sequence.p_values(level, calibration.group[profile])
-        loud = (p <= self._model.sequence_threshold) & (level > 0) & ~verdicts.alert[rows]
+        # Where a window of the program speaks by itself, that is the cause: its parent's, say,
+        # which forked once in this tick, must not tell the same sum as its own.
+        spoken = np.isin(profile, profile[verdicts.alert[rows]])
+        loud = (p <= self._model.sequence_threshold) & (level > 0) & ~spoken
         if loud.any():
             verdicts = self._spoken(verdicts, rows[loud], profile[loud], p[loud])
         # Whatever alerts, by itself or by what led to it, has been told.
