@@ -6,11 +6,12 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from oddcall.models.errors import OddcallError
-from oddcall.service.failure import report_mistake, storage_failure
+from oddcall.service.failure import STATE, report_mistake, storage_failure
 from oddcall.service.signals import interrupt_on_sigterm
 
 #: Verb -> what it does. Its module is imported only when it is called.
@@ -89,8 +90,11 @@ def cli() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns its exit code and lets no traceback out."""
+    known: dict[str, Path] = {}
     try:
-        return _exit_code(cli.main(arguments, prog_name="oddcall", standalone_mode=False))
+        return _exit_code(
+            cli.main(arguments, prog_name="oddcall", standalone_mode=False, obj=known)
+        )
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -103,7 +107,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # What click makes of a reader (`| head`) that has left, and of nothing else.
         return 0
     except Exception as error:
-        return _fail(storage_failure(error) or report_mistake(error))
+        return _fail(storage_failure(error) or report_mistake(error, known.get(STATE)))
 
 
 def _exit_code(returned: object) -> int:

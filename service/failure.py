@@ -14,8 +14,10 @@ from pathlib import Path
 
 from oddcall.models.errors import OddcallError, StorageError
 from oddcall.models.storage import storage_error
-from oddcall.service.state import default_state_dir
+from oddcall.service.state import StateDir, default_state_dir
 
+#: Where a verb leaves its state directory for reports, in the context's object.
+STATE = "oddcall.state directory"
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -26,16 +28,16 @@ def storage_failure(error: Exception) -> StorageError | None:
     return None
 
 
-def report_mistake(error: Exception, folder: Path | None = None) -> OddcallError:
+def report_mistake(error: Exception, state_dir: Path | None = None) -> OddcallError:
     """Write the traceback to a file, and say where it is.
 
     Parameters
     ----------
-    folder : where to write; default ``reports`` of the default state directory, or, where
-        that cannot be written, the temporary directory.
+    state_dir : holds the folder of reports, by default the default state directory; where it
+        cannot be written, the temporary directory takes them.
     """
     kind = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
-    place = _write(_text(error), folder or default_state_dir() / "reports")
+    place = _write(_text(error), StateDir(state_dir or default_state_dir()).reports)
     return OddcallError(
         f"oddcall stopped on a mistake of its own ({kind})",
         fix=f"The details are in {place}; please send that file with a word on what you did."

@@ -12,6 +12,7 @@ import click
 
 from oddcall.models.errors import SettingError
 from oddcall.service.config import FLAGS, load
+from oddcall.service.failure import STATE
 from oddcall.service.quantities import parse_duration
 from oddcall.service.settings import Settings
 
@@ -47,8 +48,10 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
             def read() -> Settings:
                 return load(flags, file=config).settings
 
-            click.get_current_context().meta[AGAIN] = read
-            return verb(settings=read(), **given)
+            context, settings = click.get_current_context(), read()
+            context.meta[AGAIN] = read
+            context.ensure_object(dict)[STATE] = settings.state_dir
+            return verb(settings=settings, **given)
 
         for name in reversed(names):
             metavar, text = _HELP[name]

@@ -278,6 +278,23 @@ def test_a_mistake_of_ours_is_a_sentence_and_a_report(
     assert "Traceback" in report.read_text()
 
 
+def test_a_report_lies_in_the_state_directory_that_was_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --state-dir the traceback goes there, not into the host's own state."""
+    from oddcall.service import states
+
+    def broken(*_: Any) -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(states, "told_of", broken)
+    monkeypatch.setattr(failure, "default_state_dir", lambda: tmp_path / "default")
+    assert run(["programs", "--state-dir", str(tmp_path / "named")]) == 1
+    (report,) = (tmp_path / "named" / "reports").iterdir()
+    assert str(report) in capsys.readouterr().err
+    assert not (tmp_path / "default").exists()
+
+
 def test_a_full_disk_anywhere_is_told_as_such(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,12 +16,12 @@ def test_a_report_goes_where_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Where the state directory cannot be written, the temporary one takes the report."""
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(failure.tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
-    error = failure.report_mistake(ValueError("odd \udcff"), tmp_path / "file" / "reports")
+    error = failure.report_mistake(ValueError("odd \udcff"), tmp_path / "file")
     (report,) = (tmp_path / "temporary").iterdir()
     assert str(report) in str(error)
     assert "ValueError" in report.read_text()
     monkeypatch.setattr(failure.tempfile, "gettempdir", lambda: str(tmp_path / "file" / "x"))
-    error = failure.report_mistake(ValueError(), tmp_path / "file" / "reports")
+    error = failure.report_mistake(ValueError(), tmp_path / "file")
     assert "could not be written anywhere" in str(error)
 
 
