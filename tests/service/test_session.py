@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 
 from oddcall.models.errors import RecordingError, SettingError, StorageError
 from oddcall.service import session
+from oddcall.service.board.board import Board
 from oddcall.service.config import load
 from oddcall.service.context import Context, recorded
+from oddcall.service.history import History
 from oddcall.service.origin import host_of
 from oddcall.service.replay import Account, check_fit, replay
 from oddcall.service.session import Here, Request
@@ -22,6 +25,8 @@ from oddcall.service.sinks.jsonl import JsonLines
 from oddcall.training.recording import read_batches, read_metadata
 
 PTRACE, CONNECT = 101, 42
+#: 2023-11-14T22:13:20Z.
+T0 = 1_700_000_000_000_000_000
 METADATA = {
     "host_id": "5d",
     "host_name": "web1",
@@ -102,6 +107,39 @@ def test_the_person_is_told_and_so_is_the_machine(
     assert {json.loads(line)["schema_version"] for line in stream.getvalue().splitlines()} == {1}
     assert "never made before" not in quiet.text
     assert "3 alerts, lost 0" in screen.statuses[-1].line
+
+
+def test_the_budget_of_the_day_outlives_a_restart(request_of: Any) -> None:
+    """What opened before this start, since midnight, is used; what opened yesterday is not."""
+    clock = [T0]
+    board = Board({}, capacity=8, now=lambda: clock[0])
+    state = session.StateDir(request_of().settings.state_dir)
+    state.make()
+    history = History(state.history, print)
+    for number, second in enumerate((-1, 0, 1)):
+        at = datetime.fromtimestamp(board.midnight_ns / 1e9 + second, UTC)
+        history.add(line(number, at))
+        history.add(line(number, at, "update"))
+    history.close()
+    session._remember(board, state)
+    assert board.used_today == 2
+    assert [alert["state"] for alert in board.alerts] == ["open", "update"] * 3
+    board.alerted(line(9, datetime.fromtimestamp(T0 / 1e9, UTC)))
+    assert board.used_today == 3
+    clock[0] += 86_400 * 10**9
+    assert board.used_today == 0
+
+
+def line(number: int, at: datetime, state: str = "open") -> Any:
+    """As much of an alert as the history and the board look at."""
+    return {
+        "id": f"{number:08x}-{len(state):04}-5000-8000-000000000000",
+        "episode_id": f"{number:08x}-0000-5000-8000-000000000000",
+        "state": state,
+        "time": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "severity": "high",
+        "program": {"exe": "/usr/sbin/nginx", "comm": "nginx"},
+    }
 
 
 def test_losses_are_said_once(

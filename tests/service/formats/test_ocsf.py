@@ -32,7 +32,8 @@ REQUIRED: dict[str, dict[str, Any]] = {
         "type_uid": int,
     },
     "metadata": {"product": "product", "version": str},
-    "finding_info": {"uid": str},
+    # Schemas before 1.4 require the title too, and many receivers still hold to them.
+    "finding_info": {"uid": str, "title": str},
     "analytic": {"type_id": int},
     "anomaly_analysis": {"analysis_targets": ["analysis_target"], "anomalies": ["anomaly"]},
     "analysis_target": {"name": str},
@@ -61,7 +62,6 @@ OPTIONAL: dict[str, dict[str, Any]] = {
         "analytic": "analytic",
         "related_analytics": ["analytic"],
         "attacks": ["attack"],
-        "title": str,
         "desc": str,
         "first_seen_time": int,
         "last_seen_time": int,
