@@ -61,6 +61,10 @@ def command(
     is kept in the state directory, and the next start watches at once. Stopped
     while learning, it goes on where it stopped. On SIGHUP it reads its settings
     again, and says which of them it takes and which need a restart.
+
+    Programs that are new, or replaced, are learned while it watches. Not so with
+    --model: a model that was named is pinned, and gets no program it has not;
+    train another one to have them.
     """
     from oddcall.service import live, session, upkeep
     from oddcall.service.origin import host_of
