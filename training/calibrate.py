@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -15,6 +16,7 @@ from oddcall.models.features import SCALARS, FeatureSpec, FloatArray
 from oddcall.models.sequence import News
 from oddcall.models.sparse import IntArray
 from oddcall.training.division import Division
+from oddcall.training.independence import independent_shares
 from oddcall.training.pools import Pool, folds, transfers
 from oddcall.training.reservoir import Gathered
 
@@ -87,15 +89,13 @@ def calibrate(
     ).astype(np.int64)
     tail = np.concatenate([part.profile for part in parts])
     priors = _priors(detectors, later)
-    calibration = Calibration.fit(
-        scores,
-        {detector.name: detector.evidence for detector in detectors},
-        priors,
-        tail,
-        group,
-        np.array(effective),
-    )
-    return calibration.with_sequence(
+    kinds = {detector.name: detector.evidence for detector in detectors}
+    calibrated = partial(Calibration.fit, scores, kinds, priors, tail, group)
+    # How windows hang together is seen in their scores, so these come first.
+    found = calibrated(np.array(effective)).evidences(later.scores, later.profile)
+    own *= independent_shares(found.score, later.profile, count)
+    effective[:count] = own
+    return calibrated(np.array(effective)).with_sequence(
         later.sums, later.profile, priors[Novelty.name], np.concatenate([own, [0.0, 0.0]])
     )
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from oddcall.models.baseline import ProgramState
 from oddcall.models.budget import Plan
+from oddcall.models.features import FloatArray
 from oddcall.training.division import Division
 
-#: Later windows below which a promise about a program rests on priors alone.
+#: Independent later windows below which a promise about a program rests on priors alone.
 FEW_LATER_WINDOWS = 100
 
 
-def cautions(division: Division, states: tuple[ProgramState, ...], spent: Plan) -> tuple[str, ...]:
-    """Say what the training cannot promise, one sentence each; none when all is well."""
+def cautions(
+    division: Division, states: tuple[ProgramState, ...], spent: Plan, independent: FloatArray
+) -> tuple[str, ...]:
+    """Say what the training cannot promise, one sentence each; none when all is well.
+
+    Parameters
+    ----------
+    division : Division
+    states : tuple of ProgramState
+    spent : Plan
+    independent : float64 (len(division.own),)
+        Independent windows that each program of its own was calibrated on.
+    """
     gathered = division.gathered
     found = []
     small = [state.program.name for state in states if state.readiness == "collecting"]
@@ -29,13 +41,13 @@ def cautions(division: Division, states: tuple[ProgramState, ...], spent: Plan) 
     later = gathered.count[division.own] - division.split[division.own]
     few = [
         gathered.programs[p].name
-        for p, n in zip(division.own, later, strict=True)
+        for p, n in zip(division.own, independent, strict=True)
         if n < FEW_LATER_WINDOWS
     ]
     if few:
         found.append(
-            f"{_listed(few)} left fewer than {FEW_LATER_WINDOWS} windows to calibrate on: "
-            "what is promised of them rests on assumptions about the tail."
+            f"{_listed(few)} left fewer than {FEW_LATER_WINDOWS} independent windows to calibrate "
+            "on: what is promised of them rests on assumptions about the tail."
         )
     total = int(later.sum())
     if spent.threshold * total < 1:

@@ -160,7 +160,7 @@ def _model(
         spent.expected_per_day,
         spent.threshold,
         spent.sequence_threshold,
-        cautions(division, states, spent),
+        cautions(division, states, spent, calibration.total.effective[: len(division.own)]),
         metadata | _provenance(gathered, settings),
     )
 
