@@ -19,6 +19,7 @@ from oddcall.models.detector import Detector, Evidence
 from oddcall.models.detectors import DETECTORS
 from oddcall.models.errors import BundleError
 from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.scoring import scores, sharing
 from oddcall.models.sparse import IntArray
 from oddcall.models.standing import Standing, Standings
 from oddcall.models.tolerance import Tolerances
@@ -242,11 +243,7 @@ class Model:
         return self._evidences({"mixture": vectors, "novelty": vectors}, profile)
 
     def _evidences(self, views: dict[Evidence, csr_matrix], profile: IntArray) -> Evidences:
-        scores = {
-            detector.name: detector.score(views[detector.evidence], profile)
-            for detector in self.detectors
-        }
-        return self.calibration.evidences(scores, profile)
+        return self.calibration.evidences(scores(self.detectors, views, profile), profile)
 
     def _parts(
         self, views: dict[Evidence, csr_matrix], profile: int
@@ -313,9 +310,11 @@ class Model:
         _require("the model's version", STATE_VERSION, manifest.get("state_version"))
         _require("the model's features", spec.hash, manifest.get("features", {}).get("hash"))
         try:
-            detectors = tuple(
-                DETECTORS[name].from_state(_under(arrays, f"detector/{name}/"))
-                for name in manifest["detectors"]
+            detectors = sharing(
+                tuple(
+                    DETECTORS[name].from_state(_under(arrays, f"detector/{name}/"))
+                    for name in manifest["detectors"]
+                )
             )
             return cls(
                 spec,

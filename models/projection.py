@@ -31,6 +31,25 @@ _SPEC = FeatureSpec()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """Where n windows lie, each under its profile.
+
+    Attributes
+    ----------
+    energy : float64 (n,)
+        Squared distance from the mean.
+    coordinates : float64 (n, k)
+        Along the directions.
+    usual : float64 (n,)
+        Squared distance from the subspace that clean windows of so many events keep.
+    """
+
+    energy: FloatArray
+    coordinates: FloatArray
+    usual: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Subspaces:
     """Mean, directions, spread and sampling noise of P profiles.
 
@@ -148,6 +167,12 @@ class Subspaces:
         """Packed row of each column under its profile; 0 for one never seen of it."""
         found: NDArray[np.int32] = self._lookup[profile * _SPEC.width + columns]
         return found
+
+    def place(self, vectors: csr_matrix, profile: IntArray) -> Placed:
+        """Say where windows lie."""
+        energy, coordinates = self.project(vectors, profile)
+        usual = self.spread[profile] + self.noise_at(_SPEC.events(vectors), profile)
+        return Placed(energy, coordinates, usual)
 
     def project(self, vectors: csr_matrix, profile: IntArray) -> tuple[FloatArray, FloatArray]:
         """Squared distance from the mean, (n,), and coordinates along the directions, (n, k)."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
-from oddcall.models.features import FeatureSpec, FloatArray
-from oddcall.models.projection import Subspaces
+from oddcall.models.features import FloatArray
+from oddcall.models.projection import Placed, Subspaces
 from oddcall.models.sparse import IntArray
 
 #: Windows kept of each profile, evenly spread over its time.
@@ -67,7 +67,7 @@ class Nearest:
         bounds = np.searchsorted(rows[order], np.arange(len(subspaces) + 1))
         even = np.linspace(bounds[:-1], bounds[1:] - 1, LANDMARKS).round().astype(np.int64).T
         kept = order[even.ravel()]
-        placed = _placed(subspaces, vectors[kept], rows[kept])
+        placed = _steadied(subspaces, subspaces.place(vectors[kept], rows[kept]), rows[kept])
         shape = (len(subspaces), LANDMARKS, placed.shape[1])
         return replace(self, subspaces=subspaces, places=placed.reshape(shape))
 
@@ -75,8 +75,13 @@ class Nearest:
         """Score each row: unbounded above."""
         rows = profiles_of(vectors.shape[0], profile)
         require_ready(self.name, 0 if self.places is None else len(self.places), rows)
+        assert self.subspaces is not None  # noqa: S101
+        return self.score_placed(self.subspaces.place(vectors, rows), rows)
+
+    def score_placed(self, place: Placed, rows: IntArray) -> FloatArray:
+        """Score windows that lie there, of the profiles ``rows``."""
         assert self.subspaces is not None and self.places is not None  # noqa: S101, PT018
-        placed = _placed(self.subspaces, vectors, rows)
+        placed = _steadied(self.subspaces, place, rows)
         score = np.zeros(len(rows))
         order = np.argsort(rows, kind="stable")
         used, begins, count = np.unique(rows[order], return_index=True, return_counts=True)
@@ -86,7 +91,7 @@ class Nearest:
             here, kept = placed[mine], self.places[i]
             squared = (here**2).sum(axis=1)[:, None] + (kept**2).sum(axis=1) - 2 * here @ kept.T
             nearest = np.partition(squared, _NEAREST - 1, axis=1)[:, :_NEAREST]
-            score[mine] = np.maximum(nearest, 0.0).mean(axis=1)
+            score[mine] = np.maximum(nearest, 0.0).sum(axis=1) / _NEAREST
         return score
 
     def about(self, spaces: Subspaces) -> Self:
@@ -116,15 +121,13 @@ class Nearest:
         return replace(made, subspaces=Subspaces.from_state(spaces), places=places)
 
 
-def _placed(spaces: Subspaces, vectors: csr_matrix, profile: IntArray) -> NDArray[np.float32]:
+def _steadied(spaces: Subspaces, placed: Placed, profile: IntArray) -> NDArray[np.float32]:
     """Distance from the directions, and coordinates along them, (n, 1 + directions).
 
     Coordinates are drawn towards the mean, and the distance is measured, as far as sampling
     noise scatters windows of so few events: a change of load must not look odd.
     """
-    energy, coordinates = spaces.project(vectors, profile)
-    spread = spaces.spread[profile]
-    usual = spread + spaces.noise_at(FeatureSpec().events(vectors), profile)
-    outside = np.sqrt(np.maximum(energy - (coordinates**2).sum(axis=1), 0) / usual)
-    steadied = coordinates * np.sqrt(spread / usual)[:, None]
-    return np.concatenate([outside[:, None], steadied], axis=1).astype(np.float32)
+    square = (placed.coordinates**2).sum(axis=1)
+    outside = np.sqrt(np.maximum(placed.energy - square, 0) / placed.usual)
+    drawn = placed.coordinates * np.sqrt(spaces.spread[profile] / placed.usual)[:, None]
+    return np.concatenate([outside[:, None], drawn], axis=1).astype(np.float32)

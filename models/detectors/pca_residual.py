@@ -17,8 +17,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
-from oddcall.models.features import FeatureSpec, FloatArray
-from oddcall.models.projection import Subspaces
+from oddcall.models.features import FloatArray
+from oddcall.models.projection import Placed, Subspaces
 from oddcall.models.sparse import IntArray
 
 
@@ -52,11 +52,12 @@ class PcaResidual:
     def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
         """Score each row: around 1 for a clean window, unbounded above."""
         rows = profiles_of(vectors.shape[0], profile)
-        spaces = self._fitted(rows)
-        energy, coordinates = spaces.project(vectors, rows)
-        inside = np.einsum("ij,ij->i", coordinates**2, self._weight(rows))
-        usual = spaces.spread[rows] + spaces.noise_at(FeatureSpec().events(vectors), rows)
-        score: FloatArray = np.maximum(energy - inside, 0.0) / usual
+        return self.score_placed(self._fitted(rows).place(vectors, rows), rows)
+
+    def score_placed(self, placed: Placed, rows: IntArray) -> FloatArray:
+        """Score windows that lie there, of the profiles ``rows``."""
+        inside = np.einsum("ij,ij->i", placed.coordinates**2, self._weight(rows))
+        score: FloatArray = np.maximum(placed.energy - inside, 0.0) / placed.usual
         return score
 
     def about(self, spaces: Subspaces) -> Self:
