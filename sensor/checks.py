@@ -44,11 +44,14 @@ def sensors() -> list[Check]:
 
 def _sensor(one: Running) -> Check:
     lost = ", ".join(f"{count:,} {kind}" for kind, count in one.lost.items() if count)
-    detail = f"counts {one.tracked:,} of at most {one.slots:,} processes, lost {lost or 0}"
+    whose = f"process {one.pid} " if one.pid else ""
+    detail = f"{whose}counts {one.tracked:,} of at most {one.slots:,} processes, lost {lost or 0}"
     if not lost:
         return Check("sensor", ok=True, detail=detail)
-    fix = "Raise the setting sensor.max_processes of that oddcall, and start it again."
-    return Check("sensor", ok=False, detail=detail, fix=fix)
+    that = f"the oddcall that is process {one.pid}" if one.pid else "that oddcall"
+    fix = f"Raise the setting sensor.max_processes of {that}, and start it again."
+    missed = f"what {that} had no room for: its windows say so too"
+    return Check("sensor", ok=False, detail=detail, fix=fix, missed=missed)
 
 
 def _loaders() -> list[Check]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from oddcall.sensor.libbpf import libbpf
@@ -46,12 +47,14 @@ class LoadedProgram:
 
     Attributes
     ----------
+    id : int
     name : str
     type : int
         Of ``enum bpf_prog_type``.
     map_ids : tuple of int
     """
 
+    id: int
     name: str
     type: int
     map_ids: tuple[int, ...]
@@ -77,7 +80,22 @@ def programs() -> Iterator[LoadedProgram]:
         found = _described(fd, _Program(maps=_MOST_MAPS, map_ids=ctypes.addressof(ids)))
         os.close(fd)
         if found is not None:
-            yield LoadedProgram(found.name.decode(), found.type, tuple(ids[: found.maps]))
+            yield LoadedProgram(found.id, found.name.decode(), found.type, tuple(ids[: found.maps]))
+
+
+def holder(program: LoadedProgram, proc: Path = Path("/proc")) -> int | None:
+    """Process that holds a program by a descriptor of it or of its link; None when none is seen.
+
+    ``proc`` is read by number of process: of several holders the oldest is likely the one.
+    """
+    said = f"prog_id:\t{program.id}\n"
+    for place in sorted(proc.glob("[0-9]*"), key=lambda place: int(place.name)):
+        try:
+            if any(said in fd.read_text() for fd in (place / "fdinfo").iterdir()):
+                return int(place.name)
+        except OSError:  # ended meanwhile, or not ours to look at
+            continue
+    return None
 
 
 @contextmanager

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from oddcall.sensor.entries import Entries
 from oddcall.sensor.layout import COUNT_WIDTH, HEAD, HEADER, TALLIES
-from oddcall.sensor.loaded import OpenMap, maps_of, programs
+from oddcall.sensor.loaded import OpenMap, holder, maps_of, programs
 from oddcall.sensor.loader import HOT_HOOK
 from oddcall.sensor.maps import view
 
@@ -29,11 +29,14 @@ class Running:
     lost : dict of str to int
         What it could not count since it began, by kind; as `Tick.lost` has it, but for what only
         its user space knows. Events without a slot wrap at 2**32 a call.
+    pid : int or None
+        Process that it belongs to, where that can be seen.
     """
 
     slots: int
     tracked: int
     lost: dict[str, int]
+    pid: int | None = None
 
 
 def running() -> list[Running]:
@@ -43,7 +46,7 @@ def running() -> list[Running]:
         if program.name == HOT_HOOK:
             with maps_of(program) as maps:
                 if _is_ours(maps):
-                    found.append(_read(maps))
+                    found.append(replace(_read(maps), pid=holder(program)))
     return found
 
 

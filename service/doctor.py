@@ -32,7 +32,10 @@ _FREE_BYTES = 1 << 30
 
 
 def examine(
-    kernel: Callable[[], list[Check]], config: Path | None = None, model: Path | None = None
+    kernel: Callable[[], list[Check]],
+    config: Path | None = None,
+    model: Path | None = None,
+    state_dir: str | None = None,
 ) -> list[Check]:
     """Run every check.
 
@@ -41,11 +44,12 @@ def examine(
     kernel : checks of the kernel and the loader (``oddcall.sensor.checks.checks``).
     config : settings file to check instead of the host's.
     model : bundle to check; default the baseline in the state directory, if there is one.
+    state_dir : state directory to check instead of the settings' own.
     """
     found = [_python(), _packages(), *kernel()]
     settings = Settings()
     try:
-        loaded = load(file=config)
+        loaded = load({"state_dir": state_dir}, file=config)
     except OddcallError as error:
         found.append(Check.failed("settings", error))
     else:

@@ -121,7 +121,8 @@ class History:
             raise SettingError(
                 f"no alert is known in {path.parent}",
                 expected=f"the history of a watch, {path.name}",
-                fix="Name the watch's directory with --state-dir; `oddcall watch` fills it.",
+                fix="Name the watch's directory with --state-dir; `oddcall watch` fills it, "
+                "once it has learned.",
             )
         try:
             file = database.existing(path)

@@ -208,7 +208,8 @@ def told_of(path: Path) -> dict[str, Any]:
             f"no states of programs are known in {path.parent}",
             expected=f"what a watch writes there, {path.name}",
             got=error.strerror.lower() if isinstance(error, OSError) and error.strerror else "",
-            fix="Name the watch's directory with --state-dir; `oddcall watch` fills it.",
+            fix="Name the watch's directory with --state-dir; `oddcall watch` fills it, "
+            "once it has learned.",
         ) from error
     return told
 

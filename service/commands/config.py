@@ -56,7 +56,8 @@ def command() -> None:
 def check(config: Path | None) -> None:
     """Check every setting; exit code 2 when one cannot be used."""
     told = load(file=config).origin
-    click.echo(f"every setting can be used; {len(told)} are not built in")
+    given = "1 is" if len(told) == 1 else f"{len(told)} are"
+    click.echo(f"every setting can be used; {given} not built in")
 
 
 @command.command(

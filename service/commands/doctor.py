@@ -26,8 +26,9 @@ _FILE = click.Path(path_type=Path)
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings to check."
 )
 @click.option("--model", metavar="FILE", type=click.Path(path_type=Path), help="Bundle to check.")
+@click.option("--state-dir", metavar="DIR", help="State directory to check.")
 @as_json('Print {"ok", "checks": [{"name", "ok", "detail", "fix"}]} and the three lists.')
-def command(config: Path | None, model: Path | None, json_: bool) -> int:
+def command(config: Path | None, model: Path | None, state_dir: str | None, json_: bool) -> int:
     """Say what will run on this host, what will be missed, what to type.
 
     Really loads the program into the kernel and takes it out again, and tries to
@@ -38,7 +39,7 @@ def command(config: Path | None, model: Path | None, json_: bool) -> int:
     from oddcall.sensor.checks import checks
     from oddcall.service.doctor import as_dict, examine, outlook, render, render_outlook
 
-    found = examine(checks, config, model)
+    found = examine(checks, config, model, state_dir)
     ok = all(check.ok for check in found)
     if json_:
         click.echo(json.dumps(as_dict(found), indent=2))

@@ -35,8 +35,8 @@ def find(state: Path) -> Address:
     if address is None:
         raise SettingError(
             f"no watch that serves its page runs with the state directory {state}",
-            fix="Start one with `sudo oddcall watch` (without --no-web), or name its directory "
-            "with --state-dir.",
+            fix="Start one with `sudo oddcall watch` (without --no-web; where its port is taken, "
+            "with --web-port 0 too), or name its directory with --state-dir.",
         )
     return address
 

@@ -28,6 +28,7 @@ def test_a_sensor_that_loses_is_seen_with_what_it_has_lost(loader, tools):
         assert found[76].tracked == 0
         assert 0 < found[7000].tracked <= np.count_nonzero(whole.maps.heads["serial"])
         assert set(found[7000].lost.values()) == {0}
+        assert found[7000].pid == os.getpid()
         told = [check for check in checks.sensors() if "at most 76 " in check.detail]
         assert [check.ok for check in told] == [False]
         assert "max_processes" in told[0].fix
@@ -39,15 +40,16 @@ def test_each_sensor_is_a_line(monkeypatch: pytest.MonkeyPatch):
     """Nothing lost is well; what was lost is told by kind, with what to change; none is none."""
     found = [
         Running(8191, 313, {"events without a slot": 0}),
-        Running(255, 255, {"events without a slot": 5003, "processes without a slot": 2}),
+        Running(255, 255, {"events without a slot": 5003, "processes without a slot": 2}, pid=77),
     ]
     monkeypatch.setattr(checks, "running", lambda: found)
     well, lossy = checks.sensors()
     assert (well.ok, well.detail) == (True, "counts 313 of at most 8,191 processes, lost 0")
     assert lossy.detail == (
-        "counts 255 of at most 255 processes, lost 5,003 events without a slot, "
+        "process 77 counts 255 of at most 255 processes, lost 5,003 events without a slot, "
         "2 processes without a slot"
     )
-    assert lossy.fix
+    assert "the oddcall that is process 77" in lossy.fix
+    assert "process 77" in lossy.missed
     found.clear()
     assert [(check.ok, check.detail) for check in checks.sensors()] == [(True, "none runs now")]
