@@ -35,16 +35,12 @@ class CountedOrder:
             kept = (part == fold)[row]
             held_out[kept] = -np.log2(np.maximum(p[kept], 1e-300))
         self._model = index.model(np.ones(len(row), np.bool_), self.smoothing)
-        self.held_out = self._settle(known, held_out)
+        self.held_out = self._of_traces(known, held_out)
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
         """Score each trace, (n,)."""
         return in_chunks(traces, lambda part: self._of_traces(part, self._model.bits(part)))
-
-    def _settle(self, known: TraceSet, bits: FloatArray) -> FloatArray:
-        """Scores of the known traces from bits by models that were learned without them."""
-        return self._of_traces(known, bits)
 
     def _of_traces(self, traces: TraceSet, bits: FloatArray) -> FloatArray:
         raise NotImplementedError

@@ -15,8 +15,9 @@ from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.training.peers import CumulativeAutoencoder, KneserNey, RawIsolationForest, Stide
+from oddcall.training.trace_composition import Composition
 from oddcall.training.trace_detector import TraceDetector
-from oddcall.training.trace_mixture import Composition
+from oddcall.training.trace_linear import Linear
 from oddcall.training.trace_order import Local, Markov
 from oddcall.training.trace_sets import CallSet
 from oddcall.training.trace_views import Views
@@ -30,6 +31,7 @@ DETECTORS: dict[str, type[TraceDetector]] = {
         Views,
         Markov,
         Local,
+        Linear,
         CallSet,
         Composition,
         Windows,

@@ -249,29 +249,6 @@ def mean_of(traces: TraceSet, values: FloatArray) -> FloatArray:
     return mean
 
 
-def distinct_mean(
-    traces: TraceSet, values: FloatArray, order: int
-) -> tuple[FloatArray, FloatArray]:
-    """Mean of a value a call over the different runs of each trace, each where it is first met.
-
-    Parameters
-    ----------
-    traces : TraceSet
-    values : float64 (calls,)
-    order : int
-        Calls that a run is long.
-
-    Returns
-    -------
-    The mean (n,), and the number of different runs (n,).
-    """
-    _, first = np.unique(run_keys(traces, order, traces.row)[-1], return_index=True)
-    row = traces.row[first]
-    kinds = np.bincount(row, minlength=len(traces)).astype(np.float64)
-    mean: FloatArray = np.bincount(row, values[first], len(traces)) / kinds
-    return mean, kinds
-
-
 def worst_mean(
     traces: TraceSet, values: FloatArray, length: int = STRETCH, step: int = 250
 ) -> FloatArray:

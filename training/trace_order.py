@@ -9,35 +9,25 @@ import numpy as np
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.training.counted_order import CountedOrder
-from oddcall.training.ngrams import Index, Smoothing, distinct_mean, worst_mean
-from oddcall.training.shrinkage import Shrinkage
+from oddcall.training.ngrams import Index, Smoothing, worst_mean
 from oddcall.training.trace_detector import in_chunks, require_different, sample
 from oddcall.training.trace_sets import nearest, shares
 from oddcall.training.traces import TraceSet
 
 
 class Markov(CountedOrder):
-    """Bits a call by an interpolated Kneser-Ney model of runs of up to eight calls.
+    """Bits a call by an interpolated Witten-Bell model of runs of up to six calls.
 
-    The mean is over the *different* runs of a trace, so that a loop counts once however long
-    it turns, and is held the closer to the usual mean the fewer different runs a trace has.
-    Remembers exactly what followed what. Fails where a program that was not trained on takes
-    known steps in an order of its own.
+    The score is the mean of the worst stretch. Remembers exactly what followed what. Fails
+    where a program that was not trained on takes known steps in an order of its own.
     """
 
     name: ClassVar[str] = "markov"
-    order: ClassVar[int] = 8
-    smoothing: ClassVar[Smoothing] = "kneser-ney"
-
-    _usual: Shrinkage
-
-    def _settle(self, known: TraceSet, bits: FloatArray) -> FloatArray:
-        mean, kinds = distinct_mean(known, bits, self.order)
-        self._usual = Shrinkage.of(mean, kinds)
-        return self._usual.scores(mean, kinds)
+    order: ClassVar[int] = 6
+    smoothing: ClassVar[Smoothing] = "witten-bell"
 
     def _of_traces(self, traces: TraceSet, bits: FloatArray) -> FloatArray:
-        return self._usual.scores(*distinct_mean(traces, bits, self.order))
+        return worst_mean(traces, bits)
 
 
 class Local:

@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from oddcall.models.features import FloatArray
+from oddcall.training.trace_composition import Composition
 from oddcall.training.trace_detector import TraceDetector, sample
-from oddcall.training.trace_mixture import Composition
+from oddcall.training.trace_linear import Linear
 from oddcall.training.trace_order import Local, Markov
 from oddcall.training.trace_sets import CallSet
 from oddcall.training.traces import TraceSet
@@ -17,8 +18,9 @@ from oddcall.training.traces import TraceSet
 _TAIL = 0.9
 #: Detector -> its part of the vote.
 MEMBERS: dict[str, float] = {
-    Markov.name: 1 / 2,
-    Local.name: 1 / 2,
+    Markov.name: 1 / 3,
+    Local.name: 1 / 3,
+    Linear.name: 1 / 3,
     CallSet.name: 1.0,
     Composition.name: 1.0,
 }
@@ -54,7 +56,7 @@ class Surprise:
 class Views:
     """Sum of the surprises of three views, by Fisher's method.
 
-    The two detectors of the order share one vote, as they rise and fall together. What is
+    The three detectors of the order share one vote, as they rise and fall together. What is
     usual in one view adds nothing and takes nothing away. The sum's own law is not Fisher's
     (views depend on each other): thresholds come from held-out sums.
     """
@@ -64,7 +66,7 @@ class Views:
     held_out: FloatArray
 
     def __init__(self) -> None:
-        parts: tuple[TraceDetector, ...] = (Markov(), Local(), CallSet(), Composition())
+        parts: tuple[TraceDetector, ...] = (Markov(), Local(), Linear(), CallSet(), Composition())
         self._members = tuple((part, MEMBERS[part.name]) for part in parts)
 
     @property

@@ -247,8 +247,8 @@ def test_the_default_keeps_its_figures_on_adfa() -> None:
     """ADFA-833: the area and what is found at 5 % false positives are as documented."""
     (split,) = PROTOCOLS["adfa-833"](None)
     found = evaluate(split, [DEFAULT])[DEFAULT]
-    assert found.auc >= 0.85
-    assert found.detected[0.05] >= 0.30
+    assert found.auc >= 0.88
+    assert found.detected[0.05] >= 0.44
 
 
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=60))
