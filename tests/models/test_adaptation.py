@@ -137,16 +137,3 @@ def test_another_model_begins_anew_and_other_tolerances_do_not(model: Model):
     assert judgement._adaptation is seen
     judgement.model = fit(ticks(300, 0, 7))
     assert judgement._adaptation is not seen
-
-
-def test_the_line_keeps_what_was_learned_from_batch_to_batch(model: Model):
-    """Steps of a watch go on with one judgement, though learning gives it another model."""
-    from oddcall.service.episode import Episodes
-    from oddcall.service.judging import steps
-
-    host = dict.fromkeys(("name", "id", "boot_id", "kernel", "arch"), "made-up")
-    episodes = Episodes(model, lambda *_: pytest.fail("nothing alerts"), host)
-    batches = [*ticks(40, 600, 1), *ticks(150, 5000, 3, (20, 6, 24, 12, 0.6))]
-    *_, last = steps(batches, episodes)
-    assert [found.program for found in last.drift()] == [WEB.program]
-    assert episodes.model is model
