@@ -5,6 +5,7 @@ from __future__ import annotations
 from oddcall.models.baseline import ProgramState
 from oddcall.models.budget import Plan
 from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
 from oddcall.training.division import Division
 
 #: Independent later windows below which a promise about a program rests on priors alone.
@@ -12,7 +13,11 @@ FEW_LATER_WINDOWS = 100
 
 
 def cautions(
-    division: Division, states: tuple[ProgramState, ...], spent: Plan, independent: FloatArray
+    division: Division,
+    states: tuple[ProgramState, ...],
+    spent: Plan,
+    independent: FloatArray,
+    changed: IntArray,
 ) -> tuple[str, ...]:
     """Say what the training cannot promise, one sentence each; none when all is well.
 
@@ -23,6 +28,8 @@ def cautions(
     spent : Plan
     independent : float64 (len(division.own),)
         Independent windows that each program of its own was calibrated on.
+    changed : int64
+        Programs that changed their ways while they were recorded.
     """
     gathered = division.gathered
     found = []
@@ -48,6 +55,12 @@ def cautions(
         found.append(
             f"{_listed(few)} left fewer than {FEW_LATER_WINDOWS} independent windows to calibrate "
             "on: what is promised of them rests on assumptions about the tail."
+        )
+    if len(changed):
+        names = _listed([gathered.programs[p].name for p in changed])
+        found.append(
+            f"{names} changed while being recorded: alerts may be more or fewer than "
+            "promised until trained on a longer recording."
         )
     total = int(later.sum())
     if spent.threshold * total < 1:

@@ -26,6 +26,7 @@ from oddcall.training.pools import Pool
 from oddcall.training.presence import Presence
 from oddcall.training.profiles import profiles
 from oddcall.training.reservoir import Gathered, Reservoir
+from oddcall.training.steadiness import unsteady
 
 #: Share of later windows with behaviour first met then, above which a program still learns.
 SETTLED = 0.1
@@ -149,6 +150,8 @@ def _model(
         replace(state, expected_alerts_per_day=float(cost))
         for state, cost in zip(states, spent.by_program, strict=True)
     )
+    independent = calibration.total.effective[: len(division.own)]
+    changed = _changed(division, calibration, later)
     told("done", 1.0)
     return Model(
         FeatureSpec(),
@@ -160,7 +163,7 @@ def _model(
         spent.expected_per_day,
         spent.threshold,
         spent.sequence_threshold,
-        cautions(division, states, spent, calibration.total.effective[: len(division.own)]),
+        cautions(division, states, spent, independent, changed),
         metadata | _provenance(gathered, settings),
     )
 
@@ -238,6 +241,14 @@ def _spend(
         np.array([state.can_alert and calibration.ready(state.profile) for state in states]),
         sums,
     )
+
+
+def _changed(division: Division, calibration: Calibration, later: Later) -> IntArray:
+    """Programs of their own whose later windows do not keep still, by number."""
+    p_value = calibration.evidences(later.scores, later.profile).p_value
+    ends = division.gathered.t_end_ns[later.rows]
+    programs: IntArray = division.own[unsteady(p_value, ends, later.profile, len(division.own))]
+    return programs
 
 
 def _episodes_per_window(division: Division, later: Later, score: FloatArray) -> FloatArray:
