@@ -103,10 +103,12 @@ def explain(
         return Explanation(sentence.unjudged(name, batch, row, arch), [], [], [])
     baseline = model.profiles[profile]
     level = str(verdicts.level[row])
-    if row in verdicts.together:
+    summed = row in verdicts.together
+    if summed:
         # What led to the alert is told, not only its last window.
         batch, row = verdicts.together[row], 0
-    seen = observe(model.spec, batch, row, baseline, model.contributions(batch, row), arch)
+    drove = model.contributions(batch, row, news_only=summed)
+    seen = observe(model.spec, batch, row, baseline, drove, arch)
     found = hints(seen.calls)
     first = {call for hint in found for call in hint.calls}
     return Explanation(

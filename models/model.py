@@ -178,10 +178,17 @@ class Model:
         profile = self.standing(batch.programs[batch.program[row]]).profile
         return None if profile < 0 else self.profiles[profile]
 
-    def contributions(self, batch: WindowBatch, row: int) -> Contributions:
+    def contributions(
+        self, batch: WindowBatch, row: int, *, news_only: bool = False
+    ) -> Contributions:
         """Say which features drove the verdict on one window: all that did, largest first.
 
         For an unknown program there is no baseline to differ from, and nothing is listed.
+
+        Parameters
+        ----------
+        news_only : bool, default False
+            Leave known behaviour in other proportions out, as sums over windows do.
         """
         one = batch.take(np.array([row]))
         vector = self.spec.vectors(one)
@@ -191,6 +198,7 @@ class Model:
         if profile >= 0:
             found, views, _ = self._tolerant(one, np.array([profile], np.int64))
             mixture, novelty = self._parts(views, profile)
+            mixture *= not news_only
             share = self._shares(found, mixture, novelty)
         features = np.argsort(-share, kind="stable")[: np.count_nonzero(share)].astype(np.int64)
         observed = vector.toarray()[0][features]

@@ -71,7 +71,13 @@ class Sighting:
         baseline: Baseline | None,
         explanation: Explanation,
     ) -> Sighting:
-        """Take row ``row`` out of a batch and its verdicts."""
+        """Take row ``row`` out of a batch and its verdicts.
+
+        Of an alert that several windows led to, what counts is all of them as one.
+        """
+        whole, at = (batch, row)
+        if row in verdicts.together:
+            whole, at = (verdicts.together[row], 0)
         return cls(
             program=batch.programs[batch.program[row]],
             comm=str(batch.comm[row]),
@@ -80,13 +86,13 @@ class Sighting:
             start_time_ns=int(batch.start_time_ns[row]),
             ppid=int(batch.ppid[row]),
             uid=int(batch.uid[row]),
-            start_ns=int(batch.t_start_ns[row]),
-            end_ns=int(batch.t_end_ns[row]),
-            events=int(batch.n_events[row]),
-            observed_s=float(batch.observed_s[row]),
-            late_s=float(batch.late_s[row]),
-            lost=int(batch.lost[row]),
-            lost_keys=int(batch.lost_keys[row]),
+            start_ns=int(whole.t_start_ns[at]),
+            end_ns=int(whole.t_end_ns[at]),
+            events=int(whole.n_events[at]),
+            observed_s=float(whole.observed_s[at]),
+            late_s=float(whole.late_s[at]),
+            lost=int(whole.lost[at]),
+            lost_keys=int(whole.lost_keys[at]),
             identity_complete=bool(batch.identity_complete[row]),
             p_value=float(verdicts.p_value[row]),
             score=float(verdicts.score[row]),

@@ -36,17 +36,20 @@ if TYPE_CHECKING:
 _OLD = 6
 #: Between two times the states are written down.
 _PACE_NS = 60_000_000_000
+#: What drifted stays so over a restart until the new watch has seen enough to tell.
+_TELLING_NS = 600_000_000_000
 #: Programs remembered that the model does not know: whoever makes new ones must not fill memory.
 _STRANGERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What is remembered of a program: its state, since when, and when it was seen last (UTC)."""
+    """What is remembered of a program: its state, since when, when it was seen last, and why."""
 
     state: str
     since_ns: int
     seen_ns: int
+    why: str = ""
 
 
 class States:
@@ -80,6 +83,12 @@ class States:
         self._path, self._model, self._newcomer = path, model, newcomer
         self._stale_ns, self._min_windows, self._say = int(stale_s * 1e9), min_windows, say
         self._known = dict(_read(path))
+        self._drifted = {
+            program: since.why
+            for program, since in self._known.items()
+            if since.state == "drifting"
+        }
+        self._began_ns = 0
         self._now_ns = self._written_ns = 0
         self._looked_at: Model | None = None
         self._told_by: Callable[[Program], Standing] = by_evidence([], min_windows)
@@ -93,6 +102,7 @@ class States:
         if not len(batch):
             return
         self._now_ns = max(self._now_ns, int(batch.t_end_ns.max()))
+        self._began_ns = self._began_ns or self._now_ns
         # One turn a program of the batch, not a window.
         for number in np.unique(batch.program).tolist():
             program = batch.programs[number]
@@ -152,7 +162,7 @@ class States:
         if told.state == "ready":
             if why := self._stale(program):
                 return replace(told, state="stale", why=why)
-            if why := self.drifting(program):
+            if why := self.drifting(program) or self._drifted_before(program):
                 return replace(told, state="drifting", why=why)
             return told
         seen = self._newcomer(program)
@@ -163,6 +173,12 @@ class States:
         why = fresh.why + (shadow if told.level == "predecessor" else "")
         state = "learning" if fresh.state == "ready" else fresh.state
         return replace(fresh, state=state, why=why, level=told.level)
+
+    def _drifted_before(self, program: Program) -> str:
+        """Why it drifted when the last watch ended, until this one can tell by itself."""
+        if self._now_ns - self._began_ns >= _TELLING_NS:
+            return ""
+        return self._drifted.get(program, "")
 
     def _stale(self, program: Program) -> str:
         self._by()
@@ -223,7 +239,8 @@ def _read(path: Path) -> list[tuple[Program, Since]]:
     for row in rows:
         try:
             program = Program(**{name: row[name] for name in _IDENTITY})
-            since = Since(str(row["state"]), _ns(row["since"]), _ns(row["seen"]))
+            times = _ns(row["since"]), _ns(row["seen"])
+            since = Since(str(row["state"]), *times, str(row["why"]))
         except (KeyError, TypeError, ValueError):
             continue
         found.append((program, since))

@@ -48,7 +48,9 @@ _LINES, _FILES, _DAYS = 300, 2000, 30
 _PATIENCE_S = 3.0
 
 
-def parts(checks: list[Check], config: Path | None = None) -> Iterator[tuple[str, str]]:
+def parts(
+    checks: list[Check], config: Path | None = None, state_dir: str | None = None
+) -> Iterator[tuple[str, str]]:
     """Give name and text of every part.
 
     Parameters
@@ -56,9 +58,10 @@ def parts(checks: list[Check], config: Path | None = None) -> Iterator[tuple[str
     checks : list of Check
         What doctor found.
     config : settings file instead of the host's.
+    state_dir : state directory instead of the settings' own.
     """
     try:
-        loaded = load(file=config)
+        loaded = load({"state_dir": state_dir}, file=config)
         settings, written = loaded.settings, "\n".join(shown(loaded))
     except OddcallError:
         # Not its words: they may quote a value that was meant to be secret.

@@ -190,7 +190,9 @@ def _feature_row(feature: Alert) -> tuple[str, str, str]:
 
 def _evidence(alert: Alert, width: int) -> Iterator[_Line]:
     score, coverage, baseline = alert["score"], alert["coverage"], alert["baseline"]
-    seen = f"{counted(alert['window']['events'], 'call')} in {_seconds(coverage['observed_s'])}"
+    # From its first window to its last, as the sentence says, also where it paused between.
+    span = _seconds(_between(alert["window"]["start"], alert["window"]["end"]))
+    seen = f"{counted(alert['window']['events'], 'call')} in {span}"
     against = f"against {_BASELINE[baseline['level']]}"
     if baseline["windows"]:
         against += f" ({counted(baseline['windows'], 'window')})"
@@ -231,8 +233,11 @@ def _clock(alert: Alert) -> str:
 
 
 def _since_onset(alert: Alert) -> str:
-    begun = datetime.fromisoformat(alert["explanation"]["onset"])
-    return _seconds((datetime.fromisoformat(alert["time"]) - begun).total_seconds())
+    return _seconds(_between(alert["explanation"]["onset"], alert["time"]))
+
+
+def _between(begin: str, end: str) -> float:
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
 
 
 def _seconds(seconds: float) -> str:

@@ -65,8 +65,9 @@ def cautions(
     total = int(later.sum())
     if spent.threshold * total < 1:
         found.append(
-            f"The budget asks for p-values of {spent.threshold:.1e}; {total} windows to calibrate "
-            "on can count no further than one in so many. Beyond, the tail is extrapolated."
+            f"The budget asks for p-values of {spent.threshold:.1e}; {total:,} windows to "
+            "calibrate on can count no further than one in so many. Beyond, the tail is "
+            "extrapolated."
         )
     if gathered.lossy:
         found.append(f"{gathered.lossy} windows were recorded while the sensor lost updates.")

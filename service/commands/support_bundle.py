@@ -22,7 +22,8 @@ _PATH = click.Path(path_type=Path)
     type=_PATH,
     help="Settings to use instead of /etc/oddcall/oddcall.toml.",
 )
-def command(output: Path, config: Path | None) -> None:
+@click.option("--state-dir", metavar="DIR", help="State directory of the watch in question.")
+def command(output: Path, config: Path | None, state_dir: str | None) -> None:
     """Gather how things stand into one file, to send when asking for help.
 
     Secrets, command lines and the content of alerts are not in it; it says what
@@ -34,8 +35,8 @@ def command(output: Path, config: Path | None) -> None:
     from oddcall.service.support import CONTENTS, pack, parts
 
     click.echo("looking at this host, as `oddcall doctor` does")
-    found = examine(checks, config)
-    write_whole(output, pack(parts(found, config)))
+    found = examine(checks, config, state_dir=state_dir)
+    write_whole(output, pack(parts(found, config, state_dir)))
     output.chmod(0o600)
     click.echo(f"{output} holds, below oddcall-support/:")
     for name, what in CONTENTS.items():

@@ -92,7 +92,13 @@ class Made:
         )
         return cls(spec, [baseline], {"arch": "x86_64"})
 
-    def contributions(self, batch: WindowBatch, row: int) -> Contributions:
+    def contributions(
+        self,
+        batch: WindowBatch,
+        row: int,
+        *,
+        news_only: bool = False,  # noqa: ARG002  as the model's
+    ) -> Contributions:
         """Half of the verdict for squared distance past the quantiles, half for what is new."""
         baseline = self.profiles[0]
         observed = self.spec.vectors(batch).toarray()[row]

@@ -112,6 +112,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 BAD = [
     (["nonsense"], 2, "No such command 'nonsense'"),
+    (["wacth"], 2, "Did you mean 'watch'?"),
     (["record"], 2, "Missing option '-o'"),
     (["record", "-o", "{tmp}/r", "--duration", "ten"], 2, "got 'ten'"),
     (["record", "-o", "{tmp}/r", "--interval", "5"], 2, "sensor.interval (--interval)"),

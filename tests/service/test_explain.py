@@ -34,7 +34,11 @@ def line(state: str, id_: str, features: int) -> dict[str, Any]:
         "severity": "high",
         "program": {"exe": "/usr/sbin/nginx", "comm": "nginx", "container": None, "unit": ""},
         "process": {"pid": 100, "ppid": 50, "parent": "init", "uid": 33, "cmdline": None},
-        "window": {"events": 6632},
+        "window": {
+            "start": "2023-11-14T22:13:20.000000Z",
+            "end": "2023-11-14T22:13:22.000000Z",
+            "events": 6632,
+        },
         "coverage": {"observed_s": 2.0, "lost": 0, "lost_keys": 0},
         "score": {
             "p_value": 8.3e-8,

@@ -92,6 +92,23 @@ def test_states_outlive_a_restart(opened: Callable[..., States], batch: Any, row
     assert stale["since"] == "2023-12-16T22:13:20.000000Z"
 
 
+def test_drift_outlives_a_restart_until_it_can_be_told_again(
+    opened: Callable[..., States], batch: Any, row: Any
+) -> None:
+    """What drifted before is drifting, since then and for that reason, for the first minutes."""
+    first = opened()
+    first.drifting = lambda program: "It moves." if program == NGINX else ""
+    first.see(batch(row(at_s=200)))
+    first.write()
+    again = opened()
+    again.see(batch(row(at_s=300)))
+    assert (again.standing(NGINX).state, again.standing(NGINX).why) == ("drifting", "It moves.")
+    (found,) = [r for r in again.rows() if r["exe"] == NGINX.exe]
+    assert found["since"] == "2023-11-14T22:16:40.000000Z"
+    again.see(batch(row(at_s=1000)))
+    assert again.standing(NGINX).state == "ready"
+
+
 def test_strangers_do_not_fill_memory(opened: Callable[..., States], batch: Any, row: Any) -> None:
     """Whoever makes new programs without end is remembered up to a bound."""
     states = opened()

@@ -12,6 +12,7 @@ from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
 from oddcall.service.episode import Episodes
 from oddcall.service.judging import steps
+from oddcall.service.text import render
 from oddcall.training.fit import fit
 from oddcall.training.synthetic import WEB, Chain, window
 
@@ -53,7 +54,12 @@ def test_news_in_small_steps_alert_as_one(model: Model, host: dict[str, str]) ->
     assert told["score"]["detectors"]["sequence"] <= model.sequence_threshold
     named = " ".join(f["feature"] for f in told["explanation"]["top"])
     assert sum(name in named for name in RARE.values()) >= 3
-    assert told["explanation"]["onset"] < told["window"]["start"]
+    # The evidence is that of all the windows, and so is every feature that is shown.
+    assert told["explanation"]["onset"] == told["window"]["start"]
+    assert told["window"]["events"] > 2 * int(drip[-1].n_events[0])
+    assert "in 26.0 s" in told["explanation"]["sentence"]
+    assert f"{told['window']['events']:,} calls in 26.0 s" in render(told)
+    assert all(f["typical"]["q95"] == 0 for f in told["explanation"]["top"])
 
 
 def test_an_alert_shows_the_truly_nearest_windows(model: Model, host: dict[str, str]) -> None:
