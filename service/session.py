@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.bundle import load_bundle
-from oddcall.models.errors import OddcallError
+from oddcall.models.errors import BundleError, OddcallError
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.service.board.board import ALERTS, Board
@@ -110,7 +110,17 @@ def known_model(state: StateDir, path: Path | None) -> Model | None:
     """
     if path is not None:
         return load_bundle(path)
-    return load_bundle(state.baseline) if state.baseline.exists() else None
+    if not state.baseline.exists():
+        return None
+    try:
+        return load_bundle(state.baseline)
+    except BundleError as error:
+        raise BundleError(
+            error.what,
+            expected=error.expected,
+            got=error.got,
+            fix="Learn this host anew: oddcall watch --relearn",
+        ) from error
 
 
 def run(request: Request, model: Model | None, here: Here, screen: Screen) -> None:
@@ -154,6 +164,7 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
         upkeep = _upkeep(request, episodes, here, board, screen, sinks)
         opened.callback(upkeep.close)
         watch(upkeep.pass_on(batches), episodes, delivery, pulse, board, upkeep)
+        screen.say(f"{pulse.summary()}; what is known is kept in {state.path}")
     if keeping and keeping.error:
         raise keeping.error
 

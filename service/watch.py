@@ -100,6 +100,7 @@ class Pulse:
     alerts: int = 0
     lost: dict[str, int] = field(default_factory=dict)
     began_ns: int = 0
+    last_ns: int = 0
     began_cpu_s: float = 0.0
 
     def pass_on(self, ticks: Iterable[Tick]) -> Iterator[WindowBatch]:
@@ -107,10 +108,20 @@ class Pulse:
         for tick in ticks:
             if not self.began_ns:
                 self.began_ns, self.began_cpu_s = tick.time_ns, tick.cost.cpu_s
+            self.last_ns = tick.time_ns
             self.windows += len(tick.windows)
             self._tell_losses(tick)
             yield tick.windows
             self.screen.show(self._status(tick))
+
+    def summary(self) -> str:
+        """Say how the watch was, once it is over."""
+        watched = format_duration(max(round((self.last_ns - self.began_ns) / 1e9), 0))
+        lost = sum(self.lost.values())
+        return (
+            f"watched for {watched}: {counted(self.windows, 'window')}, "
+            f"{counted(self.alerts, 'alert')}, lost {lost:,}"
+        )
 
     def count(self, alert: Alert) -> None:
         """Count one alert."""

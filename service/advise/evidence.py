@@ -92,6 +92,7 @@ def gather(model: Model, wanted: Sequence[str]) -> Evidence:
                 expected=f"one of {_most_seen(model)}",
                 fix="Name it by path, by name, by unit, or by a glob.",
             )
+        _require_one(name, some)
         found += some
     own = [known for known in found if known.level == "program"]
     if not own:
@@ -103,6 +104,18 @@ def gather(model: Model, wanted: Sequence[str]) -> Evidence:
             fix="Record or learn for longer while it does all of its work.",
         )
     return _of(model, own)
+
+
+def _require_one(name: str, found: list[ProgramState]) -> None:
+    """Refuse a name that happens to be that of several programs: their calls are not one's."""
+    paths = sorted({known.program.exe for known in found})
+    if len(paths) > 1 and not set(name) & set("*?["):
+        shown = ", ".join(paths[:5]) + (", ..." if len(paths) > 5 else "")
+        raise SettingError(
+            f"{len(paths)} programs are named {name}",
+            expected=f"one, by its path; or a glob such as '*/{name}', for all of them together",
+            got=shown,
+        )
 
 
 def look_for_new_calls(evidence: Evidence, recordings: Sequence[Path]) -> None:

@@ -189,15 +189,14 @@ def _program(
 
 
 def _processes(board: Board, program: int | None = None) -> list[Json]:
-    """Give the least likely processes: of all programs, or of one by its row."""
+    """Give the processes worth a look: of all programs, or of one by its row."""
     columns = board.processes.columns
     if not columns:
         return []
     if program is not None:
         of_it = columns["program"] == program
         columns = {name: column[of_it] for name, column in columns.items()}
-    # NaN, of what is not judged, is sorted last.
-    order = np.lexsort([-columns["calls_s"], columns["p"]])[:PROCESSES]
+    order = _worth_a_look(columns)
     by_row = {row: known for known, row in board.programs.rows.items()}
     shown = {name: column[order].tolist() for name, column in columns.items()}
     listed = []
@@ -222,6 +221,22 @@ def _processes(board: Board, program: int | None = None) -> list[Json]:
             }
         )
     return listed
+
+
+def _worth_a_look(columns: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+    """Rows of at most `PROCESSES`, the least likely first.
+
+    The busiest that live are always among them, however many short-lived ones were less likely.
+    """
+    # NaN, of what is not judged, is sorted last.
+    rank = np.lexsort([-columns["calls_s"], columns["p"]])
+    ended = columns["ended"][rank]
+    living, gone = rank[~ended], rank[ended]
+    busiest = living[np.argsort(-columns["calls_s"][living], kind="stable")]
+    places = np.unique(np.concatenate([busiest[: PROCESSES // 2], living[: PROCESSES // 4]]))
+    wanted = np.concatenate([places, gone[: PROCESSES - len(places)]])
+    chosen: NDArray[np.int64] = rank[np.isin(rank, wanted)]
+    return chosen
 
 
 def _program_timelines(board: Board, row: int) -> list[Json]:

@@ -127,12 +127,17 @@ def _list(settings: Settings, alerts: bool, most: int, json_: bool) -> None:
 
 
 def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bool) -> None:
+    from textwrap import shorten
+
     from oddcall.service.history import short, titled
+    from oddcall.service.text import clean
 
     with _history(settings) as history:
         opened: dict[str, dict[str, Any]] = {}
         for kept in history.latest(20 * most):
-            opened.setdefault(kept.episode_id, kept.alert)
+            # From its first line, which is older, with how grave it is by now.
+            latest = opened.get(kept.episode_id, kept.alert)
+            opened[kept.episode_id] = {**kept.alert, "severity": latest["severity"]}
     alerts = list(opened.values())[:most]
     if json_:
         click.echo(json.dumps({"alerts": alerts}))
@@ -142,6 +147,8 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
     for alert in alerts:
         answer = answers.get(alert["episode_id"], "")
         click.echo(f"{short(alert['episode_id'])}  {titled(alert):<50}  {answer}".rstrip())
+        if sentence := alert.get("explanation", {}).get("sentence"):
+            click.echo(f"          {clean(shorten(sentence, 70, placeholder=' ...'))}")
     if not alerts:
         click.echo("no alert is known yet")
 

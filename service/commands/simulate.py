@@ -141,7 +141,7 @@ def load(url: str, length: str, rate: float, json_: bool) -> None:
     with closing(open_screen(people(json_))) as screen:
 
         def progress(done: float) -> None:
-            screen.show(Status(f"sending requests to {url}", done))
+            screen.show(Status(f"sending requests to {url} for {length}", done))
 
         seen = simulate.load(url, seconds, rate=rate, progress=progress)
     click.echo(json.dumps(seen) if json_ else ", ".join(f"{k} {n:,}" for k, n in seen.items()))

@@ -155,7 +155,7 @@ def test_losses_are_said_once(
 
     source = Losing([batch(row(at_s=at)) for at in range(1, 9)])
     session.run(request_of(), odd_calls, here(source), screen)
-    assert [line for line in screen.lines if "lost" in line] == [
+    assert [line for line in screen.lines if "lost since" in line] == [
         "lost since the last tick: 17 full map"
     ]
     assert "lost 17" in screen.statuses[-1].line

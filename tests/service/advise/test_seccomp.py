@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -17,9 +18,9 @@ from hypothesis import strategies as st
 
 from oddcall.models import calls
 from oddcall.models.errors import SettingError
-from oddcall.models.window import CALLS
+from oddcall.models.window import CALLS, Program
 from oddcall.sensor.sensor import Sensor, SensorSettings
-from oddcall.service.advise.evidence import Evidence, NewCall
+from oddcall.service.advise.evidence import Evidence, NewCall, gather
 from oddcall.service.advise.seccomp import ALWAYS, completeness, profile
 from oddcall.service.cli import run
 from oddcall.training.recording import RecordingWriter
@@ -141,6 +142,15 @@ def test_from_a_recording_to_a_file(
     assert run(["advise", "seccomp", "apache", "--model", model]) == 2
     assert "expected one of /usr/sbin/nginx, /bin/dash" in capsys.readouterr().err
     assert run(["advise", "seccomp", "nginx", "--state-dir", str(tmp_path / "none")]) == 6
+
+
+def test_a_name_of_several_programs_is_refused() -> None:
+    """One name, two paths: which is said, and that a glob takes them together."""
+    known = [SimpleNamespace(program=Program(f"/{place}/bin/tool", 1, 2)) for place in "ab"]
+    with pytest.raises(SettingError, match="2 programs are named tool") as refused:
+        gather(SimpleNamespace(programs=known), ["tool"])  # type: ignore[arg-type]
+    assert "/a/bin/tool, /b/bin/tool" in str(refused.value)
+    assert "'*/tool'" in str(refused.value)
 
 
 @pytest.mark.kernel

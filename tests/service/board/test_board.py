@@ -175,6 +175,18 @@ def test_it_is_bounded(batch: Any, row: Any) -> None:
     assert len(board.alerts) == ALERTS
 
 
+def test_busy_processes_are_shown_among_any_number_of_short_ones(batch: Any, row: Any) -> None:
+    """A server stays in the picture however many processes lived a moment after it."""
+    board = board_of()
+    board.see(tick_of(batch(row(at_s=1, pid=5, calls={0: 5000})), T0 + S))
+    for at in range(2, 12):
+        gone = [row(at_s=at, pid=1000 * at + i, exits=1) for i in range(50)]
+        board.see(tick_of(batch(*gone), T0 + at * S))
+    shown = picture(board)["processes"]
+    assert len(shown) == 200
+    assert [p["pid"] for p in shown if not p["ended"]] == [5]
+
+
 def test_a_process_that_is_quiet_leaves(batch: Any, row: Any) -> None:
     """A process without a window for a minute is no longer shown."""
     processes = Processes()
