@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from oddcall.models.bundle import load_bundle
 from oddcall.service.quantities import Budget, counted, format_duration
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.trial.adversary import Hidden
@@ -56,6 +57,8 @@ class Report:
     ----------
     replayed : bool or None
         Whether a replay of what was kept gave the same bytes; None where it was not tried.
+    unsettled : tuple of str
+        Programs that misbehaved and had no settled baseline: nothing of them can alert.
     """
 
     plan: Plan
@@ -63,11 +66,13 @@ class Report:
     hidden: list[Hidden]
     false_alerts: list[FalseAlert]
     replayed: bool | None
+    unsettled: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, plan: Plan, course: Course, hidden: list[Hidden]) -> Report:
         """Draw up the report of a trial that has ended."""
-        return cls(plan, course, hidden, _false_alerts(course), _replayed(course))
+        found = _false_alerts(course), _replayed(course), _unsettled(course)
+        return cls(plan, course, hidden, *found)
 
     @property
     def visible(self) -> list[Caught]:
@@ -116,6 +121,7 @@ class Report:
                 "alerts": [alert.as_dict() for alert in self.false_alerts],
             },
             "slowed": self.course.slowed,
+            "unsettled": list(self.unsettled),
             "recall": self.recall,
             "seconds_to_detection": {
                 "median": statistics.median(times) if times else None,
@@ -188,6 +194,13 @@ class Report:
     def _behaviours(self) -> Iterator[str]:
         if not self.course.found:
             return
+        if self.unsettled:
+            yield ""
+            yield from wrap(
+                f"{', '.join(self.unsettled)} had not settled after so short a lesson, and so "
+                "cannot alert: what follows says nothing. Give a longer --learn.",
+                80,
+            )
         width = max(len(found.name) for found in self.course.found)
         yield ""
         yield f"{'behaviour':<{width}}  {'technique':<9}  caught    after  cause named"
@@ -278,6 +291,15 @@ def _replayed(course: Course) -> bool | None:
         [*words, "--alerts", str(again)], check=True, capture_output=True, env=environment()
     )
     return _bytes(again) == _bytes(watch.alerts)
+
+
+def _unsettled(course: Course) -> tuple[str, ...]:
+    if not course.watching.model.exists():
+        return ()
+    known = load_bundle(course.watching.model).programs
+    settled = {state.program.exe for state in known if state.can_alert}
+    misbehaved = {outcome.program for outcome in course.outcomes if outcome.program}
+    return tuple(sorted(misbehaved - settled))
 
 
 def _bytes(path: Path) -> bytes:

@@ -7,10 +7,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from oddcall.models.bundle import load_bundle
 
 pytestmark = pytest.mark.kernel
 
@@ -32,8 +31,19 @@ def processes_below(folder: Path) -> list[str]:
 
 def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -> None:
     """Two behaviours are caught and named, a replay gives the same bytes, no process is left."""
-    keep = tmp_path / "kept"
-    words = [*ODDCALL, "--learn", "30s", "--watch", "1s", "--workload", "cron", "--json"]
+    told: dict[str, Any] = {}
+    # Half a minute of a server that is starved of processors may not be enough of it.
+    for learn in ("30s", "90s"):
+        told = tried(tmp_path / learn, learn)
+        if not told["unsettled"]:
+            break
+    assert not told["unsettled"]
+    assert all(b["names_cause"] for b in told["behaviours"])
+
+
+def tried(keep: Path, learn: str) -> dict[str, Any]:
+    """A trial that ends well, whatever it catches."""
+    words = [*ODDCALL, "--learn", learn, "--watch", "1s", "--workload", "cron", "--json"]
     words += ["--behaviour", "port-scan", "--behaviour", "bpf-calls", "--keep", str(keep)]
     quick = {"ODDCALL_LEARNING_MIN_WINDOWS": "20", "ODDCALL_SENSOR_INTERVAL": "250ms"}
     quick["ODDCALL_SENSOR_MAX_CPU_PERCENT"] = "100"
@@ -41,7 +51,7 @@ def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -
         words, env={**os.environ, **quick}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
     assert json.loads((keep / "report.json").read_text()) == told
     found = {behaviour["name"]: behaviour for behaviour in told["behaviours"]}
     assert set(found) == {"port-scan", "bpf-calls"}
@@ -54,11 +64,7 @@ def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -
     assert [(x["name"], x["pid"]) for x in labels] == [
         (b["name"], b["pid"]) for b in told["behaviours"]
     ]
-    server = found["port-scan"]["program"]
-    model = load_bundle(keep / "state" / "baseline.oddcall")
-    if not any(known.can_alert for known in model.programs if known.program.exe == server):
-        pytest.skip("half a minute of a starved server is no baseline: nothing may alert")
-    assert all(b["names_cause"] for b in found.values()), done.stderr
+    return told
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
