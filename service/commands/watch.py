@@ -64,7 +64,9 @@ def command(
 
     Programs that are new, or replaced, are learned while it watches. Not so with
     --model: a model that was named is pinned, and gets no program it has not;
-    train another one to have them.
+    train another one to have them. With --record one model judges to the end as
+    well, so that a replay by it gives the same; new programs wait for the next
+    watch without.
     """
     from oddcall.service import live, session, upkeep
     from oddcall.service.origin import host_of
@@ -102,7 +104,7 @@ def command(
             alerts,
             record,
             sys.stdout if json_ else None,
-            learns=model is None,
+            learns=model is None and record is None,
             shadow=shadow,
             reload=reload,
         )
