@@ -15,7 +15,7 @@ from oddcall.service.bench.starting import Start
 #: Figures besides that of one thread, and their column's heading.
 _COLUMNS = {"ns_2_threads": "2 threads", "ns_64_threads": "64", "ns_fork": "a fork"}
 _WIDTH = 10
-_WIDE = 22
+_WIDE = 24
 
 
 @dataclass(frozen=True, slots=True)
