@@ -26,8 +26,7 @@ PAGES = ("tutorial", "how-to/train", "how-to/budget", "how-to/false-alarm", "how
 #: Waiting that a person does and a test need not.
 SHORTER = {
     "--learn 2m": "--learn 20s",
-    "--duration 10m": "--duration 4s",
-    "--duration 30m": "--duration 5m",
+    "--duration 10m": "--duration 15s",
     "--duration 1m": "--duration 1s",
 }
 #: What goes on until it is ended, and the words by which it is seen to be up.
@@ -99,6 +98,8 @@ class Terminal:
     def type(self, line: str, said: list[str], *, fails: bool = False) -> None:
         for long, short in {**SHORTER, "8080": str(self._port)}.items():
             line = line.replace(long, short)
+        # A page names a program that its reader has; here it is the demo server that is served.
+        line = line.replace("seccomp nginx", f"seccomp '{self._folder}/*-demo-server'")
         if re.match(r"oddcall simulate (serve|run)", line):
             # Apart from whatever demo server the host has.
             line = f"{line.removesuffix('&').strip()} --workdir {self._folder / 'simulate'}"
