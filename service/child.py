@@ -67,7 +67,9 @@ class TrainingChild:
             start_new_session=True,
             env={**os.environ, **ENVIRONMENT},
         )
-        os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
+        # Never before its parent: who has been made nicer and gave privileges up may not go back.
+        nice = max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)
         self._output = output
 
     @property
