@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from oddcall.service.simulate import interpreter
-from oddcall.service.trial.workload import Round, Workload, beside, call, find, installed
+from oddcall.service.trial.workload import Round, beside, call, find, installed
 
 _PARTS = 6
 _FUNCTIONS = 20
@@ -46,7 +46,8 @@ _DATA_FILES = 60
 
 
 @contextmanager
-def _compile(folder: Path) -> Iterator[Round]:
+def compile_program(folder: Path) -> Iterator[Round]:
+    """Write, build and commit a small C program."""
     git = installed("git")
     own = ["-c", "user.name=trial", "-c", "user.email=trial@localhost", "-c", "gc.auto=0"]
     _write_program(folder, 0)
@@ -85,7 +86,8 @@ def _compiler() -> str:
 
 
 @contextmanager
-def _backup(folder: Path) -> Iterator[Round]:
+def back_up(folder: Path) -> Iterator[Round]:
+    """Pack a folder, list what was packed, and now and then restore it."""
     home = folder / "home"
     _fill(home)
     tar = installed("tar")
@@ -111,20 +113,23 @@ def _fill(home: Path) -> None:
 
 
 @contextmanager
-def _cron(folder: Path) -> Iterator[Round]:
+def run_cron_job(folder: Path) -> Iterator[Round]:
+    """Run a script that finds, sorts, counts and greps."""
     _fill(folder / "home")
     (folder / "report.sh").write_text(_REPORT)
     yield lambda _turn: call([installed("sh"), folder / "report.sh"], folder)
 
 
 @contextmanager
-def _rotate(folder: Path) -> Iterator[Round]:
+def rotate_logs(folder: Path) -> Iterator[Round]:
+    """Run a script that copies, cuts and compresses its logs."""
     (folder / "rotate.sh").write_text(_ROTATE)
     yield lambda _turn: call([installed("sh"), folder / "rotate.sh"], folder)
 
 
 @contextmanager
-def _install(folder: Path) -> Iterator[Round]:
+def install_wheel(folder: Path) -> Iterator[Round]:
+    """Install a wheel with pip."""
     wheel = _wheel(folder)
     words = [sys.executable, "-P", "-m", "pip", "--quiet", "--disable-pip-version-check"]
     words += ["install", "--no-index", "--no-deps", "--root-user-action=ignore", "--upgrade"]
@@ -157,7 +162,8 @@ def _digest(content: bytes) -> str:
 
 
 @contextmanager
-def _packages(folder: Path) -> Iterator[Round]:
+def install_package(folder: Path) -> Iterator[Round]:
+    """Install and remove a package with dpkg, below a root of its own."""
     tree, root = folder / "tree", folder / "root"
     (tree / "DEBIAN").mkdir(parents=True, exist_ok=True)
     (tree / "usr/share/oddcall-trial").mkdir(parents=True, exist_ok=True)
@@ -181,7 +187,8 @@ def _packages(folder: Path) -> Iterator[Round]:
 
 
 @contextmanager
-def _service(folder: Path) -> Iterator[Round]:
+def run_service(folder: Path) -> Iterator[Round]:
+    """Keep a Python service running, which keeps books in SQLite."""
     copy = interpreter.private_copy(folder / "interpreter", "oddcall-trial-service")
     words = interpreter.command(copy, "oddcall.service.trial.bookkeeper", str(folder))
     with beside(words, folder, env=interpreter.environment()) as service:
@@ -194,17 +201,18 @@ def _service(folder: Path) -> Iterator[Round]:
 
 
 #: Rounds after which the program is replaced.
-UPGRADED_EACH = 60
+_UPGRADED_EACH = 60
 
 
 @contextmanager
-def _upgrade(folder: Path) -> Iterator[Round]:
+def upgrade_program(folder: Path) -> Iterator[Round]:
+    """Run a program, and put another build in its place now and then."""
     program = folder / "digest"
     _fill(folder / "home")
     files = sorted((folder / "home").iterdir())
 
     def turn(turn: int) -> None:
-        if turn % UPGRADED_EACH == 0:
+        if turn % _UPGRADED_EACH == 0:
             _replace(program, turn)
         call([program, *files], folder)
 
@@ -218,61 +226,3 @@ def _replace(program: Path, turn: int) -> None:
     with fresh.open("ab") as build:
         build.write(b"build %d\n" % turn)
     fresh.replace(program)
-
-
-COMPILE = Workload(
-    name="compile",
-    summary="make of a small C program, then git add, commit, log, status",
-    needs=("make", "git"),
-    pause_s=4.0,
-    begun=_compile,
-)
-BACKUP = Workload(
-    name="backup",
-    summary="tar and gzip of a folder, and now and then a restore",
-    needs=("tar", "gzip"),
-    pause_s=4.0,
-    begun=_backup,
-)
-CRON = Workload(
-    name="cron",
-    summary="a shell script that finds, sorts, counts and greps",
-    needs=("sh", "find", "awk"),
-    pause_s=4.0,
-    begun=_cron,
-)
-ROTATION = Workload(
-    name="log-rotation",
-    summary="a shell script that copies, cuts and compresses its logs",
-    needs=("sh", "gzip"),
-    pause_s=5.0,
-    begun=_rotate,
-)
-PIP = Workload(
-    name="pip",
-    summary="pip install of a local wheel",
-    needs=(),
-    pause_s=10.0,
-    begun=_install,
-)
-DPKG = Workload(
-    name="dpkg",
-    summary="dpkg installs and removes a local package below a folder of its own",
-    needs=("dpkg", "dpkg-deb"),
-    pause_s=6.0,
-    begun=_packages,
-)
-SERVICE = Workload(
-    name="python-service",
-    summary="a Python service that keeps books in SQLite",
-    needs=(),
-    pause_s=1.0,
-    begun=_service,
-)
-UPGRADE = Workload(
-    name="upgrade",
-    summary="a program that is run again and again, and replaced by another build now and then",
-    needs=("sha256sum",),
-    pause_s=3.0,
-    begun=_upgrade,
-)

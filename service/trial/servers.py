@@ -14,14 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from oddcall.service.simulate import interpreter, registry, serve_command
-from oddcall.service.trial.workload import (
-    Round,
-    Workload,
-    beside,
-    call,
-    installed,
-    wait_until,
-)
+from oddcall.service.trial.workload import Round, beside, call, installed, wait_until
 
 #: Longer than any trial: the load ends with it.
 _FOREVER = "7d"
@@ -52,7 +45,8 @@ _PAGES = {"index.html": 2_000, "style.css": 9_000, "app.js": 60_000, "photo.bin"
 
 
 @contextmanager
-def _web(folder: Path) -> Iterator[Round]:
+def serve_demo(folder: Path) -> Iterator[Round]:
+    """Run the demo server under a mixed load."""
     with ExitStack() as held:
         server = held.enter_context(
             beside(serve_command(0, folder), folder, env=interpreter.environment())
@@ -65,7 +59,8 @@ def _web(folder: Path) -> Iterator[Round]:
 
 
 @contextmanager
-def _nginx(folder: Path) -> Iterator[Round]:
+def serve_nginx(folder: Path) -> Iterator[Round]:
+    """Run nginx under a mixed load."""
     with nginx(folder) as url, load_on(url, 20.0, folder) as load:
         yield lambda _turn: _alive(load)
 
@@ -96,35 +91,21 @@ def nginx(folder: Path, first: str = "", inside: str = "", http: str = "") -> It
 
 
 @contextmanager
-def _redis(folder: Path) -> Iterator[Round]:
+def serve_redis(folder: Path) -> Iterator[Round]:
+    """Run Redis; a round is one kind of commands of its benchmark."""
     place = folder / "redis.sock"
-    words: list[str | Path] = [
-        installed("redis-server"),
-        "--port",
-        "0",
-        "--unixsocket",
-        place,
-        "--dir",
-        folder,
-    ]
-    with beside([*words, "--save", "60", "1000"], folder):
+    words: list[str | Path] = [installed("redis-server"), "--port", "0", "--save", "60", "1000"]
+    with beside([*words, "--unixsocket", place, "--dir", folder], folder):
         wait_until(place.exists, "redis-server")
-        client: list[str | Path] = [
-            installed("redis-benchmark"),
-            "-s",
-            place,
-            "-q",
-            "-c",
-            "8",
-            "-n",
-            "2000",
-        ]
+        client: list[str | Path] = [installed("redis-benchmark"), "-s", place]
+        client += ["-q", "-c", "8", "-n", "2000"]
         kinds = ("ping", "set,get", "incr,lpush,lpop", "sadd,hset", "lrange_100", "mset")
         yield lambda turn: call([*client, "-t", kinds[turn % len(kinds)]], folder)
 
 
 @contextmanager
-def _postgres(_folder: Path) -> Iterator[Round]:
+def serve_postgres(_folder: Path) -> Iterator[Round]:
+    """Run PostgreSQL; a round is one of pgbench's scripts."""
     # It refuses to run as root, and its user may not enter folders of root's.
     user = "postgres" if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="oddcall-trial-", ignore_cleanup_errors=True) as own:
@@ -181,33 +162,3 @@ def _free_port() -> int:
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-WEB = Workload(
-    name="web",
-    summary="the demo server under a mixed load of 40 requests a second",
-    needs=(),
-    pause_s=1.0,
-    begun=_web,
-)
-NGINX = Workload(
-    name="nginx",
-    summary="nginx under a mixed load of 20 requests a second",
-    needs=("nginx",),
-    pause_s=1.0,
-    begun=_nginx,
-)
-REDIS = Workload(
-    name="redis",
-    summary="Redis under redis-benchmark, six kinds of commands in turn",
-    needs=("redis-server", "redis-benchmark"),
-    pause_s=2.0,
-    begun=_redis,
-)
-POSTGRES = Workload(
-    name="postgresql",
-    summary="PostgreSQL under pgbench, its three scripts in turn",
-    needs=("initdb", "postgres", "pgbench"),
-    pause_s=2.0,
-    begun=_postgres,
-)

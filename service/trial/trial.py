@@ -16,7 +16,7 @@ from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.simulate import Behaviour, Outcome, registry
 from oddcall.service.simulate.catalogue import named
-from oddcall.service.trial.servers import WEB
+from oddcall.service.trial.catalogue import WEB
 from oddcall.service.trial.verdict import CAUGHT_WITHIN_S, Caught, belongs, caught
 from oddcall.service.trial.watching import Arrival, Watching, watching
 from oddcall.service.trial.workload import Progress, Work, Workload, wait_until
