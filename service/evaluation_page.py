@@ -20,13 +20,12 @@ from oddcall.training.report.page import (
     Tile,
     figure,
     heading,
-    legend,
     page,
     side_by_side,
     table,
     tiles,
 )
-from oddcall.training.report.tables import detectors
+from oddcall.training.report.separation import separation
 from oddcall.training.report.timeline import strips
 
 
@@ -39,7 +38,15 @@ def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) 
         f"{counted(len(done.attacks), 'attack')}."
     )
     body = [tiles(_tiles(done, results))]
-    for part in (_separation(results), _time(done), _attacks(done.attacks), _programs(done)):
+    windows = separation(
+        results,
+        unit="windows",
+        title="Windows of attacks against clean ones",
+        lead="By the p-value of all detectors together and of each alone. A window counts as an "
+        "attack's when it overlaps it, also where the process did its usual work in it. Ranges "
+        "are the middle 95 % over resampled stretches of time and programs.",
+    )
+    for part in (windows, _time(done), _attacks(done.attacks), _programs(done)):
         body += part
     text = page("What oddcall found", lead, body, f"oddcall {version('oddcall')}. Times are UTC.")
     write_whole(path, text.encode())
@@ -76,25 +83,6 @@ def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
             percent(row.realised),
             f"{percent(row.between.low)} to {percent(row.between.high)}",
         )
-
-
-def _separation(results: dict[str, Result]) -> Iterator[str]:
-    if not results:
-        return
-    yield heading(
-        "Windows of attacks against clean ones",
-        "By the p-value of all detectors together and of each alone. A window counts as an "
-        "attack's when it overlaps it, also where the process did its usual work in it. Ranges "
-        "are the middle 95 % over resampled stretches of time and programs.",
-    )
-    yield legend(list(results)[: curves.MOST_LINES])
-    yield side_by_side(
-        (
-            figure(curves.roc(results, unit="windows"), "Found against reported"),
-            figure(curves.precision_recall(results, unit="windows"), "Precision against recall"),
-        )
-    )
-    yield detectors(results)
 
 
 def _time(done: Evaluation) -> Iterator[str]:

@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING
 from oddcall.models.storage import write_whole
 from oddcall.service.quantities import counted
 from oddcall.training.evaluation import Result, Split
-from oddcall.training.report import curves
 from oddcall.training.report.drawing import percent
 from oddcall.training.report.page import (
     Tile,
-    figure,
     heading,
-    legend,
     page,
-    side_by_side,
     table,
     tiles,
 )
-from oddcall.training.report.tables import detectors
+from oddcall.training.report.separation import separation
 
 if TYPE_CHECKING:
     from oddcall.training.attack_kinds import Kind
@@ -46,7 +42,14 @@ def write(
     ordered = {default: results[default], **results}
     body = [
         tiles(_tiles(ordered[default], default)),
-        *_separation(ordered, default),
+        *separation(
+            ordered,
+            unit="traces",
+            title="Attacks against normal traces",
+            lead=f"One score a trace; the default is {default}. Marks at 1, 5 and 10 % are the "
+            "middle 95 % over resampled traces. The table's last columns are at the threshold "
+            "that each detector chose for 5 % from its own held-out scores.",
+        ),
         *_kinds(kinds.get(default, {}), default),
     ]
     text = page(f"Detectors on {split.name}", lead, body, f"oddcall {version('oddcall')}")
@@ -62,23 +65,6 @@ def _tiles(best: Result, default: str) -> Iterator[Tile]:
         about = f"{between.low:.2f} to {between.high:.2f}" if between else default
         yield Tile(name, f"{value:.3f}", about)
     yield Tile("promised 5 %, came", percent(best.fpr), f"{percent(best.found)} of attacks found")
-
-
-def _separation(results: Mapping[str, Result], default: str) -> Iterator[str]:
-    yield heading(
-        "Attacks against normal traces",
-        f"One score a trace; the default is {default}. Marks at 1, 5 and 10 % are the middle 95 % "
-        "over resampled traces. The table's last columns are at the threshold that each detector "
-        "chose for 5 % from its own held-out scores.",
-    )
-    yield legend(list(results)[: curves.MOST_LINES])
-    yield side_by_side(
-        (
-            figure(curves.roc(results, unit="traces"), "Found against reported"),
-            figure(curves.precision_recall(results, unit="traces"), "Precision against recall"),
-        )
-    )
-    yield detectors(results)
 
 
 def _kinds(kinds: Mapping[str, Kind], default: str) -> Iterator[str]:

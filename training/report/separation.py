@@ -1,0 +1,35 @@
+"""The part of a page that shows how well scores tell attacks from what is clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from oddcall.training.evaluation import Result
+from oddcall.training.report import curves
+from oddcall.training.report.page import figure, heading, legend, side_by_side
+from oddcall.training.report.tables import detectors
+
+
+def separation(results: Mapping[str, Result], *, unit: str, title: str, lead: str) -> Iterator[str]:
+    """Give a heading, both curves, and the table of detectors; nothing where there is no result.
+
+    Parameters
+    ----------
+    results : mapping of Result
+        By detector; the first is drawn in front.
+    unit : str
+        What is judged, in the plural: ``"windows"``.
+    title, lead : str
+        Of the heading, and the sentences below it.
+    """
+    if not results:
+        return
+    yield heading(title, lead)
+    yield legend(list(results)[: curves.MOST_LINES])
+    yield side_by_side(
+        (
+            figure(curves.roc(results, unit=unit), "Found against reported"),
+            figure(curves.precision_recall(results, unit=unit), "Precision against recall"),
+        )
+    )
+    yield detectors(results)
