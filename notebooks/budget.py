@@ -16,8 +16,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from oddcall.models.window import WindowBatch
-from oddcall.service.alternatives import compare, parse
-from oddcall.service.alternatives_text import table
+from oddcall.service.replay.alternatives import compare, parse
+from oddcall.service.replay.alternatives_text import table
 from oddcall.service.settings import AlertSection
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.recording import METADATA, RecordingWriter

@@ -17,10 +17,11 @@ from oddcall.models.window import WindowBatch
 from oddcall.service.board.board import ALERTS, Board
 from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes
-from oddcall.service.evidence import Evidence
 from oddcall.service.history import History
-from oddcall.service.learning import Learning
-from oddcall.service.newcomers import Newcomers
+from oddcall.service.learning.evidence import Evidence
+from oddcall.service.learning.learning import Learning
+from oddcall.service.learning.newcomers import Newcomers
+from oddcall.service.learning.summary import headline, table
 from oddcall.service.notify import Notifier
 from oddcall.service.own import Own
 from oddcall.service.quantities import format_duration
@@ -35,7 +36,6 @@ from oddcall.service.sinks.sections import name_of
 from oddcall.service.sinks.terminal import Terminal
 from oddcall.service.source import Source
 from oddcall.service.state import StateDir
-from oddcall.service.summary import headline, table
 from oddcall.service.upkeep import Upkeep, budgeted, episode_settings
 from oddcall.service.watch import Keeping, Pulse, watch
 from oddcall.service.web.serving import serving

@@ -33,7 +33,7 @@ from oddcall.service.board.standing import Standings, by_evidence, by_model
 if TYPE_CHECKING:
     from oddcall.models.model import Model
     from oddcall.sensor.sensor import Tick
-    from oddcall.service.evidence import Evidence
+    from oddcall.service.learning.evidence import Evidence
     from oddcall.service.sinks.queued import State
 
 #: Alert lines kept.

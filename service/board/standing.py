@@ -11,7 +11,7 @@ from oddcall.service.quantities import counted, format_duration
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
-    from oddcall.service.evidence import Seen
+    from oddcall.service.learning.evidence import Seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,8 @@ def command(
     measured then is whether promises are kept.
     """
     from oddcall.models.bundle import load_bundle
-    from oddcall.service import evaluation, evaluation_text
+    from oddcall.service.evaluation.recordings import evaluate
+    from oddcall.service.evaluation.recordings_text import as_dict, table
     from oddcall.service.screen import Status, open_screen
     from oddcall.training.fit import FitSettings
     from oddcall.training.labels import read_labels
@@ -93,18 +94,18 @@ def command(
         def progress(what: str, done: float) -> None:
             screen.show(Status(what, done))
 
-        done = evaluation.evaluate(sources, told, folds, ready, chosen, settings.alerts, progress)
+        done = evaluate(sources, told, folds, ready, chosen, settings.alerts, progress)
         progress("measuring", 1.0)
         both = done.judged.clean.any() and done.judged.attacked.any()
         results = separated(done.judged, resamples=_RESAMPLES) if both else {}
     if html:
-        from oddcall.service.evaluation_page import write
+        from oddcall.service.evaluation.recordings_page import write
 
         write(html, done, name, results)
     if json_:
-        click.echo(json.dumps(evaluation_text.as_dict(done, name, results)))
+        click.echo(json.dumps(as_dict(done, name, results)))
         return
-    click.echo("\n".join(evaluation_text.table(done, name, results)))
+    click.echo("\n".join(table(done, name, results)))
     if html:
         click.echo(f"\nwrote {html}")
 

@@ -10,7 +10,7 @@ import click
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people
-from oddcall.service.commands.trace_tables import as_dict, table
+from oddcall.service.evaluation.traces_text import as_dict, table
 
 if TYPE_CHECKING:
     from oddcall.training.attack_kinds import Kind
@@ -92,7 +92,7 @@ def command(
         screen.close()
     default = DEFAULT if DEFAULT in results else next(iter(results))
     if html:
-        from oddcall.service.traces_page import write
+        from oddcall.service.evaluation.traces_page import write
 
         write(html, splits, results, kinds, default)
     if json_:

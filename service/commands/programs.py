@@ -31,8 +31,8 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     A watch writes this down every minute and when it ends; a program is known
     by its path, its binary, its unit and its kind of container.
     """
+    from oddcall.service.learning.states import table, told_of
     from oddcall.service.state import StateDir
-    from oddcall.service.states import table, told_of
     from oddcall.service.text import unlike
 
     told = told_of(StateDir(settings.state_dir).programs)

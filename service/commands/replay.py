@@ -75,7 +75,7 @@ def command(
     from oddcall.models.bundle import load_bundle
     from oddcall.service.context import recorded
     from oddcall.service.origin import host_of
-    from oddcall.service.replay import check_fit, replay
+    from oddcall.service.replay.replay import check_fit, replay
     from oddcall.service.screen import open_screen
     from oddcall.service.session import open_episodes
     from oddcall.service.sinks.base import Delivery, Sink
@@ -129,7 +129,7 @@ def _compare(
     alerts: Path | None,
     json_: bool,
 ) -> None:
-    from oddcall.service import alternatives, alternatives_text
+    from oddcall.service.replay import alternatives, alternatives_text
     from oddcall.service.screen import Status, open_screen
 
     if alerts:

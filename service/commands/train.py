@@ -51,10 +51,10 @@ def command(
     What the recordings hold is taken as normal. The table shows each program's
     windows, whose baseline judges it, and the false alerts to expect of it.
     """
-    from oddcall.service import summary
     from oddcall.service.feedback import Feedback
+    from oddcall.service.learning import summary
+    from oddcall.service.learning.train import train
     from oddcall.service.screen import Status, open_screen
-    from oddcall.service.train import train
     from oddcall.training.fit import FitSettings
 
     chosen = FitSettings(

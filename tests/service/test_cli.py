@@ -97,7 +97,7 @@ def test_watching_does_not_import_what_training_needs() -> None:
     code = (
         "import sys; from oddcall.service.cli import run;"
         "[run([verb, '--help']) for verb in ('doctor', 'record', 'watch', 'replay')];"
-        "import oddcall.service.session, oddcall.service.live, oddcall.service.replay;"
+        "import oddcall.service.session, oddcall.service.live, oddcall.service.replay.replay;"
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'pandas', 'sklearn', 'river'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -283,7 +283,7 @@ def test_a_report_lies_in_the_state_directory_that_was_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With --state-dir the traceback goes there, not into the host's own state."""
-    from oddcall.service import states
+    from oddcall.service.learning import states
 
     def broken(*_: Any) -> None:
         raise KeyError("surprise")

@@ -18,7 +18,7 @@ from oddcall.service.config import load
 from oddcall.service.context import Context, recorded
 from oddcall.service.history import History
 from oddcall.service.origin import host_of
-from oddcall.service.replay import Account, check_fit, replay
+from oddcall.service.replay.replay import Account, check_fit, replay
 from oddcall.service.session import Here, Request
 from oddcall.service.sinks.base import Delivery
 from oddcall.service.sinks.jsonl import JsonLines

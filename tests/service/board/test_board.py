@@ -17,7 +17,7 @@ from oddcall.service.board.board import ALERTS, SPANS, Board
 from oddcall.service.board.picture import picture, program, states, timeline
 from oddcall.service.board.processes import Processes
 from oddcall.service.board.programs import Programs, key_of
-from oddcall.service.evidence import Evidence
+from oddcall.service.learning.evidence import Evidence
 from oddcall.training.synthetic import REDIS, WEB
 
 T0 = 1_700_000_000_000_000_000

@@ -12,9 +12,9 @@ import pytest
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import EvidenceError, OddcallError, StorageError
 from oddcall.service.board.board import Board
-from oddcall.service.child import TrainingChild
-from oddcall.service.evidence import Evidence
-from oddcall.service.learning import Learning
+from oddcall.service.learning.child import TrainingChild
+from oddcall.service.learning.evidence import Evidence
+from oddcall.service.learning.learning import Learning
 from oddcall.service.state import StateDir
 from oddcall.training.recording import read_batches
 

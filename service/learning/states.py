@@ -26,7 +26,7 @@ from oddcall.models.storage import write_whole
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alert import iso
 from oddcall.service.board.standing import Standing, by_evidence, by_model
-from oddcall.service.evidence import Seen
+from oddcall.service.learning.evidence import Seen
 from oddcall.service.quantities import format_duration
 
 if TYPE_CHECKING:

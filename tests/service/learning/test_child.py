@@ -10,7 +10,7 @@ from pathlib import Path
 PARENT = """
 import os, sys
 from pathlib import Path
-from oddcall.service.child import TrainingChild
+from oddcall.service.learning.child import TrainingChild
 
 os.setpriority(os.PRIO_PROCESS, 0, 19)
 child = TrainingChild([Path(sys.argv[1])], Path(sys.argv[1], "bundle"), "1/day", 10)

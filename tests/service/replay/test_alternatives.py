@@ -11,8 +11,8 @@ import pytest
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import SettingError
 from oddcall.models.window import WindowBatch
-from oddcall.service.alternatives import AS_IT_IS, parse
 from oddcall.service.cli import run
+from oddcall.service.replay.alternatives import AS_IT_IS, parse
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.recording import read_batches
 from oddcall.training.synthetic import REDIS, window

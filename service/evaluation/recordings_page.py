@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from oddcall.models.storage import write_whole
-from oddcall.service.evaluation import Evaluation
-from oddcall.service.evaluation_text import false_alerts, number, recall
+from oddcall.service.evaluation.recordings import Evaluation
+from oddcall.service.evaluation.recordings_text import false_alerts, number, recall
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.text import unlike
 from oddcall.training.evaluation import Result

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.models.window import WindowBatch
-from oddcall.service.apart import RecordingChild, read_apart
 from oddcall.service.board.board import Board
-from oddcall.service.child import TrainingChild
-from oddcall.service.evidence import Evidence
+from oddcall.service.learning.apart import RecordingChild, read_apart
+from oddcall.service.learning.child import TrainingChild
+from oddcall.service.learning.evidence import Evidence
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.state import StateDir

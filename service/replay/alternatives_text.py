@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from oddcall.service.alternatives import Outcome
 from oddcall.service.quantities import format_duration
+from oddcall.service.replay.alternatives import Outcome
 from oddcall.service.text import unlike
 
 #: Programs shown to people.

@@ -12,7 +12,7 @@ from oddcall.service.alert import Alert
 from oddcall.service.context import recorded
 from oddcall.service.judging import steps
 from oddcall.service.origin import host_of
-from oddcall.service.replay import check_fit
+from oddcall.service.replay.replay import check_fit
 from oddcall.service.session import open_episodes
 from oddcall.service.settings import AlertSection
 from oddcall.training.fit import FitSettings, fit

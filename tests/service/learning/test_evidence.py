@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oddcall.models.window import Program
-from oddcall.service.evidence import Evidence
+from oddcall.service.learning.evidence import Evidence
 
 SHELL = Program("/bin/dash", 1, 11)
 

@@ -17,7 +17,7 @@ from oddcall.service.context import unknown
 from oddcall.service.judging import steps
 from oddcall.service.origin import host_of
 from oddcall.service.quantities import Budget, parse_duration
-from oddcall.service.replay import Account, check_fit
+from oddcall.service.replay.replay import Account, check_fit
 from oddcall.service.session import open_episodes
 from oddcall.service.settings import AlertSection
 from oddcall.training.lake import lake

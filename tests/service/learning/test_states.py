@@ -13,8 +13,8 @@ import pytest
 from oddcall.models.model import Model
 from oddcall.models.window import Program
 from oddcall.service.cli import run
-from oddcall.service.evidence import Seen
-from oddcall.service.states import States
+from oddcall.service.learning.evidence import Seen
+from oddcall.service.learning.states import States
 from oddcall.training.fit import FitSettings, fit
 
 NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from oddcall.models.errors import OddcallError, RecordingError, SettingError
-from oddcall.service.apart import RecordingChild, read_apart
+from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.training.recording import read_batches
 
 METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}

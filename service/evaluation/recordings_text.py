@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from oddcall.service.alert import iso
-from oddcall.service.evaluation import Evaluation
+from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.text import unlike
 from oddcall.training.evaluation import Interval, Result

@@ -2,8 +2,8 @@
 
 ::
 
-    watch ──batches──> python -m oddcall.service.apart write FOLDER ──> FOLDER/part-*.parquet
-    watch <──batches── python -m oddcall.service.apart read FOLDER
+    watch ──batches──> python -m ...learning.apart write FOLDER ──> FOLDER/part-*.parquet
+    watch <──batches── python -m ...learning.apart read FOLDER
 
 Parquet's library keeps 60 MB of a process for good, and a watch needs it for moments. A writer
 ends with its input: a watch that is killed loses nothing that it had handed over.
@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from oddcall.models.errors import OddcallError
 from oddcall.models.packed import packed, unpacked
-from oddcall.service.child import ENVIRONMENT, kind_of
+from oddcall.service.learning.child import ENVIRONMENT, kind_of
 
 if TYPE_CHECKING:
     from oddcall.models.window import WindowBatch
@@ -126,7 +126,7 @@ def _begun(verb: str, folder: Path, said: IO[bytes], **pipe: int) -> subprocess.
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipe}
     # A session of its own: Ctrl-C is for us to handle, and we end it.
     return subprocess.Popen(  # noqa: S603  our own command line
-        [sys.executable, "-m", "oddcall.service.apart", verb, str(folder)],
+        [sys.executable, "-m", "oddcall.service.learning.apart", verb, str(folder)],
         stderr=said,
         start_new_session=True,
         env={**os.environ, **ENVIRONMENT},

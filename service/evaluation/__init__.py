@@ -1,0 +1,1 @@
+"""``evaluate recordings`` and ``evaluate traces``: verdicts against the truth, and their pages."""
