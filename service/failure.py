@@ -18,6 +18,8 @@ from oddcall.service.state import StateDir, default_state_dir
 
 #: Where a verb leaves its state directory for reports, in the context's object.
 STATE = "oddcall.state directory"
+#: Names that directory as well; read here too, because settings may be what failed.
+_STATE_VARIABLE = "ODDCALL_STATE_DIR"
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -33,11 +35,14 @@ def report_mistake(error: Exception, state_dir: Path | None = None) -> OddcallEr
 
     Parameters
     ----------
-    state_dir : holds the folder of reports, by default the default state directory; where it
-        cannot be written, the temporary directory takes them.
+    state_dir : holds the folder of reports, by default the one that ``ODDCALL_STATE_DIR`` names,
+        else the default state directory; where it cannot be written, the temporary directory
+        takes them.
     """
+    named = os.environ.get(_STATE_VARIABLE)
+    folder = state_dir or (Path(named).expanduser() if named else default_state_dir())
     kind = f"{type(error).__name__}: {error}".strip(": ").splitlines()[0]
-    place = _write(_text(error), StateDir(state_dir or default_state_dir()).reports)
+    place = _write(_text(error), StateDir(folder).reports)
     return OddcallError(
         f"oddcall stopped on a mistake of its own ({kind})",
         fix=f"The details are in {place}; please send that file with a word on what you did."

@@ -48,9 +48,14 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
             def read() -> Settings:
                 return load(flags, file=config).settings
 
-            context, settings = click.get_current_context(), read()
+            context = click.get_current_context()
+            known = context.ensure_object(dict)
+            if named := flags.get("state_dir"):
+                # Before the settings are read: that may be what fails.
+                known[STATE] = Path(named).expanduser()
+            settings = read()
             context.meta[AGAIN] = read
-            context.ensure_object(dict)[STATE] = settings.state_dir
+            known[STATE] = settings.state_dir
             return verb(settings=settings, **given)
 
         for name in reversed(names):

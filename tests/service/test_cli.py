@@ -269,31 +269,33 @@ def test_a_mistake_of_ours_is_a_sentence_and_a_report(
         raise KeyError("surprise\nand more")
 
     monkeypatch.setattr(config, "load", broken)
-    monkeypatch.setattr(failure, "default_state_dir", lambda: tmp_path)
     assert run(["config", "check"]) == 1
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "a mistake of its own (KeyError" in err
-    (report,) = (tmp_path / "reports").iterdir()
+    (report,) = (tmp_path / "state" / "reports").iterdir()
     assert str(report) in err
     assert "Traceback" in report.read_text()
 
 
+@pytest.mark.parametrize(
+    "broken", ["service.learning.states.told_of", "service.commands.options.load"]
+)
 def test_a_report_lies_in_the_state_directory_that_was_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    """With --state-dir the traceback goes there, not into the host's own state."""
-    from oddcall.service.learning import states
+    """With --state-dir the traceback goes there, also of a mistake in reading the settings."""
 
-    def broken(*_: Any) -> None:
+    def raises(*_: Any, **__: Any) -> None:
         raise KeyError("surprise")
 
-    monkeypatch.setattr(states, "told_of", broken)
+    monkeypatch.setattr(f"oddcall.{broken}", raises)
     monkeypatch.setattr(failure, "default_state_dir", lambda: tmp_path / "default")
     assert run(["programs", "--state-dir", str(tmp_path / "named")]) == 1
     (report,) = (tmp_path / "named" / "reports").iterdir()
     assert str(report) in capsys.readouterr().err
     assert not (tmp_path / "default").exists()
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_full_disk_anywhere_is_told_as_such(
