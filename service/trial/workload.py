@@ -188,7 +188,7 @@ def beside(
             process.wait()
 
 
-def wait_until(found: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def wait_until(found: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     """Wait for a server to be there; raises OddcallError when it does not come."""
     until = time.monotonic() + seconds
     while not found():

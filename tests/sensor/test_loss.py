@@ -111,7 +111,7 @@ def leaks(sensor: Sensor) -> list[tuple[int, int]]:
 def lasting_leaks(sensor: Sensor) -> set[tuple[int, int]]:
     """Leave out what was only just ending, or beginning, when it was looked at."""
     found = set(leaks(sensor))
-    for _ in range(200):
+    for _ in range(1000):
         if not found:
             break
         time.sleep(0.1)

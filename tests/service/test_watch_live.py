@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from oddcall.models.bundle import load_bundle
 from oddcall.service import simulate
 
 pytestmark = pytest.mark.kernel
@@ -124,14 +125,21 @@ def test_a_host_is_learned_watched_and_replayed(
     """It learns in seconds, names who misbehaves in a window of the misbehaviour itself, ends
     cleanly on SIGTERM with every episode closed, watches at once when started again, and a
     replay gives the same bytes."""
-    alerts, kept, state = tmp_path / "a.jsonl", tmp_path / "kept", tmp_path / "state"
-    words = [*ODDCALL, "watch", "--state-dir", str(state), "--learn", "15s", "--interval", "250ms"]
     quick = {"ODDCALL_LEARNING_MIN_WINDOWS": "20", "ODDCALL_LEARNING_PATIENCE": "3"}
-
-    watch = running([*words, "--alerts", str(alerts), "--record", str(kept)], **quick)
-    wait_for(lambda: watch.said("learning, "), watch)
-    wait_for(lambda: watch.said("watching with model"), watch)
-    assert (state / "baseline.oddcall").exists()
+    quick["ODDCALL_SENSOR_MAX_CPU_PERCENT"] = "100"
+    # A server that is starved of processors may show too little in a short lesson.
+    for lesson in ("15s", "40s"):
+        state = tmp_path / lesson
+        alerts, kept = state / "a.jsonl", state / "kept"
+        words = [*ODDCALL, "watch", "--state-dir", str(state), "--learn", lesson]
+        words += ["--interval", "250ms"]
+        watch = running([*words, "--alerts", str(alerts), "--record", str(kept)], **quick)
+        wait_for(lambda w=watch: w.said("learning, "), watch)
+        wait_for(lambda w=watch: w.said("watching with model"), watch)
+        known = load_bundle(state / "baseline.oddcall").programs
+        if any(p.can_alert for p in known if p.program.exe.startswith(str(tmp_path))):
+            break
+        assert watch.end() == 0
 
     outcome = simulate.run("port-scan", via=server, seconds=2)
     name = Path(outcome.program).name

@@ -26,6 +26,8 @@ from oddcall.service.web.address import Address, read
 from oddcall.training.synthetic import attacks, host
 
 S = 1_000_000_000
+#: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
+PATIENCE_S = 120.0
 METADATA = {
     "host_id": "5d",
     "host_name": "web1",
@@ -89,7 +91,7 @@ class Watching:
         for name, value in headers.items():
             request.add_header(name.replace("_", "-"), value)
         try:
-            answer = urllib.request.urlopen(request, timeout=10)
+            answer = urllib.request.urlopen(request, timeout=PATIENCE_S)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -97,7 +99,7 @@ class Watching:
         is_json = answer.headers.get_content_type() == "application/json"
         return answer.status, json.loads(text) if is_json else text, answer.headers
 
-    def until(self, found: Any, seconds: float = 20) -> Any:
+    def until(self, found: Any, seconds: float = PATIENCE_S) -> Any:
         """Ask until there is an answer."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -140,7 +142,7 @@ def watching(trained: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     thread = threading.Thread(target=session.run, args=(request, trained, here, screen))
     thread.start()
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE_S
         while not (address := read(state)) and time.monotonic() < end:
             time.sleep(0.02)
         assert address, screen.lines

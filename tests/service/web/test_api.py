@@ -123,7 +123,7 @@ def test_feedback_that_makes_no_sense_changes_nothing(watching: Any, body: Any) 
 def test_the_stream_tells_every_tick(watching: Any) -> None:
     """A reader gets the state at once, and again when something new came."""
     host = watching.address.url.split("/")[2]
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=120)
     connection.request("GET", "/api/stream")
     answer = connection.getresponse()
     assert answer.headers.get_content_type() == "text/event-stream"
