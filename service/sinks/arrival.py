@@ -5,8 +5,9 @@ the reader dies. The kernel knows more than the protocol tells:
 
 - a datagram to a socket of this host is charged to the sender until it is read. Once
   nothing is charged any more and the same reader is still there, all of it was read;
-- a TCP connection that is closed by its reader with something unread is reset, not ended.
-  Once our end is acknowledged and the other end came in order, all of it was read.
+- a connection that is closed by its reader with something unread is reset, not ended, over TCP
+  and on this host. Once our end is acknowledged and the other end came in order, all of it was
+  read.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ _LOOK_S = 0.002
 
 
 def send_local(
-    path: Path, datagrams: Iterable[bytes], timeout_s: float, *, sealed: bool = False
+    path: Path, messages: Iterable[bytes], timeout_s: float, *, sealed: bool = False
 ) -> None:
-    """Send datagrams to the socket at ``path``; returns once they were read.
+    """Send messages to the socket at ``path``; returns once they were read.
+
+    Each is a datagram, or a line where the reader takes connections.
 
     Parameters
     ----------
     path : Path
-    datagrams : iterable of bytes
+    messages : iterable of bytes
     timeout_s : float
         Longest wait for the reader.
     sealed : bool, default False
@@ -50,9 +53,13 @@ def send_local(
     """
     with reach_local(path, timeout_s) as way:
         try:
+            if way.type == socket.SOCK_STREAM:
+                way.sendall(b"".join(message + b"\n" for message in messages))
+                end_stream(way, timeout_s)
+                return
             listener = _identity(path)
-            for datagram in datagrams:
-                _send_one(way, datagram, sealed=sealed)
+            for message in messages:
+                _send_one(way, message, sealed=sealed)
             wait_until_acknowledged(way, timeout_s)
             # A reader that died takes what it has not read along: is it the same one?
             with reach_local(path, timeout_s):
@@ -66,19 +73,20 @@ def send_local(
 
 
 def reach_local(path: Path, timeout_s: float) -> socket.socket:
-    """Give a socket whose datagrams go to ``path``; raises DeliveryError where nobody listens."""
-    way = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    way.settimeout(timeout_s)
+    """Give a socket, for datagrams or else a stream, to ``path``; raises DeliveryError."""
     try:
-        way.connect(str(path))
+        try:
+            return _connected(path, socket.SOCK_DGRAM, timeout_s)
+        except OSError as error:
+            if error.errno != errno.EPROTOTYPE:
+                raise
+        return _connected(path, socket.SOCK_STREAM, timeout_s)
     except OSError as error:
-        way.close()
         raise undelivered(str(path), error) from error
-    return way
 
 
 def end_stream(way: socket.socket, timeout_s: float) -> None:
-    """End a TCP connection; returns once the other side has read all, and ended as well.
+    """End a connection; returns once the other side has read all, and ended as well.
 
     Raises
     ------
@@ -101,6 +109,17 @@ def wait_until_acknowledged(way: socket.socket, timeout_s: float) -> None:
         time.sleep(_LOOK_S)
     if wrong := way.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         raise OSError(wrong, os.strerror(wrong))
+
+
+def _connected(path: Path, kind: socket.SocketKind, timeout_s: float) -> socket.socket:
+    way = socket.socket(socket.AF_UNIX, kind)
+    try:
+        way.settimeout(timeout_s)
+        way.connect(str(path))
+    except OSError:
+        way.close()
+        raise
+    return way
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -40,10 +41,17 @@ class JsonLines:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            # A pipe or a device can be neither synced, cut nor read back.
-            self._regular = stat.S_ISREG(os.fstat(self._file).st_mode)
+        except OSError as error:
+            raise storage_error(path, error) from error
+        found = os.fstat(self._file)
+        #: What tells this file from another one at its path, on the same disk or another.
+        self.identity = (found.st_dev, found.st_ino)
+        # A pipe or a device can be neither synced, cut nor read back.
+        self._regular = stat.S_ISREG(found.st_mode)
+        try:
             self._check()
         except OSError as error:
+            self.close()
             raise storage_error(path, error) from error
         self._once = once
         if once and self._regular:
@@ -54,16 +62,19 @@ class JsonLines:
         if self._once and alert["id"] in self._held:
             self.already += 1
             return
-        size = os.fstat(self._file).st_size
         line = memoryview((to_json(alert) + "\n").encode())
+        size = None
         try:
+            size = self._end_line()
             while line:
                 line = line[os.write(self._file, line) :]
             if self._regular:
                 os.fsync(self._file)
         except OSError as error:
-            if self._regular:
-                os.ftruncate(self._file, size)
+            if self._regular and size is not None:
+                # Where even that fails, the next line ends the one that was cut.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, size)
             raise storage_error(self._path, error) from error
 
     def close(self) -> None:
@@ -71,18 +82,25 @@ class JsonLines:
         os.close(self._file)
 
     def _check(self) -> None:
-        size = os.fstat(self._file).st_size
-        if not self._regular or not size:
-            return
-        if os.pread(self._file, 1, 0) != b"{":
+        if self._size and os.pread(self._file, 1, 0) != b"{":
             os.close(self._file)
             raise SettingError(
                 f"{self._path} holds something else",
                 expected="a new file, or one of alerts",
                 fix="Name another file with --alerts.",
             )
-        if os.pread(self._file, 1, size - 1) != b"\n":
-            os.write(self._file, b"\n")
+        self._end_line()
+
+    @property
+    def _size(self) -> int:
+        return os.fstat(self._file).st_size if self._regular else 0
+
+    def _end_line(self) -> int:
+        """End a line that was cut short; returns the size of the file."""
+        size = self._size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            size += os.write(self._file, b"\n")
+        return size
 
 
 class JsonStream:

@@ -169,7 +169,7 @@ class Queued:
         Raises
         ------
         StorageError
-            When something is left and its queue is not on disk.
+            When something is left and its queue is not on disk, or the disk did not take it.
         """
         if self._closed:
             return
@@ -177,20 +177,23 @@ class Queued:
         self.stop()
         self._thread.join(self._left_s() + _LAST_WAITS_S)
         with self._turn:
-            left, durable = len(self._queue), self._queue.durable
+            left, lost = len(self._queue), self._queue.toll.lost
             self._queue.close()
+            # What waited in memory, where the disk did not take it even now.
+            gone = (self._queue.toll.lost - lost).total if self._queue.durable else left
         # A thread that is stuck in the other side is left behind, with what it holds.
         if not self._thread.is_alive():
             self._transport.close()
-        left += 0 if durable else self._queue.toll.untold.total
-        if not left or self._ended:
+        kept = left - gone
+        gone += 0 if self._queue.durable else self._queue.toll.untold.total
+        if self._ended:
             return
-        said = f"{counted(left, 'alert')} {'was' if left == 1 else 'were'} not delivered"
-        if durable:
-            self._say(f"{said} to {self.name}; the next start goes on with them")
+        if kept:
+            self._say(f"{_undelivered(kept)} to {self.name}; the next start goes on with them")
+        if not gone:
             return
         raise StorageError(
-            said,
+            _undelivered(gone),
             got=(self._failing or f"{self.name} was too slow").rstrip("."),
             fix="`oddcall replay` finds them again in a recording of that time.",
         )
@@ -307,3 +310,7 @@ class Queued:
         if self._deadline_s is None:
             return float("inf")
         return max(self._deadline_s - time.monotonic(), 0.0)
+
+
+def _undelivered(alerts: int) -> str:
+    return f"{counted(alerts, 'alert')} {'was' if alerts == 1 else 'were'} not delivered"

@@ -32,7 +32,6 @@ class RotatingFile:
     def __init__(self, path: Path, max_bytes: int, keep: int) -> None:
         self._path, self._max_bytes, self._keep = path, max_bytes, keep
         self._lines: JsonLines | None = None
-        self._inode = 0
 
     def send(self, records: Sequence[Record]) -> None:
         """Write one line a record and flush it to the disk; raises StorageError."""
@@ -46,16 +45,16 @@ class RotatingFile:
 
     def close(self) -> None:
         """Close the file."""
-        if self._lines:
-            self._lines.close()
-        self._lines = None
+        lines, self._lines = self._lines, None
+        if lines:
+            lines.close()
 
     def _current(self, room: int) -> JsonLines:
         """Give the file with room for so many bytes more."""
         try:
             if self._path.is_file():
                 found = self._path.stat()
-                if found.st_ino != self._inode:
+                if self._lines and (found.st_dev, found.st_ino) != self._lines.identity:
                     self.close()
                 if found.st_size and found.st_size + room > self._max_bytes:
                     self.close()
@@ -66,7 +65,6 @@ class RotatingFile:
             raise storage_error(self._path, error) from error
         if self._lines is None:
             self._lines = JsonLines(self._path)
-            self._inode = self._path.stat().st_ino
         return self._lines
 
     def _rotate(self) -> None:

@@ -129,9 +129,17 @@ class Spool:
         self._save()
 
     def close(self) -> None:
-        """Close the file; what waits in memory is lost, and counted."""
-        if left := len(self._overflow):
-            self._lose(Losses(full=left))
+        """Close the file; what waits in memory goes there, or is lost and counted."""
+        alerts = [waiting.alert for waiting in self._overflow.first(_OVERFLOW)]
+        fitting = alerts[: max(self._most - self._kept, 0)]
+        try:
+            with self._file:
+                for alert in fitting:
+                    self._add(alert)
+        except sqlite3.Error:
+            fitting = []
+        if lost := len(alerts) - len(fitting):
+            self._lose(Losses(full=lost))
         self._file.close()
 
     def _add(self, alert: Alert) -> int:

@@ -62,6 +62,19 @@ def test_a_line_cut_short_spoils_no_other(tmp_path: Path) -> None:
     assert json.loads(path.read_text().splitlines()[0])["id"] == "alert-0"
 
 
+def test_a_line_cut_short_meanwhile_spoils_no_other(tmp_path: Path) -> None:
+    """Where what was cut short could not be taken back, the next alert ends it as well."""
+    path = tmp_path / "alerts.jsonl"
+    sink = JsonLines(path)
+    sink.send(numbered(0))
+    with path.open("a") as file:
+        file.write('{"id": "al')
+    sink.send(numbered(1))
+    lines = path.read_text().splitlines()
+    assert lines[1] == '{"id": "al'
+    assert [json.loads(lines[i])["id"] for i in (0, 2)] == ["alert-0", "alert-1"]
+
+
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     """What holds no alerts is refused in one sentence, and not touched."""
     path = tmp_path / "notes.txt"
@@ -106,6 +119,22 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     assert path.stat().st_size == size
     sink.send(numbered(2))
     assert ids(path) == ["alert-0", "alert-2"]
+
+
+def test_a_full_disk_leaks_no_file(tmp_path: Path) -> None:
+    """A file whose cut line cannot be ended is closed again: it is tried for days."""
+    path = tmp_path / "alerts.jsonl"
+    path.write_text('{"id": "al')
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        for _ in range(3):
+            with pytest.raises(StorageError, match=r"cannot write .*alerts\.jsonl"):
+                JsonLines(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
 
 def test_devices_and_pipes_will_do(tmp_path: Path) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import shutil
+import signal
+import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import nats
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -230,3 +238,59 @@ def hook_context(tmp_path_factory: pytest.TempPathFactory) -> Any:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, secret)
     return SimpleNamespace(server=context, ca=pem, key=secret)
+
+
+class Nats:
+    """A NATS server on loopback with its store in a folder."""
+
+    def __init__(self, folder: Path, *flags: str, storing: bool = True) -> None:
+        path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+        program = shutil.which("nats-server", path=path)
+        assert program, "nats-server is not installed: type make setup-test"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.command = [program, "-a", "127.0.0.1", "-p", str(self.port)]
+        self.command += ["-js", "-sd", str(folder)] if storing else []
+        self.command += ["-l", str(folder / "log"), *flags]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                time.sleep(0.01)
+            else:
+                return
+        raise AssertionError("nats-server did not start")
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stored(self, subject: str = "oddcall.alerts", **options: Any) -> list[Any]:
+        """Every message that the stream holds."""
+
+        async def read() -> list[Any]:
+            way = await nats.connect(self.url, **options)
+            stream = way.jetstream()
+            name = await stream.find_stream_name_by_subject(subject)
+            info = await stream.stream_info(name)
+            first, last = info.state.first_seq, info.state.last_seq
+            found = [await stream.get_msg(name, seq) for seq in range(first, last + 1)]
+            await way.close()
+            return found
+
+        return asyncio.run(read())
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Callable[..., Nats]:
+    """Start a server in a folder."""
+    return Nats

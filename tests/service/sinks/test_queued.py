@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -344,3 +345,35 @@ def test_sending_while_it_is_down_and_up(sink_of: Any, alert_of: Alerts, tmp_pat
     dropped = sink.state.dropped.full
     assert len(way.numbers) + dropped == 600
     assert sum(counts["full"] for counts in way.notices) == dropped
+
+
+@pytest.mark.parametrize("freed", [True, False])
+def test_a_disk_that_is_full_at_the_end(
+    sink_of: Any, alert_of: Alerts, tmp_path: Path, screen: Any, freed: bool
+) -> None:
+    """What waits in memory is put on disk when it can be; else it is counted, and an error."""
+    path, way, lost = tmp_path / "q.sqlite", Way(), 0
+    way.error = DeliveryError("it is down")
+    queue = Spool(path, 1000, screen.say)
+    sink = sink_of(way, queue, drain_s=0.0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        for i in range(100):
+            sink.send(alert_of(i))
+        if freed:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            sink.close()
+        else:
+            with pytest.raises(StorageError, match=r"\d+ alerts were not delivered"):
+                sink.close()
+            lost = queue.toll.lost.full
+            assert lost
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "wait in memory" in screen.text
+    said = f"{100 - lost} alerts were not delivered to the way; the next start goes on with them"
+    assert said in screen.text
+    again = Spool(path, 1000, screen.say)
+    assert [int(w.alert["id"][-6:]) for w in again.first(200)] == list(range(100 - lost))
+    again.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,29 @@ def test_somebody_else_may_rotate(tmp_path: Path, records: Records) -> None:
     path.unlink()
     sink.send(records(range(2, 3)))
     assert (numbers(moved), numbers(path)) == ([0], [2])
+
+
+def test_another_disk_may_take_its_place(tmp_path: Path, records: Records) -> None:
+    """A file on a disk put over the first is another file, though it has the same number."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    path, mounted, numbers_of = folder / "alerts.jsonl", 0, []
+    sink = RotatingFile(path, max_bytes=10_000_000, keep=1)
+    try:
+        for i in range(2):
+            mount = ["mount", "-t", "tmpfs", "none", str(folder)]
+            if subprocess.run(mount, check=False, capture_output=True).returncode:
+                pytest.skip("mounting is not allowed here")
+            mounted += 1
+            path.touch()
+            numbers_of.append(path.stat().st_ino)
+            sink.send(records(range(i, i + 1)))
+            assert numbers(path) == [i]
+        assert numbers_of[0] == numbers_of[1]
+    finally:
+        sink.close()
+        for _ in range(mounted):
+            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, records: Records) -> None:

@@ -19,8 +19,6 @@ from hypothesis import strategies as st
 from oddcall.service import notice
 from oddcall.service.formats import FORMATS
 from oddcall.service.sinks.address import Address
-from oddcall.service.sinks.memory import Memory
-from oddcall.service.sinks.queued import Queued, QueuedSettings
 from oddcall.service.sinks.syslog import Syslog, message
 from oddcall.service.sinks.transport import DeliveryError, Record, RefusedError
 
@@ -201,24 +199,6 @@ def test_a_server_that_is_not_there(server: Server, records: Records) -> None:
     sink.reach()
 
 
-def test_nothing_is_lost_when_it_is_killed(
-    server: Server, alert_of: Any, host: Any, screen: Any, hasty: Any, until: Any
-) -> None:
-    """Killed and begun anew under load, every alert is read in the end; twice at most a batch."""
-    settings = QueuedSettings(backoff=hasty, drain_s=10.0)
-    sink = Queued("syslog", over(server), Memory(10_000), host, screen.say, settings)
-    for i in range(400):
-        sink.send(alert_of(i))
-        if i % 100 == 50:
-            server.kill()
-            time.sleep(0.03)
-            server.start()
-        time.sleep(0.001)
-    sink.close()
-    assert set(numbers(server.texts)) == set(range(400))
-    assert not sink.state.dropped
-
-
 def test_tls_is_verified(hook_context: Any, records: Records) -> None:
     """With its authority named a server is trusted, and has read what was sent; else it is not."""
     server = Server(hook_context.server)
@@ -341,24 +321,6 @@ def test_a_local_reader_that_dies_unread(here: Here, records: Records) -> None:
         if not again:
             here.start()
     assert here.texts == []
-
-
-def test_nothing_is_lost_when_a_local_reader_is_killed(
-    here: Here, alert_of: Any, host: Any, screen: Any, hasty: Any
-) -> None:
-    """Killed and begun anew under load, every alert is read in the end."""
-    way = Syslog(Address("unix", path=here.path), timeout_s=1)
-    settings = QueuedSettings(backoff=hasty, drain_s=10.0)
-    sink = Queued("local", way, Memory(10_000), host, screen.say, settings)
-    for i in range(300):
-        sink.send(alert_of(i))
-        if i % 100 == 50:
-            here.kill()
-            time.sleep(0.02)
-            here.start()
-        time.sleep(0.001)
-    sink.close()
-    assert set(numbers(here.texts)) == set(range(300))
 
 
 def test_too_large_for_a_socket_is_refused(here: Here, alert_of: Any) -> None:

@@ -112,26 +112,6 @@ def test_any_answer_is_reach(hook: Any) -> None:
     assert hook.requests == []
 
 
-@pytest.mark.parametrize("batch", [1, 16])
-def test_nothing_is_lost_when_it_is_killed(
-    hook: Any, alert_of: Any, host: Any, screen: Any, hasty: Any, batch: int
-) -> None:
-    """Killed and begun anew under load, every alert is taken in the end; nothing is dropped."""
-    way = Webhook(Endpoint(hook.url, timeout_s=2), batch)
-    settings = QueuedSettings(backoff=hasty, drain_s=15.0)
-    sink = Queued("hook", way, Memory(10_000), host, screen.say, settings)
-    for i in range(200):
-        sink.send(alert_of(i))
-        if i % 60 == 30:
-            hook.kill()
-            time.sleep(0.02)
-            hook.start()
-        time.sleep(0.001)
-    sink.close()
-    assert set(hook.ids) == {alert_of(i)["id"] for i in range(200)}
-    assert not sink.state.dropped
-
-
 def test_one_poisoned_alert_of_a_batch(
     hook: Any, alert_of: Any, host: Any, screen: Any, hasty: Any, until: Any
 ) -> None:
