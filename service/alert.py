@@ -17,7 +17,7 @@ import numpy as np
 
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.context import Context
-from oddcall.service.severity import severity
+from oddcall.service.severity import Lesson, severity
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import Baseline
@@ -61,6 +61,12 @@ class Sighting:
     baseline_windows: int
     trained_ns: tuple[int, int] | None
     explanation: Explanation
+
+    @property
+    def lesson(self) -> Lesson:
+        """What its baseline was learned from."""
+        first_ns, last_ns = self.trained_ns or (0, 0)
+        return Lesson(self.level, self.baseline_windows, (last_ns - first_ns) / 1e9)
 
     @classmethod
     def of(
@@ -134,19 +140,17 @@ def build(
     context: Context,
 ) -> Alert:
     """Lay one line of an episode out in the native schema."""
+    worst = standing.worst
+    grade, limit = severity(
+        worst.p_value, seen.threshold, model.budget_per_day, standing.windows, worst.lesson
+    )
     return {
         "schema_version": SCHEMA_VERSION,
         "id": alert_id(host, model.id, seen, standing.state),
         "episode_id": standing.episode_id,
         "state": standing.state,
         "time": iso(standing.time_ns),
-        "severity": severity(
-            standing.worst.p_value,
-            seen.threshold,
-            model.budget_per_day,
-            standing.windows,
-            standing.worst.level,
-        ),
+        "severity": grade,
         "host": {key: host.get(key, "") for key in ("name", "id", "boot_id", "kernel", "arch")},
         "program": {
             "exe": seen.program.exe,
@@ -166,7 +170,7 @@ def build(
         "window": {"start": iso(seen.start_ns), "end": iso(seen.end_ns), "events": seen.events},
         "coverage": _coverage(seen),
         "score": _score(seen, model.budget_per_day),
-        "baseline": _baseline(seen, model),
+        "baseline": {**_baseline(seen, model), "severity_limit": limit or None},
         "explanation": _explanation(seen, standing),
         "attack_hints": [
             {"technique": hint.technique, "why": hint.why} for hint in seen.explanation.hints

@@ -261,7 +261,8 @@ class Episodes:
 
     def _grade(self, worst: Sighting, windows: int) -> int:
         budget = self.model.budget_per_day
-        return LEVELS.index(severity(worst.p_value, worst.threshold, budget, windows, worst.level))
+        grade, _ = severity(worst.p_value, worst.threshold, budget, windows, worst.lesson)
+        return LEVELS.index(grade)
 
     def _close_quiet(self, now_ns: int) -> list[Alert]:
         quiet_ns = self._settings.quiet_s * 1e9

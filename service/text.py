@@ -199,6 +199,8 @@ def _evidence(alert: Alert, width: int) -> Iterator[_Line]:
     yield from _labelled("evidence", f"{seen}, {against}", width)
     odds = f"p = {score['p_value']:.1e}, alerts from {score['threshold']:.1e}"
     yield from _labelled("", odds + (", extrapolated" if score["extrapolated"] else ""), width)
+    if baseline.get("severity_limit"):
+        yield from _labelled("", baseline["severity_limit"], width)
     lost = coverage["lost"] + coverage["lost_keys"]
     whole = f"{lost:,} updates of this host were lost meanwhile" if lost else "nothing was lost"
     if alert["suppressed_since_last"]:

@@ -86,7 +86,7 @@ class OddCalls:
     programs = ()
     detectors = ()
     spec = FeatureSpec()
-    profiles = (SimpleNamespace(windows=1204, first_ns=T0 - 600 * S, last_ns=T0),)
+    profiles = (SimpleNamespace(windows=1204, first_ns=T0 - 172_800 * S, last_ns=T0),)
 
     def judge(self, batch: WindowBatch) -> Verdicts:
         n = len(batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -148,6 +149,23 @@ def test_graver_is_said_at_once(line: Line, batch: Any, row: Any) -> None:
     assert update["state"] == "update"
     assert (line.alerts[0]["severity"], update["severity"]) == ("medium", "critical")
     assert update["suppressed_since_last"] == 1
+
+
+def test_a_short_lesson_holds_the_grade_back(
+    monkeypatch: pytest.MonkeyPatch, line: Line, batch: Any, row: Any
+) -> None:
+    """What would be critical against a settled baseline is medium against one of few windows."""
+    [known] = line.model.profiles
+    few = SimpleNamespace(**{**vars(known), "windows": 40})
+    monkeypatch.setattr(type(line.model), "profiles", (few,))
+    for at in (1, 2, 3):
+        line.see(batch(row(at_s=at, calls={PTRACE: 4})))
+    assert [alert["severity"] for alert in line.end()] == ["medium"]
+    limits = [alert["baseline"]["severity_limit"] for alert in line.alerts]
+    assert limits == [
+        "medium, not high: its baseline is of 40 windows only",
+        "medium, not critical: its baseline is of 40 windows only",
+    ]
 
 
 def test_another_kind_is_said_at_once(line: Line, batch: Any, row: Any) -> None:

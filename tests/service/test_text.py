@@ -151,6 +151,12 @@ def test_what_was_lost_or_folded_is_said() -> None:
     assert "3 updates of this host were lost meanwhile; 2 more windows like it before" in text
 
 
+def test_a_grade_that_the_baseline_holds_back_is_told() -> None:
+    """Whoever wonders why it is no graver reads it beside the evidence."""
+    why = "medium, not critical: its baseline is of 99 windows only"
+    assert f"\n             {why}\n" in render(altered(baseline__severity_limit=why))
+
+
 def test_a_process_that_is_gone_is_named_all_the_same() -> None:
     """Without arguments, parent, path or unit there is still a process."""
     gone = altered(process__cmdline=None, process__parent=None, program__exe="", program__unit=None)

@@ -25,6 +25,7 @@ function evidence(line) {
     ["p-value", `${chance(score.p_value)}, alerts from ${chance(score.threshold)}${score.extrapolated ? "; beyond every clean window that was kept, so it is extrapolated" : ""}`],
     ["evidence", `${some(seen.events, "call")} in ${spanned < 10 ? spanned.toFixed(1) + " s" : span(spanned)}`],
     ["held against", `${LEVEL[baseline.level] || baseline.level} (${some(baseline.windows, "window")}${baseline.trained_span ? `, ${day(baseline.trained_span.start)} to ${day(baseline.trained_span.end)}` : ""})`],
+    ["severity", baseline.severity_limit],
     ["detectors", Object.entries(score.detectors).map(([name, p]) => `${name.replaceAll("_", " ")} ${chance(p)}`).join(", ")],
     ["coverage", lost + (coverage.identity_complete ? "" : "; the process was gone before its program could be read")],
   ]);
