@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from oddcall.models.baseline import Baseline, Contributions, Profiles, ProgramState
+from oddcall.models.baseline import Contributions, Profiles, ProgramState
 from oddcall.models.budget import again
 from oddcall.models.calibration import Calibration, Evidences
 from oddcall.models.detector import Detector, Evidence
@@ -172,11 +172,6 @@ class Model:
         """Profile that judges each window, (n,), -1 for none, and its level, (n,)."""
         profile, level, _ = self._standing.columns(batch)
         return profile, level
-
-    def baseline_for(self, batch: WindowBatch, row: int) -> Baseline | None:
-        """Baseline that one window is held against; None for an unknown program."""
-        profile = self.standing(batch.programs[batch.program[row]]).profile
-        return None if profile < 0 else self.profiles[profile]
 
     def contributions(
         self, batch: WindowBatch, row: int, *, news_only: bool = False

@@ -150,14 +150,6 @@ class Subspaces:
             norm,
         )
 
-    def leading(self, components: int) -> Subspaces:
-        """Build the same subspaces with only their first directions, padded if there are fewer."""
-        missing = max(components - self.components, 0)
-        basis = np.pad(self.basis[:, :components], ((0, 0), (0, missing)))
-        variance = np.pad(self.variance[:, :components], ((0, 0), (0, missing)))
-        kept = (self.edges, self.features, self.mean, basis, variance, self.spread, self.noise)
-        return Subspaces.packed(*kept)
-
     def moved(self, mean: NDArray[np.float32]) -> Subspaces:
         """Build the same subspaces about another mean, (R,)."""
         kept = (self.basis, self.variance, self.spread, self.noise)

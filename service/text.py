@@ -36,10 +36,9 @@ def render(alert: Alert, *, width: int = 80, colour: bool = False) -> str:
     return "\n".join(_styled(kind, line, alert) if colour else line for kind, line in lines)
 
 
-def explained(alert: Alert, *, width: int = 80, colour: bool = False) -> str:
+def explained(alert: Alert) -> str:
     """Lay out all that one line of an alert says, whatever its state: what ``render`` shortens."""
-    lines = _whole(alert, width)
-    return "\n".join(_styled(kind, line, alert) if colour else line for kind, line in lines)
+    return "\n".join(line for _, line in _whole(alert, 80))
 
 
 def clean(text: object) -> str:

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddcall.models.errors import RecordingError
-from oddcall.models.window import WindowBatch
 from oddcall.training.columns import values
 from oddcall.training.frame import read_recording
 from oddcall.training.parts import finished, read_metadata, tables
-from oddcall.training.recording import read_batches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,13 +60,6 @@ def lake(paths: Iterable[Path | str]) -> list[Source]:
     for source in found:
         _require_alike(source, found[0])
     return sorted(found, key=lambda source: (source.start_ns, str(source.path)))
-
-
-def read_lake(sources: Iterable[Source]) -> Iterator[tuple[Source, WindowBatch]]:
-    """Yield every batch with the recording it is from, one recording after another."""
-    for source in sources:
-        for batch in read_batches(source.path):
-            yield source, batch
 
 
 def read_recordings(paths: Iterable[Path | str] | Path | str) -> pd.DataFrame:

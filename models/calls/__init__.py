@@ -47,7 +47,10 @@ def compat_names(arch: str = "x86_64") -> tuple[str, ...]:
 
 
 def uring_names() -> tuple[str, ...]:
-    """Name of every column of ``WindowBatch.uring``, (URING,); the same on every architecture."""
+    """Name of every column of ``WindowBatch.uring``, (URING,): 0 is ``"nop"``, 22 is ``"read"``.
+
+    The same on every architecture.
+    """
     return _table("io_uring", URING, "opcode", "opcodes")
 
 
@@ -59,11 +62,6 @@ def name(number: int, arch: str = "x86_64") -> str:
 def compat_name(number: int, arch: str = "x86_64") -> str:
     """Name of a 32-bit call by its own numbering: 5 is ``"open"`` on x86_64."""
     return compat_names(arch)[min(number, CALLS - 1)]
-
-
-def uring_name(op: int) -> str:
-    """Name of an io_uring opcode: 0 is ``"nop"``, 22 is ``"read"``."""
-    return uring_names()[min(op, URING - 1)]
 
 
 def symbol_name(symbol: int, arch: str = "x86_64") -> str:

@@ -37,11 +37,10 @@ class Step:
     do: Callable[[], None] | None = None
 
 
-def unit(command: str | None = None) -> str:
-    """Give the text of the unit; `command` is how oddcall is started, this one by default."""
+def unit() -> str:
+    """Give the text of the unit, which starts this installation."""
     text = resources.files(__package__).joinpath("oddcall.service").read_text("utf-8")
-    words = command or own_command()
-    return text.replace("@COMMAND@", words).replace("@CONFIG@", str(DEFAULT_FILE))
+    return text.replace("@COMMAND@", own_command()).replace("@CONFIG@", str(DEFAULT_FILE))
 
 
 def own_command() -> str:

@@ -39,7 +39,6 @@ _SORTS = {
     "programs": ("p_worst", "calls_s", "errors_s", "name"),
     "processes": ("p", "calls_s", "errors_s", "name"),
 }
-_FOUND_BY = ("name", "exe", "comm", "unit", "container", "state", "pid")
 _SORTED_BY = {
     "p_worst": "the least likely first",
     "p": "the least likely first",

@@ -90,10 +90,6 @@ class Work:
         """Whether every workload has done a round, or failed to."""
         return all(progress.rounds or progress.failure for progress in self.under_way)
 
-    def failures(self) -> list[Progress]:
-        """Workloads that stopped before they were told to."""
-        return [progress for progress in self.under_way if progress.failure]
-
     def _run(self, progress: Progress) -> None:
         workload = progress.workload
         folder = self.folder / workload.name
@@ -129,9 +125,7 @@ def installed(name: str) -> str:
     return path
 
 
-def call(
-    words: Sequence[str | Path], folder: Path, *, user: str | None = None, said: str = ""
-) -> None:
+def call(words: Sequence[str | Path], folder: Path, *, user: str | None = None) -> None:
     """Run one command to its end, silently, in a session of its own.
 
     Raises
@@ -142,7 +136,7 @@ def call(
     subprocess.run(  # noqa: S603  words of our own
         words,
         cwd=folder,
-        input=said.encode(),
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         check=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from oddcall.models.errors import OddcallError, SettingError
@@ -17,6 +16,8 @@ Json = dict[str, Any]
 
 #: Sayings end by themselves: how old what is shown of them may be.
 _FRESH_S = 10.0
+#: Who says what is said here.
+_WHO = "the page"
 #: Longest note, and longest time that something is tolerated for.
 _NOTE, _LONGEST_S = 1000, 3650 * 86400.0
 
@@ -28,19 +29,10 @@ class Records:
     ----------
     board : Board
     state : StateDir
-    who : str, default "the page"
-        Who says what is said here.
-    clock : callable, default time.monotonic
     """
 
-    def __init__(
-        self,
-        board: Board,
-        state: StateDir,
-        who: str = "the page",
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._board, self._state, self._who, self._clock = board, state, who, clock
+    def __init__(self, board: Board, state: StateDir) -> None:
+        self._board, self._state = board, state
         self._feedback = Feedback(state.feedback)
         self._verbs: dict[str, list[str]] = {}
         self._read_s = -_FRESH_S
@@ -78,9 +70,9 @@ class Records:
 
     def verbs(self) -> dict[str, list[str]]:
         """Say what holds for each episode, by verb."""
-        if self._feedback.changed() or self._clock() - self._read_s >= _FRESH_S:
+        if self._feedback.changed() or time.monotonic() - self._read_s >= _FRESH_S:
             now_ns = time.time_ns()
-            self._verbs, self._read_s = {}, self._clock()
+            self._verbs, self._read_s = {}, time.monotonic()
             for said in self._feedback.given():
                 if said.in_force(now_ns):
                     self._verbs.setdefault(said.episode, []).append(said.verb)
@@ -103,7 +95,7 @@ class Records:
         verb, alert = asked.get("verb"), str(asked.get("alert", ""))
         note, expires_s = _note(asked.get("note", "")), _expires(asked.get("expires_s"))
         if verb == "undo":
-            return self._feedback.undo(alert, who=self._who, note=note).as_dict()
+            return self._feedback.undo(alert, who=_WHO, note=note).as_dict()
         if verb not in VERBS:
             raise SettingError(
                 "there is no such answer", expected=f"{', '.join(VERBS)} or undo", got=repr(verb)
@@ -114,7 +106,7 @@ class Records:
                 str(verb),
                 history.find(alert),
                 history,
-                who=self._who,
+                who=_WHO,
                 note=note,
                 expires_s=expires_s,
             )

@@ -87,7 +87,6 @@ def test_an_unknown_program_is_not_accused(model: Model, batch: WindowBatch):
     assert not verdicts.alert.any()
     assert (verdicts.p_value == 1).all()
     assert (verdicts.profile == -1).all()
-    assert model.baseline_for(strange, 0) is None
     assert len(model.contributions(strange, 0).features) == 0
 
 
@@ -113,9 +112,7 @@ def test_a_rare_program_is_judged_by_similar_ones(model: Model):
     verdicts = model.judge(batch)
     assert set(verdicts.level) == {"similar"}
     assert not verdicts.alert.any()
-    baseline = model.baseline_for(batch, 0)
-    assert baseline is not None
-    assert baseline.name == "similar programs"
+    assert {model.profiles[p].name for p in verdicts.profile} == {"similar programs"}
 
 
 def test_contributions_name_the_cause(model: Model):
@@ -135,9 +132,7 @@ def test_contributions_name_the_cause(model: Model):
 
 def test_the_baseline_shows_windows_to_compare_with(model: Model):
     """A profile keeps a few dozen whole windows; the nearest to one of them is itself."""
-    normal = window(WEB, WEB.walk(900, np.random.default_rng(3)))
-    baseline = model.baseline_for(normal, 0)
-    assert baseline is not None
+    baseline = model.profiles[model.standing(WEB.program).profile]
     assert baseline.name == "python3.11"
     assert 20 <= baseline.exemplars.vectors.shape[0] <= 64
     row, distance = baseline.exemplars.nearest(baseline.exemplars.vectors[5], k=1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from oddcall.models.errors import RecordingError
-from oddcall.training.lake import lake, read_lake, read_recordings
-from oddcall.training.recording import METADATA, RecordingWriter, read_recording
+from oddcall.training.lake import lake, read_recordings
+from oddcall.training.recording import METADATA, RecordingWriter, read_batches, read_recording
 from oddcall.training.synthetic import host
 
 
@@ -27,9 +27,10 @@ def test_a_folder_stands_for_the_recordings_below_it(small_lake):
 def test_batches_come_with_their_recording(small_lake):
     """Every window of a source lies in its span."""
     sources = lake([small_lake.root / "web1"])
-    for source, batch in read_lake(sources):
-        assert batch.t_start_ns.min() >= source.start_ns
-        assert batch.t_end_ns.max() <= source.end_ns
+    for source in sources:
+        for batch in read_batches(source.path):
+            assert batch.t_start_ns.min() >= source.start_ns
+            assert batch.t_end_ns.max() <= source.end_ns
 
 
 def test_one_frame_of_many(small_lake):

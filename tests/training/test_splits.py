@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from oddcall.models.errors import SettingError
 from oddcall.models.window import Program
-from oddcall.training.lake import lake, read_lake
+from oddcall.training.lake import lake
+from oddcall.training.recording import read_batches
 from oddcall.training.splits import (
     Fold,
     by_host,
@@ -22,10 +23,15 @@ from oddcall.training.splits import (
 )
 
 
+def batches_of(sources):
+    """Every batch with the recording it is from."""
+    return ((source, batch) for source in sources for batch in read_batches(source.path))
+
+
 def sides(fold: Fold, sources):
     """What a fold learns and judges, as one row (source, start, end, pid, program place) each."""
     learned, judged = [], []
-    for source, batch in read_lake(sources):
+    for source, batch in batches_of(sources):
         learns, judges = fold.learns(source, batch), fold.judges(source, batch)
         assert not (learns & judges).any()
         for rows, side in ((learns, learned), (judges, judged)):
@@ -54,7 +60,7 @@ def test_by_time_judges_only_what_is_later(sources):
     assert judged
     apart = min(row[1] for row in judged) - max(row[2] for row in learned)
     assert apart >= 0.05 * (sources[-1].end_ns - sources[0].start_ns) - 1e9
-    whole = sum(len(batch) for _, batch in read_lake(sources))
+    whole = sum(len(batch) for _, batch in batches_of(sources))
     assert len(learned) + len(judged) < whole
 
 
@@ -67,7 +73,7 @@ def test_by_host_learns_nothing_of_the_host(sources):
         learned, judged = sides(fold, sources)
         assert not {row[0] for row in learned} & {row[0] for row in judged}
         seen += [row[0] for row in judged]
-    assert len(seen) == sum(len(batch) for _, batch in read_lake(sources))
+    assert len(seen) == sum(len(batch) for _, batch in batches_of(sources))
 
 
 def test_by_program_learns_nothing_of_the_program(sources):
@@ -77,7 +83,7 @@ def test_by_program_learns_nothing_of_the_program(sources):
         learned, judged = sides(fold, sources)
         assert not {row[3] for row in learned} & {row[3] for row in judged}
         judged_in_all += len(judged)
-    assert judged_in_all == sum(len(batch) for _, batch in read_lake(sources))
+    assert judged_in_all == sum(len(batch) for _, batch in batches_of(sources))
 
 
 @forall(st.text(max_size=8), st.lists(st.integers(0, 2**40), min_size=2, max_size=4))
@@ -126,4 +132,4 @@ def test_everything_is_judged_by_a_ready_model(sources):
     """With a model that is there already nothing is learned and all is judged."""
     learned, judged = sides(everything(), sources)
     assert not learned
-    assert len(judged) == sum(len(batch) for _, batch in read_lake(sources))
+    assert len(judged) == sum(len(batch) for _, batch in batches_of(sources))

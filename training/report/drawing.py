@@ -122,13 +122,11 @@ class Plot:
             f'height="{foot - top:g}">{about}</rect>'
         )
 
-    def across(self, y: float, style: str, text: str = "") -> None:
+    def across(self, y: float, style: str) -> None:
         """Draw a level from side to side."""
         at = float(self.y_scale(y))
         left, right = self.x_scale.begin, self.x_scale.end
         self.marks.append(f'<path class="{style}" d="M{left:g} {at:.1f}H{right:g}"/>')
-        if text:
-            self.text(right - 4, at - 5, text, "note", "end")
 
     def text(self, x: float, y: float, text: str, style: str, anchor: str = "start") -> None:
         """Write at a place in pixels."""
