@@ -16,9 +16,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from oddcall.models.window import WindowBatch
+from oddcall.service.config.settings import AlertSection
 from oddcall.service.replay.alternatives import compare, parse
 from oddcall.service.replay.alternatives_text import table
-from oddcall.service.settings import AlertSection
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.recording import METADATA, RecordingWriter
 from oddcall.training.report.looks import ATTACK, CLEAN, COLOURS, looks

@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 from oddcall.service.cli import cli
-from oddcall.service.config import setting_names, variable
-from oddcall.service.settings import Settings
+from oddcall.service.config.loading import setting_names, variable
+from oddcall.service.config.settings import Settings
 from oddcall.service.sinks.sections import SECTIONS, SinkSection
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"

@@ -18,8 +18,8 @@ import click
 
 from oddcall.models.errors import OddcallError
 from oddcall.sensor.check import Check
-from oddcall.service.config import load
-from oddcall.service.settings import Settings
+from oddcall.service.config.loading import load
+from oddcall.service.config.settings import Settings
 from oddcall.service.sinks.sections import name_of
 from oddcall.service.state import StateDir
 

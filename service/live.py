@@ -9,10 +9,10 @@ from pathlib import Path
 from oddcall.sensor import host, process
 from oddcall.sensor.container_names import ContainerNames
 from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
+from oddcall.service.config.settings import SensorSection, Settings
 from oddcall.service.context import Context
 from oddcall.service.origin import metadata_of
 from oddcall.service.quantities import format_duration
-from oddcall.service.settings import SensorSection, Settings
 
 _PROC = Path("/proc")
 

@@ -15,6 +15,8 @@ from oddcall.models.errors import BundleError, OddcallError
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.service.board.board import ALERTS, Board
+from oddcall.service.config.reload import Reload
+from oddcall.service.config.settings import AlertSection, Settings
 from oddcall.service.context import Describe, Remembered
 from oddcall.service.episode import Episodes
 from oddcall.service.history import History
@@ -25,9 +27,7 @@ from oddcall.service.learning.summary import headline, table
 from oddcall.service.notify import Notifier
 from oddcall.service.own import Own
 from oddcall.service.quantities import format_duration
-from oddcall.service.reload import Reload
 from oddcall.service.screen import Screen
-from oddcall.service.settings import AlertSection, Settings
 from oddcall.service.shadow import Shadow
 from oddcall.service.sinks.base import Delivery, Sink
 from oddcall.service.sinks.fanout import FanOut

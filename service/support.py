@@ -25,10 +25,10 @@ from typing import Any
 
 from oddcall.models.errors import OddcallError
 from oddcall.sensor.check import Check
-from oddcall.service.config import load
-from oddcall.service.config_file import shown
+from oddcall.service.config.file import shown
+from oddcall.service.config.loading import load
+from oddcall.service.config.settings import Settings
 from oddcall.service.doctor import as_dict
-from oddcall.service.settings import Settings
 from oddcall.service.sinks.secret import HIDDEN
 from oddcall.service.state import StateDir
 

@@ -13,6 +13,8 @@ from oddcall.service.alert import Alert
 from oddcall.service.answers import taken_up
 from oddcall.service.board.board import Board
 from oddcall.service.chronicle import Chronicle
+from oddcall.service.config.reload import Reload
+from oddcall.service.config.settings import AlertSection, Settings
 from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
@@ -20,8 +22,6 @@ from oddcall.service.judging import Step
 from oddcall.service.learning.evidence import Seen
 from oddcall.service.learning.newcomers import Newcomers, newly_ready
 from oddcall.service.learning.states import States
-from oddcall.service.reload import Reload
-from oddcall.service.settings import AlertSection, Settings
 from oddcall.service.shadow import Shadow
 from oddcall.service.state import StateDir
 

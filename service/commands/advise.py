@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from oddcall.service.commands.options import with_settings
-from oddcall.service.settings import Settings
+from oddcall.service.config.settings import Settings
 
 _EXAMPLES = """\b
 Examples:

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from oddcall.service.commands.options import as_json
-from oddcall.service.config import load
-from oddcall.service.config_file import shown
-from oddcall.service.settings import Settings
+from oddcall.service.config.file import shown
+from oddcall.service.config.loading import load
+from oddcall.service.config.settings import Settings
 
 _EXAMPLES = """\b
 Examples:

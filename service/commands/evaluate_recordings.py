@@ -12,7 +12,7 @@ import click
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people, with_settings
-from oddcall.service.settings import Settings
+from oddcall.service.config.settings import Settings
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model

@@ -10,7 +10,7 @@ import click
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, with_settings
-from oddcall.service.settings import Settings
+from oddcall.service.config.settings import Settings
 
 if TYPE_CHECKING:
     from oddcall.service.alert import Alert

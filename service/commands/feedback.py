@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from oddcall.service.commands.options import as_json, duration, with_settings
-from oddcall.service.settings import Settings
+from oddcall.service.config.settings import Settings
 
 if TYPE_CHECKING:
     from oddcall.service.feedback import Given

@@ -11,10 +11,10 @@ from typing import Any, TextIO
 import click
 
 from oddcall.models.errors import SettingError
-from oddcall.service.config import FLAGS, load
+from oddcall.service.config.loading import FLAGS, load
+from oddcall.service.config.settings import Settings
 from oddcall.service.failure import STATE
 from oddcall.service.quantities import parse_duration
-from oddcall.service.settings import Settings
 
 #: Where a verb finds what reads its settings again, in the context's ``meta``.
 AGAIN = "oddcall.settings again"

@@ -7,7 +7,7 @@ import json
 import click
 
 from oddcall.service.commands.options import as_json, with_settings
-from oddcall.service.settings import Settings
+from oddcall.service.config.settings import Settings
 
 _EXAMPLES = """\b
 Examples:

@@ -10,8 +10,8 @@ import click
 
 from oddcall.service.commands import options
 from oddcall.service.commands.options import as_json, people, with_settings
+from oddcall.service.config.settings import Settings
 from oddcall.service.quantities import format_duration
-from oddcall.service.settings import Settings
 
 _EXAMPLES = """\b
 Examples:

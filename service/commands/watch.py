@@ -10,7 +10,7 @@ import click
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import AGAIN, as_json, people, with_settings
-from oddcall.service.settings import Settings
+from oddcall.service.config.settings import Settings
 
 _EXAMPLES = """\b
 Examples:
@@ -69,8 +69,8 @@ def command(
     watch without.
     """
     from oddcall.service import live, session, upkeep
+    from oddcall.service.config.reload import Reload
     from oddcall.service.origin import host_of
-    from oddcall.service.reload import Reload
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import hanging_up, stopping
     from oddcall.service.state import StateDir

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from oddcall.models.errors import EvidenceError
 from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
+from oddcall.service.config.settings import AlertSection
 from oddcall.service.context import recorded
 from oddcall.service.judging import steps
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import check_fit
 from oddcall.service.session import open_episodes
-from oddcall.service.settings import AlertSection
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.ground_truth import CLEAN, ground_truth
 from oddcall.training.judged import Gathering, Judged

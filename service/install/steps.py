@@ -12,8 +12,8 @@ from pathlib import Path
 
 from oddcall.models.errors import StorageError
 from oddcall.models.storage import storage_error, write_whole
-from oddcall.service.config import DEFAULT_FILE
-from oddcall.service.config_file import template
+from oddcall.service.config.file import template
+from oddcall.service.config.loading import DEFAULT_FILE
 
 UNIT = Path("/etc/systemd/system/oddcall.service")
 STATE, LOGS = Path("/var/lib/oddcall"), Path("/var/log/oddcall")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from oddcall.models import errors
 from oddcall.models.errors import OddcallError
-from oddcall.service.config import FILE_VARIABLE
+from oddcall.service.config.loading import FILE_VARIABLE
 
 #: Below every process that works for a person.
 _NICE = 10

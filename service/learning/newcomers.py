@@ -25,11 +25,11 @@ from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import OddcallError, RecordingError
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
+from oddcall.service.config.settings import LearningSection
 from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.evidence import Evidence, Seen
 from oddcall.service.quantities import counted
-from oddcall.service.settings import LearningSection
 from oddcall.service.state import StateDir
 from oddcall.service.text import unlike
 

@@ -13,13 +13,13 @@ from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import SettingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.alert import Alert
+from oddcall.service.config.settings import AlertSection
 from oddcall.service.context import unknown
 from oddcall.service.judging import steps
 from oddcall.service.origin import host_of
 from oddcall.service.quantities import Budget, parse_duration
 from oddcall.service.replay.replay import Account, check_fit
 from oddcall.service.session import open_episodes
-from oddcall.service.settings import AlertSection
 from oddcall.training.lake import lake
 from oddcall.training.merging import merged, require_longer
 from oddcall.training.recording import read_batches, read_metadata, summary

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from oddcall.service.config.kinds import OPTIONAL_PATH, PATH, Kind, Section, one_of, seconds, whole
 from oddcall.service.formats import FORMATS
-from oddcall.service.kinds import OPTIONAL_PATH, PATH, Kind, Section, one_of, seconds, whole
 from oddcall.service.severity import LEVELS
 from oddcall.service.sinks.address import FACILITIES, Address
 from oddcall.service.sinks.filter import STATES

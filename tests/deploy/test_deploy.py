@@ -13,8 +13,8 @@ import yaml
 from oddcall.sensor import privilege
 from oddcall.sensor.container_names import PLACES
 from oddcall.service.cli import VERBS
-from oddcall.service.config import load
-from oddcall.service.settings import Settings
+from oddcall.service.config.loading import load
+from oddcall.service.config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()

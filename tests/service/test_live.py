@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from oddcall.sensor.sensor import SensorSettings, Tick
+from oddcall.service.config.settings import SensorSection
 from oddcall.service.live import Paced, open_sensor
-from oddcall.service.settings import SensorSection
 
 
 class Slowing:

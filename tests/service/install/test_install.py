@@ -12,7 +12,7 @@ import pytest
 
 from oddcall.models.errors import StorageError
 from oddcall.service.cli import run
-from oddcall.service.config import load
+from oddcall.service.config.loading import load
 from oddcall.service.install import steps
 
 UNIT = Path("etc/systemd/system/oddcall.service")

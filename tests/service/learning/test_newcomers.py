@@ -14,10 +14,10 @@ from oddcall.models.bundle import load_bundle
 from oddcall.models.model import Model
 from oddcall.models.tolerance import Span
 from oddcall.models.window import Program, WindowBatch
+from oddcall.service.config.settings import LearningSection
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.newcomers import Newcomers, newly_ready
 from oddcall.service.learning.train import train
-from oddcall.service.settings import LearningSection
 from oddcall.service.state import StateDir
 from oddcall.training.fit import FitSettings
 from oddcall.training.recording import RecordingWriter, read_batches

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.service.config import load
+from oddcall.service.config.loading import load
 from oddcall.service.formats import FORMATS
 from oddcall.service.sinks.journald import fields
 from oddcall.service.sinks.sections import SECTIONS, SinkSection

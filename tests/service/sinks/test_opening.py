@@ -18,7 +18,7 @@ import pytest
 
 from oddcall.models.errors import SettingError
 from oddcall.service import session
-from oddcall.service.config import load
+from oddcall.service.config.loading import load
 from oddcall.service.context import Context
 from oddcall.service.sinks import opening
 from oddcall.service.sinks.base import Delivery
@@ -80,7 +80,7 @@ def test_a_killed_agent_goes_on(
     code = (
         "import json, os, signal, sys\n"
         "from pathlib import Path\n"
-        "from oddcall.service.config import load\n"
+        "from oddcall.service.config.loading import load\n"
         "from oddcall.service.sinks.opening import open_queued\n"
         "[sink] = open_queued(load().settings.sinks, Path(sys.argv[1]), {}, print)\n"
         "for line in sys.stdin:\n"

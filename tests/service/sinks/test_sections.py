@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.config import command
-from oddcall.service.config import load
+from oddcall.service.config.loading import load
 from oddcall.service.sinks.opening import open_transport
 from oddcall.service.sinks.sections import SECTIONS, name_of
 

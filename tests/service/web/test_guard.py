@@ -15,7 +15,7 @@ import pytest
 
 from oddcall.models.errors import SettingError
 from oddcall.service.board.board import Board
-from oddcall.service.config import load
+from oddcall.service.config.loading import load
 from oddcall.service.state import StateDir
 from oddcall.service.web.access import COOKIE, Access
 from oddcall.service.web.address import Address, read

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from oddcall.models.errors import OddcallError
-from oddcall.service.config import setting_names
-from oddcall.service.settings import Settings
+from oddcall.service.config.loading import setting_names
+from oddcall.service.config.settings import Settings
 
 #: What a running watch can take; everything else needs a restart.
 LIVE = frozenset(

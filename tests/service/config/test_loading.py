@@ -12,11 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from oddcall.models.errors import SettingError
-from oddcall.service import config_file
 from oddcall.service.commands.config import command
-from oddcall.service.config import load, setting_names, variable
-from oddcall.service.config_file import template
-from oddcall.service.settings import Settings
+from oddcall.service.config.file import _settings, template
+from oddcall.service.config.loading import load, setting_names, variable
+from oddcall.service.config.settings import Settings
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ def test_the_template_changes_nothing_and_hides_nothing(file: Path) -> None:
     file.write_text(filled)
     loaded = load(file=file, environ={})
     assert loaded.settings == load(environ={}).settings
-    known = config_file._settings(Settings())
+    known = _settings(Settings())
     empty = {name for name, value, _ in known if value is None or value == ""}
     assert set(loaded.origin) == set(setting_names()) - {"sinks"} - empty
     sinks = text[text.index("# [[sinks]]") :].replace("# ", "").replace("#", "")

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from oddcall.service.config import Loaded, setting_names, variable
-from oddcall.service.settings import Settings
+from oddcall.service.config.loading import Loaded, setting_names, variable
+from oddcall.service.config.settings import Settings
 
 _HEAD = """\
 Settings of oddcall. What is commented out is built in, as it is written here. A variable of

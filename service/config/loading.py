@@ -17,9 +17,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from oddcall.models.errors import SettingError
-from oddcall.service.kinds import Section
+from oddcall.service.config.kinds import Section
+from oddcall.service.config.settings import Settings
 from oddcall.service.quantities import format_duration
-from oddcall.service.settings import Settings
 from oddcall.service.sinks.mistakes import mistake
 
 DEFAULT_FILE = Path("/etc/oddcall/oddcall.toml")
