@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import csr_matrix
 
 from oddcall.models.sparse import IntArray, Sparse
 from oddcall.models.transitions import SEED
@@ -116,23 +116,26 @@ class FeatureSpec:
         """
         n = len(batch)
         events = batch.n_events
-        rows, columns, values = [], [], []
-        for name in COUNT_BLOCKS:
-            block: Sparse = getattr(batch, name)
-            total = block.row_sums() if name == "transitions" else events
-            row = block.row_of_entry()
-            rows.append(row)
-            columns.append(block.ids + self.starts[name])
-            # An error without a counted call cannot be; a clock of its own keeps the share <= 1.
-            values.append(np.sqrt(block.counts / np.maximum(total, 1)[row]))
+        blocks: dict[str, Sparse] = {name: getattr(batch, name) for name in COUNT_BLOCKS}
+        # An error without a counted call cannot be; a clock of its own keeps the share <= 1.
+        clocks = dict.fromkeys(blocks, events) | {"transitions": batch.transitions.row_sums()}
+        held = np.concatenate([np.diff(block.indptr) for block in blocks.values()])
+        total = np.repeat(np.maximum(np.concatenate(list(clocks.values())), 1), held)
         scalars = self._scalars(batch, events)
-        row, column = np.nonzero(scalars)
-        rows.append(row)
-        columns.append(column + self.starts["scalars"])
-        values.append(scalars[row, column])
-        entries = np.concatenate(values).astype(np.float32)
-        where = (_narrow(rows), _narrow(columns))
-        return coo_matrix((entries, where), shape=(n, self.width)).tocsr()
+        scalar_row, scalar = np.nonzero(scalars)
+        row = np.concatenate([np.repeat(np.tile(np.arange(n), len(blocks)), held), scalar_row])
+        columns = [block.ids + self.starts[name] for name, block in blocks.items()]
+        column = np.concatenate([*columns, scalar + self.starts["scalars"]])
+        shares = np.sqrt(np.concatenate([block.counts for block in blocks.values()]) / total)
+        values = np.concatenate([shares, scalars[scalar_row, scalar]]).astype(np.float32)
+        # Blocks come in the order of their columns: sorted by row, a row is sorted by column.
+        order = np.argsort(row, kind="stable")
+        indptr = np.zeros(n + 1, np.int32)
+        np.cumsum(np.bincount(row, minlength=n), out=indptr[1:])
+        entries = (values[order], column[order].astype(np.int32), indptr)
+        vectors = csr_matrix(entries, shape=(n, self.width))
+        vectors.has_canonical_format = True
+        return vectors
 
     def _scalars(self, batch: WindowBatch, events: IntArray) -> FloatArray:
         seconds = np.maximum(batch.observed_s, 1e-3)
@@ -159,10 +162,6 @@ class FeatureSpec:
         share /= SCALAR_WEIGHT
         events: FloatArray = np.exp2(share * _LOG_EVENTS) - 1
         return events
-
-
-def _narrow(parts: list[IntArray]) -> NDArray[np.int32]:
-    return np.concatenate(parts).astype(np.int32)
 
 
 def _entropy(block: Sparse) -> FloatArray:

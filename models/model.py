@@ -230,6 +230,8 @@ class Model:
         vectors = self.spec.vectors(batch)
         views: dict[Evidence, csr_matrix] = {"mixture": vectors, "novelty": vectors}
         found = self._evidences(views, profile)
+        if not self.tolerances.tolerated:
+            return found, views, np.zeros(0, np.int64)
         at, freed, beside = self.tolerances.views(batch, vectors, profile, self.profiles)
         if not len(at):
             return found, views, at

@@ -83,6 +83,8 @@ class Sparse:
     def take(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Sparse:
         """Pick rows by position or by mask, in the order given."""
         picked = np.flatnonzero(rows) if rows.dtype == np.bool_ else np.asarray(rows, np.int64)
+        if not len(self.ids):
+            return Sparse.empty(len(picked), self.width)
         lengths = (self.indptr[1:] - self.indptr[:-1])[picked]
         indptr = np.zeros(len(picked) + 1, np.int64)
         np.cumsum(lengths, out=indptr[1:])
@@ -96,6 +98,8 @@ class Sparse:
 
     def row_sums(self) -> IntArray:
         """Sum of every row, (n,)."""
+        if not len(self.counts):  # 32-bit calls and io_uring: most hosts make none
+            return np.zeros(len(self), np.int64)
         total = np.zeros(len(self.counts) + 1, np.int64)
         np.cumsum(self.counts, out=total[1:])
         sums: IntArray = total[self.indptr[1:]] - total[self.indptr[:-1]]

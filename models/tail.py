@@ -60,6 +60,11 @@ class Tails:
     shape: FloatArray
 
     @cached_property
+    def _own(self) -> IntArray:
+        """Clean scores of each profile, 1 at least."""
+        return np.maximum(np.diff(self.edges), 1)
+
+    @cached_property
     def _keys(self) -> FloatArray:
         owner = np.repeat(np.arange(len(self)), np.diff(self.edges))
         return _key(self.scores, owner)
@@ -101,7 +106,7 @@ class Tails:
     def p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """p-value of each score under its profile, (n,), in (0, 1], falling as scores rise."""
         above = self._at_least(scores, profile)
-        own = np.maximum(np.diff(self.edges)[profile], 1)
+        own = self._own[profile]
         effective = self.effective[profile]
         counted = (1 + above * effective / own) / (effective + 1)
         beyond = np.maximum(scores - self.largest[profile], 0.0)
@@ -115,7 +120,7 @@ class Tails:
     def own_p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """p-values of the calibration scores themselves, each left out of its own count."""
         above = self._at_least(scores, profile)
-        own = np.maximum(np.diff(self.edges)[profile], 1)
+        own = self._own[profile]
         return np.clip(above / own, 1 / own, 1.0)
 
     def extrapolated(self, scores: FloatArray, profile: IntArray) -> NDArray[np.bool_]:

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oddcall.models.sparse import IntArray, Sparse
 from oddcall.models.window import BLOCKS
-from oddcall.sensor.layout import COUNT_COLUMNS, COUNT_ORDER
+from oddcall.sensor.layout import COUNT_COLUMNS, COUNT_ORDER, EVENT_COLUMNS
 from oddcall.sensor.maps import Counters
 
-#: Blocks whose counts are events.
-_EVENTS = ("syscalls", "compat", "uring")
+#: First column of each block.
+_STARTS = np.array([COUNT_COLUMNS[name].start for name in COUNT_ORDER])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,27 +40,22 @@ class Entries:
 
     def events(self) -> IntArray:
         """Count calls, 32-bit calls and io_uring submissions of each row, (n,)."""
-        is_event = np.zeros(len(self.column), np.bool_)
-        for name in _EVENTS:
-            is_event |= self._of(name)
         total: IntArray = np.zeros(self.n, np.int64)
-        np.add.at(total, self.row[is_event], self.count[is_event])
+        for columns in EVENT_COLUMNS:
+            here = (self.column >= columns.start) & (self.column < columns.stop)
+            np.add.at(total, self.row[here], self.count[here])
         return total
 
-    def blocks(self, rows: NDArray[np.bool_]) -> dict[str, Sparse]:
-        """Divide the rows under a mask (n,) into the blocks of a window."""
-        kept = rows[self.row]
-        row = (np.cumsum(rows) - 1)[self.row]
-        found = {}
-        for name in COUNT_ORDER:
-            here = kept & self._of(name)
-            indptr = np.zeros(np.count_nonzero(rows) + 1, np.int64)
-            np.cumsum(np.bincount(row[here], minlength=len(indptr) - 1), out=indptr[1:])
-            column = self.column[here] - COUNT_COLUMNS[name].start
-            found[name] = Sparse(indptr, column, self.count[here], BLOCKS[name])
-        return found
-
-    def _of(self, name: str) -> NDArray[np.bool_]:
-        columns = COUNT_COLUMNS[name]
-        of: NDArray[np.bool_] = (self.column >= columns.start) & (self.column < columns.stop)
-        return of
+    def blocks(self) -> dict[str, Sparse]:
+        """Divide the rows into the blocks of a window."""
+        block = np.searchsorted(_STARTS, self.column, side="right") - 1
+        order = np.argsort(block, kind="stable")
+        held = np.bincount(block * self.n + self.row, minlength=len(_STARTS) * self.n)
+        indptr = np.zeros((len(_STARTS), self.n + 1), np.int64)
+        np.cumsum(held.reshape(len(_STARTS), self.n), axis=1, out=indptr[:, 1:])
+        column, count = (self.column - _STARTS[block])[order], self.count[order]
+        edges = [0, *np.cumsum(indptr[:, -1]).tolist()]
+        return {
+            name: Sparse(indptr[i], column[start:end], count[start:end], BLOCKS[name])
+            for i, (name, start, end) in enumerate(zip(COUNT_ORDER, edges, edges[1:], strict=False))
+        }

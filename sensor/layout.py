@@ -48,6 +48,11 @@ for _block in COUNT_ORDER:
     _at += BLOCKS[_block]
 #: 32-bit counters in one ``struct oc_counts``.
 COUNT_WIDTH = _at
+#: Columns whose counts are events: calls, and 32-bit calls with io_uring submissions beside them.
+EVENT_COLUMNS = (
+    COUNT_COLUMNS["syscalls"],
+    slice(COUNT_COLUMNS["compat"].start, COUNT_COLUMNS["uring"].stop),
+)
 
 #: Rows of the tally, by the name people see.
 TALLIES = {

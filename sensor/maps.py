@@ -18,7 +18,7 @@ Counters = NDArray[np.uint32]
 #: Slots mapped at a time: a whole number of pages, 11 MB.
 _STRETCH = 1024
 #: Reads after which a stretch that none of them touched is let go.
-_IDLE_READS = 64
+_IDLE_READS = 128
 
 
 class Rows(Protocol):
@@ -28,8 +28,8 @@ class Rows(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Slots, and counters of each."""
 
-    def __getitem__(self, rows: NDArray[Any], /) -> Counters:
-        """Copy the rows at these positions, or under this mask: (k, COUNT_WIDTH)."""
+    def __getitem__(self, where: NDArray[Any] | tuple[NDArray[Any], slice], /) -> Counters:
+        """Copy the rows at these positions, or under this mask, or some columns of them."""
 
     def __setitem__(self, rows: NDArray[Any], value: int, /) -> None:
         """Set every counter of these rows."""
@@ -109,12 +109,13 @@ class MappedRows:
         self._idle: set[int] = set()
         self._reads = 0
 
-    def __getitem__(self, rows: NDArray[Any], /) -> Counters:
+    def __getitem__(self, where: NDArray[Any] | tuple[NDArray[Any], slice], /) -> Counters:
         """See `Rows`."""
+        rows, columns = where if isinstance(where, tuple) else (where, slice(0, COUNT_WIDTH))
         wanted = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        copied = np.empty((len(wanted), COUNT_WIDTH), np.uint32)
+        copied = np.empty((len(wanted), columns.stop - columns.start), np.uint32)
         for stretch, place, here in self._divided(wanted):
-            copied[here] = stretch[place]
+            copied[here] = stretch[place, columns]
         self._reads += 1
         if self._reads % _IDLE_READS == 0:
             for number in self._idle:

@@ -201,8 +201,10 @@ class Sensor:
             self._early.append(self._look(0.0, ended_only=True))
 
     def _tick(self, late_s: float, *, close_all: bool) -> Tick:
-        windows = WindowBatch.concat([*self._early, self._look(late_s, close_all=close_all)])
-        self._early.clear()
+        windows = self._look(late_s, close_all=close_all)
+        if self._early:
+            windows = WindowBatch.concat([*self._early, windows])
+            self._early.clear()
         return Tick(
             time_ns=time.time_ns(),
             late_s=late_s,
@@ -250,12 +252,13 @@ class Sensor:
             identity_complete=identities.complete[snapshot.slots],
         )
         identities.forget(snapshot.gone)
-        return batch.take(batch.pid != os.getpid())
+        others = batch.pid != os.getpid()
+        return batch if others.all() else batch.take(others)
 
 
 def _own_cost(run_time: RunTime | None) -> Cost:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    with Path("/proc/self/statm").open() as statm:
+    with Path("/proc/self/statm").open("rb", buffering=0) as statm:
         pages = int(statm.read().split()[1])
     return Cost(
         cpu_s=used.ru_utime + used.ru_stime,

@@ -3,10 +3,14 @@
 The counters of a process only grow, so a window needs no accumulator of its own: it is the
 difference between them now and as they stood when the window began. They are cleared only when
 their process has ended and they have been read for the last time.
+
+Most windows stay open at a look. Whether one closes is told by how many events it holds, so that
+is read of every slot that counted, and the whole row only of those that close.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +19,15 @@ from numpy.typing import NDArray
 
 from oddcall.models.sparse import IntArray, Sparse
 from oddcall.sensor.entries import Entries
-from oddcall.sensor.layout import COUNT_ORDER, HEADER, TALLIES
+from oddcall.sensor.layout import COUNT_ORDER, EVENT_COLUMNS, HEADER, TALLIES
 from oddcall.sensor.maps import Counters, Maps
 from oddcall.sensor.starts import Starts
 
 _ENDED = HEADER["OC_ENDED"]
 _UNTRACKED = HEADER["OC_UNTRACKED"]
 _EPOCH, _ROOM = HEADER["OC_EPOCH"], HEADER["OC_ROOM"]
-#: Slots read in one go: bounds the copy to about five megabytes whatever the churn.
-_CHUNK = 512
+#: Slots read in one go: bounds the copies to a few megabytes whatever the churn.
+_CHUNK = 256
 #: Slots taken since the last look that are worth another one.
 _MANY = 256
 
@@ -119,6 +123,8 @@ class Sweep:
         self._rule = rule
         self._looked_s = now_s
         self._starts = Starts(slots)
+        #: Events that had been counted when the window began, modulo 2**32.
+        self._start_events = np.zeros(slots, np.uint32)
         self._start_life = np.zeros((slots, 2), np.int64)
         self._serial = np.zeros(slots, np.uint32)
         self._open = np.zeros(slots, np.bool_)
@@ -126,7 +132,7 @@ class Sweep:
         self._start_lost = np.zeros((slots, 2), np.int64)
         self._looked_lost = np.zeros(2, np.int64)
         self._untracked: Counters = np.zeros((1, maps.counts.shape[1]), np.uint32)
-        self._untracked_events = 0
+        self._untracked_events = self._skipped = 0
         #: Serial of the last occupant whose slot went back: nothing more is owed for it.
         self._given_back = np.zeros(slots, np.uint32)
         self._waiting: list[int] = []
@@ -155,7 +161,7 @@ class Sweep:
         return {
             "events without a slot": self._untracked_events,
             **tally,
-            "hook runs skipped": self._maps.skipped(),
+            "hook runs skipped": self._skipped,
         }
 
     def look(self, now_s: float, *, close_all: bool = False, ended_only: bool = False) -> Snapshot:
@@ -186,12 +192,14 @@ class Sweep:
     def _count_lost(self) -> IntArray:
         """Events and processes lost so far."""
         now = self._maps.counts[np.array([_UNTRACKED])]
+        more = now - self._untracked
         # Added up here: what all the untracked do together may wrap its counters.
-        self._untracked_events += int(Entries.of(now - self._untracked).events()[0])
+        self._untracked_events += sum(int(more[:, columns].sum()) for columns in EVENT_COLUMNS)
         self._untracked = now
+        self._skipped = self._maps.skipped()
         tally = self._maps.tally
         processes = int(tally[HEADER["OC_LOST_PROCESS"]] + tally[HEADER["OC_LOST_INDEX"]])
-        return np.array([self._untracked_events + self._maps.skipped(), processes], np.int64)
+        return np.array([self._untracked_events + self._skipped, processes], np.int64)
 
     def _ended(self) -> IntArray:
         heads = self._maps.heads
@@ -215,15 +223,13 @@ class Sweep:
         heads = maps.heads[rows]
         owed = heads["serial"] != self._given_back[rows]
         rows, heads = rows[owed], heads[owed]
-        counts, start = maps.counts[rows], self._starts.of(rows)
+        events = self._events(rows) - self._start_events[rows]
         new = heads["serial"] != self._serial[rows]
         self._serial[rows] = heads["serial"]
         self._start_life[rows[new]] = 0
 
-        entries = Entries.of(np.subtract(counts, start, out=start))
         life = np.stack([heads["forks"], heads["execs"]], axis=1).astype(np.int64)
         grown = life - self._start_life[rows]
-        events = entries.events()
         alive = (events > 0) | grown.any(axis=1)
         begun = alive & ~self._open[rows]
         self._opened_s[rows[begun]] = self._looked_s
@@ -235,8 +241,11 @@ class Sweep:
         closes = alive & ((events >= rule.min_events) | old | ended | close_all)
         shut = rows[closes]
         lost_here = lost - self._start_lost[shut]
-        goes_on = closes & ~ended
-        self._starts.keep(rows[goes_on], counts[goes_on])
+        counts, start = maps.counts[shut], self._starts.of(shut)
+        entries = Entries.of(np.subtract(counts, start, out=start))
+        goes_on = ~ended[closes]
+        self._starts.keep(shut[goes_on], counts[goes_on])
+        self._start_events[shut] = _sums(counts[:, columns] for columns in EVENT_COLUMNS)
         self._start_life[shut] = life[closes]
         self._open[shut] = False
         self._give_back(rows[ended], heads["serial"][ended])
@@ -247,7 +256,7 @@ class Sweep:
             heads=heads[closes],
             opened_s=self._opened_s[shut],
             closed_s=np.full(len(shut), now_s),
-            blocks=entries.blocks(closes),
+            blocks=entries.blocks(),
             forks=grown[closes, 0],
             execs=grown[closes, 1],
             ended=ended[closes],
@@ -257,9 +266,16 @@ class Sweep:
             lost_keys=lost_here[:, 1],
         )
 
+    def _events(self, rows: IntArray) -> NDArray[np.uint32]:
+        """Events that each slot has counted, modulo 2**32: no window holds so many."""
+        return _sums(self._maps.counts[rows, columns] for columns in EVENT_COLUMNS)
+
     def _give_back(self, slots: IntArray, serials: NDArray[np.uint32]) -> None:
+        if not len(slots) and not self._waiting:
+            return
         self._given_back[slots] = serials
         self._starts.drop(slots)
+        self._start_events[slots] = 0
         self._maps.counts[slots] = 0
         # Low ones last, to be taken first: what is in use stays together, and memory small.
         waiting = sorted(self._waiting + slots.tolist(), reverse=True)
@@ -267,3 +283,10 @@ class Sweep:
         # take is offered again at the next look.
         self._waiting = [slot for slot in waiting if not self._maps.free(slot)]
         self._returned += len(waiting) - len(self._waiting)
+
+
+def _sums(parts: Iterable[Counters]) -> NDArray[np.uint32]:
+    """Sum of every row over some parts of it, modulo 2**32 as the counters are."""
+    first, *others = (part.sum(axis=1, dtype=np.uint32) for part in parts)
+    total: NDArray[np.uint32] = sum(others, start=first)
+    return total

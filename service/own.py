@@ -35,6 +35,8 @@ class Own:
     def left_out(self, batch: WindowBatch) -> WindowBatch:
         """Give a batch without our own windows."""
         children = batch.ppid == self._pid
+        if not self._children and not children.any():
+            return batch
         # A pid that comes with another parent was given to somebody else.
         self._children -= set(batch.pid[~children].tolist())
         self._children |= set(batch.pid[children].tolist())

@@ -141,6 +141,7 @@ class Board:
         batch = tick.windows
         with self.lock:
             lost = sum(tick.lost.values()) - sum(self.lost.values())
+            errors = int(batch.errors.counts.sum())
             self.tick, self.lost, self.late_s = tick, dict(tick.lost), tick.late_s
             self.windows += len(batch)
             self.calls += (calls := int(batch.n_events.sum()))
@@ -153,7 +154,7 @@ class Board:
                 ring.advance(tick.time_ns)
                 ring.note("windows", tick.time_ns, len(batch))
                 ring.note("calls", tick.time_ns, calls)
-                ring.note("errors", tick.time_ns, int(batch.errors.counts.sum()))
+                ring.note("errors", tick.time_ns, errors)
                 ring.note("lost", tick.time_ns, lost)
                 ring.note("late_s", tick.time_ns, tick.late_s)
 

@@ -151,4 +151,5 @@ class Programs:
         self._made_ns[rows] = now_ns
 
     def _make(self, name: str, rows: IntArray, block: Sparse) -> None:
-        np.add.at(self._made[name], (rows[block.row_of_entry()], block.ids), block.counts)
+        place = rows[block.row_of_entry()] * CALLS + block.ids
+        np.add.at(self._made[name].reshape(-1), place, block.counts.astype(np.float32))
