@@ -46,6 +46,8 @@ class Need:
         Together so often in the window.
     failing : bool
         Only failures count, and only where they are unusual for the program.
+    working : bool
+        Calls that failed do not count.
     odd : bool
         Only calls count that the baseline never made, or far less of.
     """
@@ -54,6 +56,7 @@ class Need:
     via: str = ""
     at_least: int = 1
     failing: bool = False
+    working: bool = False
     odd: bool = True
 
     def met_by(self, made: Sequence[Call]) -> list[Call]:
@@ -69,8 +72,13 @@ class Need:
             counted = [call for call in counted if call.failing]
         elif self.odd:
             counted = [call for call in counted if call.unusual]
-        count = sum(call.failed if self.failing else call.count for call in counted)
+        count = sum(map(self._counts, counted))
         return counted if count >= self.at_least else []
+
+    def _counts(self, call: Call) -> int:
+        if self.failing:
+            return call.failed
+        return call.count - call.failed if self.working else call.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +95,14 @@ _EXEC = ("execve", "execveat")
 _DUP = ("dup2", "dup3")
 _RENAME = ("rename", "renameat", "renameat2")
 _UNLINK = ("unlink", "unlinkat", "rmdir")
+_OPEN = ("open", "openat", "openat2")
+_READ = ("read", "readv", "pread64", "preadv", "preadv2")
+_SET_TIME = ("utime", "utimes", "futimesat", "utimensat")
 _WRITE = ("write", "writev", "pwrite64", "pwritev", "pwritev2")
 _SET_IDS = ("setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid")
 _LOOK = (
-    *("open", "openat", "openat2", "stat", "lstat", "newfstatat", "statx"),
+    *_OPEN,
+    *("stat", "lstat", "newfstatat", "statx"),
     *("access", "faccessat", "faccessat2", "readlink", "readlinkat"),
 )
 
@@ -161,6 +173,20 @@ RULES: tuple[Rule, ...] = (
         "file and directory discovery",
         (Need(_LOOK, at_least=50, failing=True),),
         "looking for files that are not there is what searching a host looks like",
+    ),
+    Rule(
+        "T1552.001",
+        "a search for credentials in files",
+        (Need(_OPEN, at_least=50, working=True), Need(_READ, at_least=50, odd=False)),
+        "so many files opened and read in turn are what a search for keys and passwords looks "
+        "like, and any other search through files: their names are not seen",
+    ),
+    Rule(
+        "T1070.006",
+        "timestomping",
+        (Need(_SET_TIME, at_least=10, working=True),),
+        "it sets the times of files, by which one is made to look old; copying and unpacking do so "
+        "as well",
     ),
     Rule(
         "T1106",
