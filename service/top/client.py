@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from oddcall.models.errors import OddcallError, SettingError
-from oddcall.service.web.address import Address, read
+from oddcall.service.web.address import Address, read, without
 
 Json = dict[str, Any]
 #: A watch that is busy answers late; one that hangs must not hang us.
@@ -31,14 +31,19 @@ def find(state: Path) -> Address:
     StorageError
         When its address may not be read.
     """
-    address = read(state)
-    if address is None:
+    if address := read(state):
+        return address
+    if why := without(state):
         raise SettingError(
-            f"no watch that serves its page runs with the state directory {state}",
-            fix="Start one with `sudo oddcall watch` (without --no-web; where its port is taken, "
-            "with --web-port 0 too), or name its directory with --state-dir.",
+            f"the watch with the state directory {state} serves no page, which this looks at",
+            got=why,
+            fix="Start it anew with --web-port 0, which takes any free port; `oddcall programs` "
+            "says how its programs stand without that.",
         )
-    return address
+    raise SettingError(
+        f"no watch runs with the state directory {state}",
+        fix="Start one with `sudo oddcall watch`, or name its directory with --state-dir.",
+    )
 
 
 class Client:

@@ -26,11 +26,14 @@ class Address:
     key : str
     pid : int
         Process of the watch.
+    without : str, default ""
+        Why there is nothing to ask: a watch that serves no page has no ``url``.
     """
 
     url: str
     key: str = field(repr=False)
     pid: int
+    without: str = ""
 
     @property
     def link(self) -> str:
@@ -59,23 +62,35 @@ def written(state: Path, address: Address) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            if (now := read(state)) and now.pid == address.pid:
+            if (now := _read(state)) and now.pid == address.pid:
                 file.unlink()
 
 
 def read(state: Path) -> Address | None:
-    """Read the address; None where no watch that still runs wrote one.
+    """Read the address; None where no watch that still runs, and serves its page, wrote one.
 
     Raises
     ------
     StorageError
         When it is there and may not be read.
     """
+    found = _read(state)
+    return found if found and found.url else None
+
+
+def without(state: Path) -> str:
+    """Say why the watch that runs serves no page; empty where it does, or none runs."""
+    found = _read(state)
+    return found.without if found else ""
+
+
+def _read(state: Path) -> Address | None:
     file = state / _NAME
     try:
         found = json.loads(file.read_text("utf-8"))
-        address = Address(str(found["url"]), str(found["key"]), int(found["pid"]))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        said = str(found.get("without", ""))
+        address = Address(str(found["url"]), str(found["key"]), int(found["pid"]), said)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
     except OSError as error:
         raise StorageError(

@@ -6,14 +6,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from oddcall.models.errors import StorageError
 from oddcall.service.board.board import Board
 from oddcall.service.state import StateDir
 from oddcall.service.web.access import Access, open_access
-from oddcall.service.web.address import Address, written
+from oddcall.service.web.address import Address, read, written
 from oddcall.service.web.section import WebSection
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Time that open requests have to end when the watch does.
 _END_S = 2.0
+_GOES_ON = "Watching goes on. Name another with --web-port, or leave the page out with --no-web."
 
 
 @contextmanager
@@ -49,8 +50,20 @@ def serving(
                 _open(section, state, board, say, opened)
             except (StorageError, OSError) as error:
                 opened.close()
-                say(_without(section, error))
+                why = _why(section, error)
+                say(f"the page is not served: {why}. {_GOES_ON}")
+                _leave_word(state, why, opened)
+        else:
+            _leave_word(state, "it was started with --no-web, or web.enabled is off", opened)
         yield
+
+
+def _leave_word(state: StateDir, why: str, opened: ExitStack) -> None:
+    """Let ``top`` say why there is nothing to look at; a page that is there stays the one."""
+    with suppress(StorageError, OSError):
+        state.make()
+        if read(state.path) is None:
+            opened.enter_context(written(state.path, Address("", "", os.getpid(), why)))
 
 
 def _open(
@@ -121,11 +134,8 @@ def _shown(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _without(section: WebSection, error: Exception) -> str:
+def _why(section: WebSection, error: Exception) -> str:
     if not isinstance(error, OSError):
-        return f"the page is not served: {error}"
+        return str(error).rstrip(".")
     why = os.strerror(error.errno or 0).lower()
-    return (
-        f"the page is not served: {_shown(section.host, section.port)} cannot be used ({why}). "
-        "Watching goes on. Name another with --web-port, or leave the page out with --no-web."
-    )
+    return f"{_shown(section.host, section.port)} cannot be used ({why})"
