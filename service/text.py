@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 
 import click
@@ -44,17 +43,6 @@ def explained(alert: Alert) -> str:
 def clean(text: object) -> str:
     """Escape what a terminal would act on: names and arguments are chosen by attackers."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
-
-
-def unlike(paths: Sequence[str], width: int = 28) -> list[str]:
-    """Shorten paths to the name, or to the folder and the name where a name comes twice."""
-    names = [path.rsplit("/", 1)[-1] or "unknown" for path in paths]
-    times = Counter(names)
-    longer = ["/".join(path.rsplit("/", 2)[-2:]) for path in paths]
-    chosen = [
-        long if times[name] > 1 and long else name for name, long in zip(names, longer, strict=True)
-    ]
-    return [_cut_left(clean(name), width) for name in chosen]
 
 
 def _opened(alert: Alert, width: int) -> Iterator[_Line]:
@@ -247,10 +235,6 @@ def _seconds(seconds: float) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _cut_left(text: str, width: int) -> str:
-    return text if len(text) <= width else "…" + text[1 - width :]
 
 
 def _percent(share: float) -> str:

@@ -15,6 +15,7 @@ from oddcall.service.alert import iso
 from oddcall.service.board.board import SPANS, Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.board.programs import key_of
+from oddcall.service.naming import told_apart
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import Baseline
@@ -36,6 +37,7 @@ def picture(board: Board) -> Json:
     with board.lock:
         tick, model, progress = board.tick, board.model, board.progress
         cpu, kernel = board.cost()
+        labels = told_apart(_known(board))
         return {
             "schema_version": VERSION,
             "version": version("oddcall"),
@@ -85,8 +87,8 @@ def picture(board: Board) -> Json:
             "windows": board.windows,
             "calls": board.calls,
             "alerts_opened": dict(board.opened),
-            "programs": _programs(board),
-            "processes": _processes(board),
+            "programs": _programs(board, labels),
+            "processes": _processes(board, labels),
             "episodes": folded(board.alerts)[:EPISODES],
         }
 
@@ -126,8 +128,9 @@ def program(board: Board, key: str) -> Json | None:
         if found is None:
             return None
         row = board.programs.rows.get(found)
-        shown = _program(board, found, row, _lately(board))
-        recent = [] if row is None else _processes(board, row)
+        labels = told_apart(_known(board))
+        shown = _program(board, found, labels[found], row, _lately(board))
+        recent = [] if row is None else _processes(board, labels, row)
         return {
             **shown,
             "dev": found.dev,
@@ -156,19 +159,24 @@ def _lately(board: Board) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _programs(board: Board) -> list[Json]:
+def _programs(board: Board, labels: dict[Program, str]) -> list[Json]:
     lately = _lately(board)
     rows = board.programs.rows
-    return [_program(board, known, rows.get(known), lately) for known in _known(board)]
+    return [_program(board, one, labels[one], rows.get(one), lately) for one in labels]
 
 
 def _program(
-    board: Board, known: Program, row: int | None, lately: dict[str, NDArray[np.float64]]
+    board: Board,
+    known: Program,
+    label: str,
+    row: int | None,
+    lately: dict[str, NDArray[np.float64]],
 ) -> Json:
     standing = board.standing(known)
     shown: Json = {
         "id": key_of(known),
         "name": known.name,
+        "label": label,
         "exe": known.exe,
         "unit": known.unit or None,
         "container": known.container or None,
@@ -188,7 +196,7 @@ def _program(
     }
 
 
-def _processes(board: Board, program: int | None = None) -> list[Json]:
+def _processes(board: Board, labels: dict[Program, str], program: int | None = None) -> list[Json]:
     """Give the processes worth a look: of all programs, or of one by its row."""
     columns = board.processes.columns
     if not columns:
@@ -212,6 +220,7 @@ def _processes(board: Board, program: int | None = None) -> list[Json]:
                 "comm": shown["comm"][i],
                 "program": key_of(known),
                 "name": known.name,
+                "label": labels[known],
                 "p": _short(shown["p"][i]),
                 "calls_s": _short(shown["calls_s"][i]),
                 "errors_s": _short(shown["errors_s"][i]),

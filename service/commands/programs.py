@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 
 import click
 
@@ -31,16 +32,19 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     A watch writes this down every minute and when it ends; a program is known
     by its path, its binary, its unit and its kind of container.
     """
+    from oddcall.models.window import Program
     from oddcall.service.learning.states import table, told_of
+    from oddcall.service.naming import shortened
     from oddcall.service.state import StateDir
-    from oddcall.service.text import unlike
 
     told = told_of(StateDir(settings.state_dir).programs)
     rows = [row for row in told["programs"] if not wanted or row["state"] in wanted]
     if json_:
         click.echo(json.dumps({**told, "programs": rows}))
         return
-    for line in table(rows, most, unlike([row["exe"] for row in rows])):
+    parts = [field.name for field in fields(Program)]
+    programs = [Program(**{part: row[part] for part in parts}) for row in rows]
+    for line in table(rows, most, shortened(programs)):
         click.echo(line)
     counts = {state: sum(row["state"] == state for row in told["programs"]) for state in _STATES}
     said = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)

@@ -10,8 +10,8 @@ from statistics import median
 from oddcall.models.storage import write_whole
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings_text import false_alerts, number, recall
+from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
-from oddcall.service.text import unlike
 from oddcall.training.evaluation import Result
 from oddcall.training.recording_figures import AttackFound, kept, programs_judged
 from oddcall.training.report import curves
@@ -133,7 +133,7 @@ def _attacks(attacks: list[AttackFound]) -> Iterator[str]:
 
 def _programs(done: Evaluation) -> Iterator[str]:
     programs = programs_judged(done.judged)
-    names = unlike([one.program.exe for one in programs], 40)
+    names = shortened([one.program for one in programs], 40)
     yield heading("Programs", "p at or below 5 %: the share of clean windows that got it.")
     yield table(
         ("program", "windows", "with baseline", "p at or below 5 %", "false", "attacks found"),

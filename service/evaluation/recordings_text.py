@@ -9,8 +9,8 @@ from typing import Any
 
 from oddcall.service.alert import iso
 from oddcall.service.evaluation.recordings import Evaluation
+from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
-from oddcall.service.text import unlike
 from oddcall.training.evaluation import Interval, Result
 from oddcall.training.recording_figures import (
     TOGETHER,
@@ -207,7 +207,7 @@ def _attacks(attacks: list[AttackFound]) -> Iterator[str]:
 
 
 def _programs(programs: list[ProgramJudged]) -> Iterator[str]:
-    names = unlike([judged.program.exe for judged in programs], 24)
+    names = shortened([judged.program for judged in programs], 24)
     yield (
         f"{'program':26}{'windows':>9}{'baseline':>10}{'p <= 5 %':>10}{'alerting':>10}"
         f"{'attacks':>12}"

@@ -23,10 +23,10 @@ from oddcall.service.board.board import Board
 from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.evidence import Evidence
+from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.state import StateDir
-from oddcall.service.text import unlike
 
 if TYPE_CHECKING:
     from oddcall.sensor.sensor import Tick
@@ -164,7 +164,7 @@ def progress(evidence: Evidence) -> Status:
         f"{counted(len(seen), 'program')}, {enough} with enough"
     )
     total = evidence.elapsed_s + evidence.remaining_s
-    names = unlike([program.program.exe for program in seen])
+    names = shortened([program.program for program in seen])
     columns = ("program", "windows", "kinds of call", "nothing new for", "state")
     rows = [
         (name, f"{p.windows:,}", str(p.calls), format_duration(round(p.quiet_s)), p.state)

@@ -29,9 +29,9 @@ from oddcall.service.config.settings import LearningSection
 from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.evidence import Evidence, Seen
+from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted
 from oddcall.service.state import StateDir
-from oddcall.service.text import unlike
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
@@ -184,7 +184,7 @@ class Newcomers:
             self._evidence.reset()
 
     def _train(self) -> None:
-        names = unlike([seen.program.exe for seen in self._ready()])
+        names = shortened([seen.program for seen in self._ready()])
         told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         self._say(f"learning {told}: shown enough while watching")
         self._end_part()
@@ -231,7 +231,7 @@ def newly_ready(before: Model, after: Model) -> str:
         for known in after.programs
         if known.readiness == "ready" and known.program not in settled
     ]
-    names = unlike([known.program.exe for known in fresh])
+    names = shortened([known.program for known in fresh])
     shown: Sequence[str] = names[:5]
     more = f" and {counted(len(names) - 5, 'other')}" if len(names) > 5 else ""
     return f"{', '.join(shown)}{more}"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from oddcall.service.alert import iso
+from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
-from oddcall.service.text import unlike
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState
@@ -28,7 +28,7 @@ def headline(model: Model) -> str:
 def table(model: Model, most: int = 40) -> Iterator[str]:
     """Lay out what is known of at most so many programs, the best known first."""
     programs = sorted(model.programs, key=lambda p: (-p.windows, p.program.exe))
-    names = unlike([program.program.exe for program in programs])
+    names = shortened([program.program for program in programs])
     width = max([7, *map(len, names)])
     yield f"{'program':<{width}}  {'windows':>8}  {'state':<10}  {'judged by':<16}  alerts/day"
     for name, program in list(zip(names, programs, strict=True))[:most]:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from oddcall.models.window import Program
+from oddcall.service.naming import shortened
 from oddcall.service.quantities import format_duration
 from oddcall.service.replay.alternatives import Outcome
-from oddcall.service.text import unlike
 
 #: Programs shown to people.
 _ROWS = 20
@@ -57,7 +58,7 @@ def _columns(
     for each in counts:
         total.update(each)
     rows = sorted(total) if by_name else [name for name, _ in total.most_common(_ROWS)]
-    names = rows if by_name else unlike(rows, 33)
+    names = rows if by_name else shortened([Program(exe) for exe in rows], 33)
     yield f"{head:34}" + "".join(f"{letter:>5}" for letter in letters)
     for row, name in zip(rows, names, strict=True):
         yield f"{name:34}" + "".join(f"{each[row]:>5,}" for each in counts)

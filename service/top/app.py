@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Input, Static
 
 from oddcall.models.errors import OddcallError
+from oddcall.service.naming import fitted
 from oddcall.service.top import wording
 from oddcall.service.top.client import Client
 from oddcall.service.top.program import COLOUR, ProgramScreen
@@ -231,7 +232,7 @@ def _odd(p: float | None, threshold: float | None) -> str:
 
 def _program(entry: Json, threshold: float | None) -> list[Text]:
     return [
-        Text(wording.cut(entry["name"], 24), _odd(entry["p_worst"], threshold)),
+        Text(fitted(entry["label"], 24), _odd(entry["p_worst"], threshold)),
         Text(entry["state"], COLOUR.get(entry["state"], "")),
         _right(wording.chance(entry["p_worst"]), _odd(entry["p_worst"], threshold)),
         _right(wording.chance(entry["p_now"]), _odd(entry["p_now"], threshold)),
@@ -241,13 +242,9 @@ def _program(entry: Json, threshold: float | None) -> list[Text]:
 
 
 def _process(entry: Json, threshold: float | None) -> list[Text]:
-    name = (
-        entry["name"]
-        if entry["comm"] in {"", entry["name"]}
-        else f"{entry['name']} ({entry['comm']})"
-    )
+    own = "" if entry["comm"] in {"", entry["name"]} else f" ({entry['comm']})"
     return [
-        Text(wording.cut(name, 28), _odd(entry["p"], threshold)),
+        Text(fitted(f"{entry['label']}{own}", 28), _odd(entry["p"], threshold)),
         _right(str(entry["pid"])),
         _right(str(entry["uid"])),
         _right(wording.chance(entry["p"]), _odd(entry["p"], threshold)),

@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from oddcall.models.errors import OddcallError
+from oddcall.service.naming import fitted
 from oddcall.service.top import wording
 from oddcall.service.top.client import Client
 
@@ -77,7 +78,7 @@ class ProgramScreen(Screen[None]):
         if page is None:
             self.query_one("#why", Static).update("The program is no longer known here.")
             return
-        head = Text(wording.cut(page["name"], 40) + "  ")
+        head = Text(fitted(page["label"], 40) + "  ")
         head.append(page["state"], COLOUR.get(page["state"], ""))
         self.query_one("#headline", Static).update(head)
         place = [page["exe"], page["unit"], page["container"]]

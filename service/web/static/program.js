@@ -62,7 +62,7 @@ export function program(id) {
     }
     shown.hidden = false;
     missing.hidden = true;
-    put(title, told.name);
+    put(title, told.label);
     pill.className = `pill ${told.state}`;
     put(pill, told.state);
     put(exe, [told.exe, told.unit, told.container].filter(Boolean).join("  ·  "));

@@ -33,7 +33,7 @@ function cells(kind, row, item, threshold) {
   const cell = (name) => row.querySelector(`[data-cell="${name}"]`);
   const link = row.querySelector("a");
   link.setAttribute("href", `#/programs/${kind === "programs" ? item.id : item.program}`);
-  put(link, kind === "programs" ? item.name : item.comm && item.comm !== item.name ? `${item.name} (${item.comm})` : item.name);
+  put(link, kind === "processes" && item.comm && item.comm !== item.name ? `${item.label} (${item.comm})` : item.label);
   link.title = item.exe || item.name;
   const p = kind === "programs" ? item.p_worst : item.p;
   row.classList.toggle("odd", threshold !== null && p !== null && p <= threshold);
@@ -42,8 +42,8 @@ function cells(kind, row, item, threshold) {
     pill.className = `pill ${item.state}`;
     pill.title = item.why;
     put(pill, item.state);
-    const where = item.container || item.unit || (item.twice ? item.exe.split("/").slice(-4, -1).join("/") : "");
-    put(row.querySelector(".place"), where ? ` ${where}` : "");
+    const where = item.container || item.unit || "";
+    put(row.querySelector(".place"), where && !item.label.includes(where) ? ` ${where}` : "");
     put(cell("p_worst"), chance(item.p_worst));
     put(cell("p_now"), chance(item.p_now));
   } else {
@@ -90,13 +90,6 @@ export function table() {
     }, i === 0 ? [h("a", { class: "step" }), h("span", { class: "place" })] : c.name === "state" ? h("span", { class: "pill" }) : null)));
   }
 
-  /** Programs of one name are told apart by their folders. */
-  function mark(programs) {
-    const times = new Map();
-    for (const p of programs) times.set(p.name, (times.get(p.name) || 0) + 1);
-    for (const p of programs) p.twice = times.get(p.name) > 1;
-  }
-
   function draw() {
     if (!state) return;
     const [by, up] = sorts[kind];
@@ -123,7 +116,6 @@ export function table() {
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), body)), empty, more),
     update(s) {
       state = s;
-      mark(s.programs.filter((p) => p.seen));
       draw();
     },
   };

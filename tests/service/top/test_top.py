@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from oddcall.models.errors import SettingError
+from oddcall.service.board.board import Board
 from oddcall.service.cli import run
+from oddcall.service.config import load
+from oddcall.service.state import StateDir
 from oddcall.service.top.app import Top
 from oddcall.service.top.client import Client, GoneError, find
 from oddcall.service.web.address import read
+from oddcall.service.web.serving import serving
 
 from ..web.conftest import watching  # noqa: F401, TID252  the same watch serves its page and this
 
@@ -141,10 +146,37 @@ def test_without_a_watch_it_says_what_to_type(
     """Exit code 2 and one sentence; nothing is drawn."""
     assert run(["top", "--state-dir", str(tmp_path)]) == 2
     assert "sudo oddcall watch" in capsys.readouterr().err
-    with pytest.raises(SettingError, match="no watch that serves its page"):
+    with pytest.raises(SettingError, match="no watch runs with the state directory"):
         find(tmp_path)
     (tmp_path / "web.json").write_text(json.dumps({"url": "http://x/", "key": "", "pid": 2**22}))
-    with pytest.raises(SettingError, match="no watch that serves its page"):
+    with pytest.raises(SettingError, match="no watch runs with the state directory"):
+        find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"enabled": "false"}, "started with --no-web"),
+        ({"port": "taken"}, "address already in use"),
+    ],
+)
+def test_a_watch_without_a_page_says_why(
+    tmp_path: Path, screen: Any, settings: dict[str, str], why: str
+) -> None:
+    """Where a watch runs whose page is off, or its port taken, top says which, and what next."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        environ = {
+            f"ODDCALL_WEB_{name.upper()}": port if value == "taken" else value
+            for name, value in settings.items()
+        }
+        section = load({"state_dir": str(tmp_path)}, environ=environ).settings.web
+        board = Board({"name": "web1"}, capacity=8)
+        with serving(section, StateDir(tmp_path), board, screen.say):
+            assert read(tmp_path) is None
+            with pytest.raises(SettingError, match=rf"serves no page.*{why}.*--web-port 0"):
+                find(tmp_path)
+    with pytest.raises(SettingError, match="no watch runs with the state directory"):
         find(tmp_path)
 
 
