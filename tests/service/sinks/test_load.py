@@ -32,7 +32,6 @@ KILLED, HUNG, DEAD = 800, 600, 1_000
 ROOM = 900
 NUMBER = re.compile(rb"00000000-0000-5000-8000-(\d{12})")
 MISSING = re.compile(rb"([\d,]+) when its queue was full")
-PATIENCE_S = 60.0
 #: As asm-generic/socket.h has it: past the limit of the host, for root.
 _RCVBUFFORCE = 33
 
@@ -253,14 +252,14 @@ def test_nothing_is_lost_but_what_is_counted(
         offering = threading.Thread(target=lambda: [sink.send(alert_of(i)) for i in numbers])
         offering.daemon = True
         offering.start()
-        until(lambda: not offering.is_alive(), PATIENCE_S)
+        until(lambda: not offering.is_alive())
 
     def delivered() -> None:
-        until(lambda: not sink.state.waiting and not sink.state.failing, PATIENCE_S)
+        until(lambda: not sink.state.waiting and not sink.state.failing)
 
     def kill_while_busy() -> None:
         begun = sink.state.sent
-        until(lambda: sink.state.sent > begun + 100, PATIENCE_S)
+        until(lambda: sink.state.sent > begun + 100)
         place.kill()
 
     killer = threading.Thread(target=kill_while_busy)
@@ -280,7 +279,7 @@ def test_nothing_is_lost_but_what_is_counted(
     offer(DEAD)
     place.start()
     delivered()
-    until(lambda: not queue.toll.untold, PATIENCE_S)
+    until(lambda: not queue.toll.untold)
     dropped = sink.state.dropped
     sink.close()
     lines = place.kept()

@@ -38,7 +38,7 @@ class Way:
         self.tries, self.closed = 0, False
 
     def send(self, records: Sequence[Record]) -> None:
-        self.gate.wait(30)
+        self.gate.wait(60)
         self.tries += 1
         if self.error:
             raise self.error
@@ -103,10 +103,10 @@ def test_a_sink_that_hangs_blocks_nobody(sink_of: Any, alert_of: Alerts, tmp_pat
     began = time.monotonic()
     for i in range(200):
         sink.send(alert_of(i))
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 30, "half of what one delivery takes"
     began = time.monotonic()
     sink.close()
-    assert 0.3 <= time.monotonic() - began < 1.5
+    assert 0.3 <= time.monotonic() - began < 30
     way.gate.set()
     again = Spool(tmp_path / "q", 10_000, print)
     assert len(again) == 200
@@ -191,13 +191,15 @@ def test_a_refused_alert_holds_nobody_up(sink_of: Any, alert_of: Alerts, until: 
     for i in range(12):
         sink.send(alert_of(i))
     until(lambda: len(way.numbers) == 11)
-    for i in range(12, 15):
-        sink.send(alert_of(i))
-        until(lambda i=i: i in way.numbers)
-        time.sleep(0.1)
-    until(lambda: way.notices)
+    sent = 12
+    while not way.notices:
+        sink.send(alert_of(sent))
+        until(lambda now=sent: now in way.numbers)
+        sent += 1
+        assert sent < 1000
+        time.sleep(0.05)
     sink.close()
-    assert sorted(way.numbers) == [i for i in range(15) if i != 2]
+    assert sorted(way.numbers) == [i for i in range(sent) if i != 2]
     assert way.notices == [{"full": 0, "refused": 1}]
     assert sink.state.dropped == Losses(refused=1)
 
@@ -305,17 +307,26 @@ def test_waits_double_up_to_a_bound() -> None:
     assert len({Backoff().next_s() for _ in range(9)}) > 1
 
 
-def test_all_are_stopped_before_any_is_waited_for(sink_of: Any, alert_of: Alerts) -> None:
-    """Three dead sinks take as long to stop as one, and one that works is drained."""
+def test_all_are_stopped_before_any_is_waited_for(
+    sink_of: Any, alert_of: Alerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dead sinks take as long to stop as one of them, and one that works is drained."""
+    order: list[str] = []
+
+    def noted(verb: str) -> None:
+        real = getattr(Queued, verb)
+        monkeypatch.setattr(Queued, verb, lambda sink: (order.append(verb), real(sink)))
+
+    noted("stop")
+    noted("close")
     ways = [Way(), Way(), Way()]
     for way in ways[:2]:
         way.gate.clear()
     fan = FanOut([sink_of(way, drain_s=0.4) for way in ways])
     fan.send(alert_of(1))
-    began = time.monotonic()
     with pytest.raises(StorageError, match="too slow"):
         fan.close()
-    assert time.monotonic() - began < 1.2
+    assert order[:4] == ["stop", "stop", "stop", "close"]
     assert ways[2].numbers == [1]
     assert [state.waiting for state in fan.states] == [1, 1, 0]
     for way in ways:
