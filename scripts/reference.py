@@ -113,11 +113,14 @@ def shown(value: object) -> str:
 
 def alert() -> Iterator[str]:
     """Every field of the native alert, from its schema."""
-    schema = json.loads(files("oddcall.service").joinpath("alert.schema.json").read_text("utf-8"))
+    schema = json.loads(
+        files("oddcall.service.alerts").joinpath("alert.schema.json").read_text("utf-8")
+    )
     yield from ("# The native alert", "")
     yield "One JSON object a line. The schema is installed with the package, as"
-    yield "`oddcall/service/alert.schema.json`. Every field is always there; what is not known is"
-    yield from ("`null`. Other formats are made from it: [sinks and formats](../sinks.md).", "")
+    yield "`oddcall/service/alerts/alert.schema.json`. Every field is always there; what is not"
+    yield "known is `null`. Other formats are made from it: [sinks and formats](../sinks.md)."
+    yield ""
     yield from ("| field | type | what it is |", "|---|---|---|")
     yield from rows(schema, schema)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from oddcall.models.errors import OddcallError
 from oddcall.models.tolerance import Tolerances
 from oddcall.models.window import WindowBatch
-from oddcall.service.episode import Episodes
+from oddcall.service.alerts.episode import Episodes
 from oddcall.service.feedback import Feedback
 from oddcall.service.quantities import counted
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from oddcall.models.tolerance import Behaviour
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.history import History
 
 if TYPE_CHECKING:

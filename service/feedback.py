@@ -28,7 +28,7 @@ from oddcall.models.errors import SettingError, StorageError
 from oddcall.models.storage import storage_error
 from oddcall.models.tolerance import Behaviour, Span, Tolerances
 from oddcall.models.window import Program
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 from oddcall.service.history import SHORTEST, History, Kept, short
 
 VERBS = ("ack", "tolerate", "forget")

@@ -21,7 +21,7 @@ from oddcall.models.errors import SettingError, StorageError
 from oddcall.models.storage import storage_error
 from oddcall.models.tolerance import Behaviour
 from oddcall.service import database
-from oddcall.service.alert import Alert, iso, to_json
+from oddcall.service.alerts.alert import Alert, iso, to_json
 
 #: Fewest characters of an id that name it.
 SHORTEST = 4

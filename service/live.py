@@ -9,8 +9,8 @@ from pathlib import Path
 from oddcall.sensor import host, process
 from oddcall.sensor.container_names import ContainerNames
 from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
+from oddcall.service.alerts.context import Context
 from oddcall.service.config.settings import SensorSection, Settings
-from oddcall.service.context import Context
 from oddcall.service.origin import metadata_of
 from oddcall.service.quantities import format_duration
 
@@ -89,7 +89,7 @@ class AskHost:
         self._containers = ContainerNames()
 
     def __call__(self, pid: int, start_time_ns: int, ppid: int, container: str) -> Context:
-        """See `oddcall.service.context.Describe`."""
+        """See `oddcall.service.alerts.context.Describe`."""
         workload = asdict(self._containers.of(container)) if container else None
         # First, so that they are of this process if it is found to be still this one afterwards.
         arguments = process.cmdline(_PROC, pid)

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from oddcall.service.alerts.severity import LEVELS
 from oddcall.service.board.board import Board
 from oddcall.service.board.picture import states
-from oddcall.service.severity import LEVELS
 
 #: Of the answer, as Prometheus asks for it.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

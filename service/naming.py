@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from oddcall.models.window import Program
-from oddcall.service.text import clean
+from oddcall.service.alerts.text import clean
 
 
 def told_apart(programs: Collection[Program]) -> dict[Program, str]:

@@ -14,11 +14,11 @@ from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import BundleError, OddcallError
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
+from oddcall.service.alerts.context import Describe, Remembered
+from oddcall.service.alerts.episode import Episodes
 from oddcall.service.board.board import ALERTS, Board
 from oddcall.service.config.reload import Reload
 from oddcall.service.config.settings import AlertSection, Settings
-from oddcall.service.context import Describe, Remembered
-from oddcall.service.episode import Episodes
 from oddcall.service.history import History
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.learning import Learning

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from oddcall.models.explanation import explain
 from oddcall.models.window import WindowBatch
-from oddcall.service.alert import Alert
-from oddcall.service.episode import Episodes, EpisodeSettings
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.episode import Episodes, EpisodeSettings
+from oddcall.service.alerts.judging import steps
 from oddcall.service.history import titled
-from oddcall.service.judging import steps
 from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:

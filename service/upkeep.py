@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.errors import OddcallError, StorageError
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.episode import Episodes, EpisodeSettings
+from oddcall.service.alerts.judging import Step
 from oddcall.service.answers import taken_up
 from oddcall.service.board.board import Board
 from oddcall.service.chronicle import Chronicle
 from oddcall.service.config.reload import Reload
 from oddcall.service.config.settings import AlertSection, Settings
-from oddcall.service.episode import Episodes, EpisodeSettings
 from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
-from oddcall.service.judging import Step
 from oddcall.service.learning.evidence import Seen
 from oddcall.service.learning.newcomers import Newcomers, newly_ready
 from oddcall.service.learning.states import States

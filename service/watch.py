@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.errors import StorageError
 from oddcall.models.window import WindowBatch
-from oddcall.service import context
-from oddcall.service.alert import Alert
+from oddcall.service.alerts import context
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.context import Remembered
+from oddcall.service.alerts.episode import Episodes
+from oddcall.service.alerts.judging import steps
+from oddcall.service.alerts.notice import Notice
 from oddcall.service.board.board import Board
-from oddcall.service.context import Remembered
-from oddcall.service.episode import Episodes
-from oddcall.service.judging import steps
-from oddcall.service.notice import Notice
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery

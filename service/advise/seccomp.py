@@ -14,7 +14,7 @@ from oddcall.models import calls
 from oddcall.models.errors import SettingError
 from oddcall.models.window import CALLS
 from oddcall.service.advise.evidence import Evidence
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 from oddcall.service.quantities import counted, format_duration
 
 #: Calls that a count at their return does not see, or that come before the program: the end of

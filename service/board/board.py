@@ -24,7 +24,7 @@ import numpy as np
 
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.board.processes import Processes
 from oddcall.service.board.programs import Programs
 from oddcall.service.board.ring import Ring

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from oddcall.service.alert import Alert
-from oddcall.service.severity import LEVELS
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.severity import LEVELS
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oddcall.models import calls
 from oddcall.models.window import CALLS, Program
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 from oddcall.service.board.board import SPANS, Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.board.programs import key_of

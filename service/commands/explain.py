@@ -13,7 +13,7 @@ from oddcall.service.commands.options import as_json, with_settings
 from oddcall.service.config.settings import Settings
 
 if TYPE_CHECKING:
-    from oddcall.service.alert import Alert
+    from oddcall.service.alerts.alert import Alert
 
 _EXAMPLES = """\b
 Examples:
@@ -42,7 +42,7 @@ def command(settings: Settings, alert: str, alerts: Path | None, json_: bool) ->
     observed against typical, each detector's p-value, and the windows of the
     baseline that are most like it.
     """
-    from oddcall.service.text import explained
+    from oddcall.service.alerts.text import explained
 
     lines = _kept(settings, alert) if alerts is None else _written(alerts, alert)
     if json_:

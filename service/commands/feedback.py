@@ -129,8 +129,8 @@ def _list(settings: Settings, alerts: bool, most: int, json_: bool) -> None:
 def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bool) -> None:
     from textwrap import shorten
 
+    from oddcall.service.alerts.text import clean
     from oddcall.service.history import short, titled
-    from oddcall.service.text import clean
 
     with _history(settings) as history:
         opened: dict[str, dict[str, Any]] = {}

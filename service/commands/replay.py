@@ -16,7 +16,7 @@ from oddcall.service.config.settings import Settings
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
-    from oddcall.service.episode import Episodes
+    from oddcall.service.alerts.episode import Episodes
 
 _EXAMPLES = """\b
 Examples:
@@ -73,7 +73,7 @@ def command(
     each way: which budget can be lived with is seen on one's own history.
     """
     from oddcall.models.bundle import load_bundle
-    from oddcall.service.context import recorded
+    from oddcall.service.alerts.context import recorded
     from oddcall.service.origin import host_of
     from oddcall.service.replay.replay import check_fit, replay
     from oddcall.service.screen import open_screen

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.errors import EvidenceError
 from oddcall.models.window import WindowBatch
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.context import recorded
+from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
-from oddcall.service.context import recorded
-from oddcall.service.judging import steps
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import check_fit
 from oddcall.service.session import open_episodes

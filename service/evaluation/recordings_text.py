@@ -7,7 +7,7 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration

@@ -1,6 +1,6 @@
 """Shapes an alert can take: pure functions from the native object to another JSON object.
 
-Each one also shapes a notice (``oddcall.service.notice``). The native object's members are
+Each one also shapes a notice (``oddcall.service.alerts.notice``). The native object's members are
 never changed, and what it says of ATT&CK stays what it is: a hint that the behaviour is
 *consistent with* a technique, with the reason.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.formats.ecs import ecs
 from oddcall.service.formats.falco import falco
 from oddcall.service.formats.native import native

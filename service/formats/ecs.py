@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import (
     ABOUT,
     NOTICE_RULE,
@@ -18,7 +19,6 @@ from oddcall.service.formats.wording import (
     product_version,
     technique_url,
 )
-from oddcall.service.notice import is_notice
 
 VERSION = "9.4.0"
 #: On the scale of 0 to 100 that Elastic's own alerts use for the same four words.

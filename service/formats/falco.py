@@ -7,7 +7,8 @@ Kubernetes must be texts. It gives each a ``uuid`` of its own, so ours is a fiel
 
 from __future__ import annotations
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import (
     NOTICE_RULE,
     RULE,
@@ -16,7 +17,6 @@ from oddcall.service.formats.wording import (
     present,
     program_name,
 )
-from oddcall.service.notice import is_notice
 
 _PRIORITY = {"low": "Notice", "medium": "Warning", "high": "Error", "critical": "Critical"}
 _STATE = {"open": "", "update": "still: ", "close": "quiet again: "}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 
 
 def native(alert: Alert) -> Alert:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import (
     ABOUT,
     RULE,
@@ -20,7 +21,6 @@ from oddcall.service.formats.wording import (
     program_name,
     technique_url,
 )
-from oddcall.service.notice import is_notice
 
 VERSION = "1.8.0"
 _ACTIVITY = {"open": (1, "Create"), "update": (2, "Update"), "close": (3, "Close")}

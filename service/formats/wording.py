@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 
 #: One rule is all there is: a program behaves unlike its baseline.
 RULE = "Unusual system calls"

@@ -24,7 +24,7 @@ import numpy as np
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import write_whole
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 from oddcall.service.board.standing import Standing, by_evidence, by_model
 from oddcall.service.learning.evidence import Seen
 from oddcall.service.quantities import format_duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
 

@@ -12,10 +12,10 @@ from oddcall.models.budget import LAXEST
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import SettingError
 from oddcall.models.window import WindowBatch
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.context import unknown
+from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
-from oddcall.service.context import unknown
-from oddcall.service.judging import steps
 from oddcall.service.origin import host_of
 from oddcall.service.quantities import Budget, parse_duration
 from oddcall.service.replay.replay import Account, check_fit
@@ -27,7 +27,7 @@ from oddcall.training.splits import has_learned
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
-    from oddcall.service.episode import Episodes
+    from oddcall.service.alerts.episode import Episodes
 
 #: More cannot be told apart in a table.
 MOST = 8

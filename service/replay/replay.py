@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from oddcall.models.errors import RecordingError
 from oddcall.models.window import WindowBatch
-from oddcall.service.alert import Alert
-from oddcall.service.episode import Episodes
-from oddcall.service.judging import judge
-from oddcall.service.notice import Notice, is_notice
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.episode import Episodes
+from oddcall.service.alerts.judging import judge
+from oddcall.service.alerts.notice import Notice, is_notice
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery

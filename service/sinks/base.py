@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from oddcall.models.errors import OddcallError, StorageError
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.quantities import counted
 
 #: Alerts kept for a sink that fails; past it the oldest is dropped, and counted.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from oddcall.models.errors import OddcallError
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.sinks.queued import Queued, State
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from oddcall.service.alert import Alert
-from oddcall.service.notice import is_notice
-from oddcall.service.severity import LEVELS
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import is_notice
+from oddcall.service.alerts.severity import LEVELS
 
 STATES = ("open", "update", "close")
 

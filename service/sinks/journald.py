@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import hints_text, present
-from oddcall.service.notice import is_notice
 from oddcall.service.sinks.arrival import reach_local, send_local
 from oddcall.service.sinks.transport import Record
 

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from oddcall.models.errors import SettingError
 from oddcall.models.storage import storage_error
-from oddcall.service.alert import Alert, to_json
+from oddcall.service.alerts.alert import Alert, to_json
 
 
 class JsonLines:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from oddcall.service.alert import Alert
-from oddcall.service.notice import is_notice
-from oddcall.service.severity import LEVELS
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import is_notice
+from oddcall.service.alerts.severity import LEVELS
 from oddcall.service.sinks.losses import Losses, Toll
 
 

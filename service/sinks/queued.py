@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from oddcall.models.errors import OddcallError, StorageError
-from oddcall.service import notice
-from oddcall.service.alert import Alert
+from oddcall.service.alerts import notice
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.formats import Format
 from oddcall.service.formats.native import native
 from oddcall.service.quantities import counted

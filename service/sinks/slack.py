@@ -10,9 +10,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import hints_text, milliseconds, present, program_name
-from oddcall.service.notice import is_notice
 from oddcall.service.sinks.http import Endpoint
 from oddcall.service.sinks.transport import Record
 

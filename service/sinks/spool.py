@@ -17,7 +17,7 @@ from pathlib import Path
 from oddcall.models.errors import StorageError
 from oddcall.models.storage import storage_error
 from oddcall.service import database
-from oddcall.service.alert import Alert, to_json
+from oddcall.service.alerts.alert import Alert, to_json
 from oddcall.service.sinks.losses import Losses, Toll
 from oddcall.service.sinks.memory import Memory, Waiting, worth
 

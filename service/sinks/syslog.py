@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import product_version
-from oddcall.service.notice import is_notice
 from oddcall.service.sinks.address import Address
 from oddcall.service.sinks.arrival import (
     end_stream,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.text import render
 from oddcall.service.screen import Screen
-from oddcall.service.text import render
 
 
 class Terminal:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oddcall.models.errors import OddcallError
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 
 
 class DeliveryError(OddcallError):

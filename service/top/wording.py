@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from oddcall.service.alerts.text import clean
 from oddcall.service.quantities import counted
-from oddcall.service.text import clean
 
 Json = dict[str, Any]
 

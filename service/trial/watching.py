@@ -16,7 +16,7 @@ from typing import Any
 
 from oddcall.models import errors
 from oddcall.models.errors import OddcallError
-from oddcall.service.notice import is_notice
+from oddcall.service.alerts.notice import is_notice
 
 #: An episode is closed after so long without an alerting window: behaviours follow each other
 #: closely here. The default, 15 s, folds more alerts into one, so this counts no fewer of them.

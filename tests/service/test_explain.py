@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from oddcall.service.alerts.text import explained
 from oddcall.service.cli import run
 from oddcall.service.history import History
 from oddcall.service.state import StateDir
-from oddcall.service.text import explained
 
 EPISODE = "7102ecfb-aaf4-591c-a705-d4085130b751"
 NEAR = {

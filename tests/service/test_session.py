@@ -13,9 +13,9 @@ import pytest
 
 from oddcall.models.errors import RecordingError, SettingError, StorageError
 from oddcall.service import session
+from oddcall.service.alerts.context import Context, recorded
 from oddcall.service.board.board import Board
 from oddcall.service.config.loading import load
-from oddcall.service.context import Context, recorded
 from oddcall.service.history import History
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import Account, check_fit, replay

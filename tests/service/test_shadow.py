@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from oddcall.service import shadow
-from oddcall.service.episode import Episodes, EpisodeSettings
-from oddcall.service.judging import steps
+from oddcall.service.alerts.episode import Episodes, EpisodeSettings
+from oddcall.service.alerts.judging import steps
 from oddcall.service.shadow import Shadow, Tally
 
 PTRACE, CONNECT = 101, 42

@@ -16,10 +16,10 @@ import pytest
 from oddcall.models.bundle import save_bundle
 from oddcall.models.errors import SettingError
 from oddcall.service import session
+from oddcall.service.alerts.context import Context
 from oddcall.service.config.loading import load
 from oddcall.service.config.reload import Reload
 from oddcall.service.config.settings import Settings
-from oddcall.service.context import Context
 from oddcall.service.origin import host_of
 from oddcall.training.fit import fit
 from oddcall.training.synthetic import host

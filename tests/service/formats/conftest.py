@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from oddcall.service import notice
-from oddcall.service.alert import Alert
-from oddcall.service.context import Context
-from oddcall.service.episode import Episodes
+from oddcall.service.alerts import notice
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.context import Context
+from oddcall.service.alerts.episode import Episodes
 
 READ, PTRACE = 0, 101
 CONTAINER = "c0ffee" * 10 + "abcd"

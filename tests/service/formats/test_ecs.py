@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.formats.ecs import ecs
 
 #: Fields of ECS 9.4 that are used, and their type there.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.formats.falco import falco
 
 #: Falcosidekick's words, in any case; another word gives no priority, and is refused.

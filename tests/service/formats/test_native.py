@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from oddcall.service import notice
-from oddcall.service.alert import Alert
+from oddcall.service.alerts import notice
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.formats import FORMATS
 
 TEXTS = st.text(max_size=40)
 
 
 def schema(name: str) -> Draft202012Validator:
-    text = files("oddcall.service").joinpath(f"{name}.schema.json").read_text()
+    text = files("oddcall.service.alerts").joinpath(f"{name}.schema.json").read_text()
     Draft202012Validator.check_schema(json.loads(text))
     return Draft202012Validator(json.loads(text))
 

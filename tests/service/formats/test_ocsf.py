@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.service.alert import Alert
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.formats.ocsf import ocsf
 
 #: Schema 1.8.0: what each kind of object must have, and of what type. A list holds one kind.

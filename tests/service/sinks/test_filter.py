@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.service import notice
+from oddcall.service.alerts import notice
 from oddcall.service.sinks.filter import Filter
 
 Alerts = Callable[..., dict[str, Any]]

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.service import notice
+from oddcall.service.alerts import notice
 from oddcall.service.sinks.journald import Journald, encode, fields
 from oddcall.service.sinks.transport import DeliveryError, Record
 

@@ -18,8 +18,8 @@ import pytest
 
 from oddcall.models.errors import SettingError
 from oddcall.service import session
+from oddcall.service.alerts.context import Context
 from oddcall.service.config.loading import load
-from oddcall.service.context import Context
 from oddcall.service.sinks import opening
 from oddcall.service.sinks.base import Delivery
 from oddcall.service.sinks.fanout import FanOut

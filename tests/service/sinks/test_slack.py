@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.service import notice
+from oddcall.service.alerts import notice
 from oddcall.service.sinks.http import Endpoint
 from oddcall.service.sinks.slack import Slack, escape, message
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.service import notice
+from oddcall.service.alerts import notice
 from oddcall.service.formats import FORMATS
 from oddcall.service.sinks.address import Address
 from oddcall.service.sinks.syslog import Syslog, message

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 from oddcall.service.simulate import Outcome
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.trial.ancestry import Ancestry

@@ -19,8 +19,8 @@ from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
 from oddcall.sensor.sensor import Cost, Tick
 from oddcall.service import session
+from oddcall.service.alerts.context import Context
 from oddcall.service.config.loading import load
-from oddcall.service.context import Context
 from oddcall.service.origin import host_of
 from oddcall.service.web.address import Address, read
 from oddcall.training.synthetic import attacks, host

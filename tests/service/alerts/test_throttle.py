@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oddcall.service.alerts.text import render
+from oddcall.service.alerts.throttle import Throttle
 from oddcall.service.formats import FORMATS
-from oddcall.service.text import render
-from oddcall.service.throttle import Throttle
 
 T0 = 1_700_000_000_000_000_000
 S = 1_000_000_000
@@ -85,7 +85,7 @@ def test_a_notice_has_every_form(name: str) -> None:
     """Notices are of the published schema, of every format, and two lines on a terminal."""
     throttle = Throttle(1, HOST)
     (notice,) = throttle.sort([line(1), line(2)], T0).notices
-    schema = json.loads(files("oddcall.service").joinpath("notice.schema.json").read_text())
+    schema = json.loads(files("oddcall.service.alerts").joinpath("notice.schema.json").read_text())
     jsonschema.validate(notice, schema)
     assert "1 alert went out" in json.dumps(FORMATS[name](notice))
     assert render(notice).count("1 alert went out within an hour") == 1

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import click
 
-from oddcall.service.alert import Alert
-from oddcall.service.notice import is_notice
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import is_notice
 from oddcall.service.quantities import counted, format_duration
 
 _COLOUR = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "bright_red"}

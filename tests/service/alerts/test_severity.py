@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.service.severity import LEVELS, Lesson, severity
+from oddcall.service.alerts.severity import LEVELS, Lesson, severity
 
 P = st.floats(1e-300, 1e-6)
 WINDOWS = st.integers(1, 50)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from oddcall.service.alert import iso
+from oddcall.service.alerts.alert import iso
 
 SCHEMA_VERSION = 1
 #: What ids are derived under.

@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 from oddcall.models.explanation import Explanation
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service import notice
-from oddcall.service.alert import Alert, Sighting, Standing, alert_id, build
-from oddcall.service.context import Describe, unknown
-from oddcall.service.notice import Notice
+from oddcall.service.alerts import notice
+from oddcall.service.alerts.alert import Alert, Sighting, Standing, alert_id, build
+from oddcall.service.alerts.context import Describe, unknown
+from oddcall.service.alerts.notice import Notice
+from oddcall.service.alerts.severity import LEVELS, severity
+from oddcall.service.alerts.throttle import Throttle, Told
 from oddcall.service.quantities import counted, format_duration
-from oddcall.service.severity import LEVELS, severity
-from oddcall.service.throttle import Throttle, Told
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service.context import Context
-from oddcall.service.severity import Lesson, severity
+from oddcall.service.alerts.context import Context
+from oddcall.service.alerts.severity import Lesson, severity
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import Baseline

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oddcall.models.window import Program
-from oddcall.service.alert import to_json
-from oddcall.service.episode import Episodes, EpisodeSettings
-from oddcall.service.throttle import Told
+from oddcall.service.alerts.alert import to_json
+from oddcall.service.alerts.episode import Episodes, EpisodeSettings
+from oddcall.service.alerts.throttle import Told
 
 PTRACE, CONNECT, READ = 101, 42, 0
 SHELL = Program("/bin/dash", 1, 11)
@@ -257,7 +257,7 @@ def test_a_fork_bomb_does_not_grow_an_episode(line: Line, batch: Any, row: Any) 
 
 def test_alerts_are_of_the_published_schema(line: Line, batch: Any, row: Any) -> None:
     """Every line of an episode validates against the schema that is shipped."""
-    schema = json.loads(files("oddcall.service").joinpath("alert.schema.json").read_text())
+    schema = json.loads(files("oddcall.service.alerts").joinpath("alert.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     line.see(batch(row(calls={PTRACE: 1, READ: 5}), row(pid=7, container="c" * 64, program=SHELL)))
@@ -270,7 +270,7 @@ def test_alerts_are_of_the_published_schema(line: Line, batch: Any, row: Any) ->
 
 def test_the_schema_refuses_what_it_does_not_name(line: Line, batch: Any, row: Any) -> None:
     """A further key, at any depth, is not of the schema."""
-    schema = json.loads(files("oddcall.service").joinpath("alert.schema.json").read_text())
+    schema = json.loads(files("oddcall.service.alerts").joinpath("alert.schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     (alert,) = line.see(batch(row(calls={PTRACE: 1})))
     for place in (alert, alert["host"], alert["score"], alert["explanation"]["top"][0]):

@@ -10,9 +10,9 @@ import pytest
 from oddcall.models.explanation import explain
 from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
-from oddcall.service.episode import Episodes
-from oddcall.service.judging import steps
-from oddcall.service.text import render
+from oddcall.service.alerts.episode import Episodes
+from oddcall.service.alerts.judging import steps
+from oddcall.service.alerts.text import render
 from oddcall.training.fit import fit
 from oddcall.training.synthetic import WEB, Chain, window
 

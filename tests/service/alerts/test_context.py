@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from oddcall.models.errors import StorageError
-from oddcall.service import context
-from oddcall.service.context import Context, Remembered
+from oddcall.service.alerts import context
+from oddcall.service.alerts.context import Context, Remembered
 
 
 def test_a_process_is_asked_about_once() -> None:

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from oddcall.service import notice
-from oddcall.service.alert import Alert
-from oddcall.service.notice import Notice
+from oddcall.service.alerts import notice
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.notice import Notice
 from oddcall.service.quantities import counted, format_duration
 
 _HOUR_NS = 3_600_000_000_000

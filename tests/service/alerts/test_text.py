@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.service.text import clean, render
+from oddcall.service.alerts.text import clean, render
 
 ALERT: dict[str, Any] = {
     "schema_version": 1,

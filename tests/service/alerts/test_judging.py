@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from oddcall.models.window import WindowBatch
-from oddcall.service.episode import Episodes
-from oddcall.service.judging import steps
+from oddcall.service.alerts.episode import Episodes
+from oddcall.service.alerts.judging import steps
 from oddcall.training.fit import fit
 from oddcall.training.synthetic import WEB, Chain, window
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
-from oddcall.service.alert import Alert
-from oddcall.service.episode import Episodes
-from oddcall.service.notice import Notice
+from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.episode import Episodes
+from oddcall.service.alerts.notice import Notice
 
 if TYPE_CHECKING:
     from oddcall.models.judgement import Drift
