@@ -41,7 +41,11 @@ class Chronicle:
 
     def saw(self, episode_id: str, windows: WindowBatch) -> None:
         """Take the alerting windows that joined an episode."""
-        known = self._open.setdefault(episode_id, {})
+        known = self._open.get(episode_id)
+        if known is None:
+            # One that comes back is answered as a whole.
+            before = self._history.behaviours(episode_id)
+            known = self._open[episode_id] = {behaviour.program: behaviour for behaviour in before}
         for number in np.unique(windows.program).tolist():
             program = windows.programs[number]
             if program in known or len(known) < _PROGRAMS:

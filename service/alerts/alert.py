@@ -123,6 +123,7 @@ class Standing:
     windows: int
     worst: Sighting
     suppressed: int
+    returns: int
 
 
 def alert_id(host: Mapping[str, str], model: str, seen: Sighting, state: str) -> str:
@@ -176,6 +177,7 @@ def build(
             {"technique": hint.technique, "why": hint.why} for hint in seen.explanation.hints
         ],
         "suppressed_since_last": standing.suppressed,
+        "returns": standing.returns,
     }
 
 

@@ -5,15 +5,17 @@
     first alerting window ──> open ──> update ... update ──> close
                                        │ graver, or of another kind: at once
                                        │ the same: every update_s
-                                       └ in between: folded, and counted
+                     ^                 └ in between: folded, and counted
+                     └── update: the same came back ───────────────────── close
 
 An episode belongs to a program (in one container). Windows of its other
 processes join it, and so do those of what they fork or become. It closes
 after ``quiet_s`` without an alerting window, and already after ``apart_s`` when
-what comes then is of another kind: that is another behaviour. For ``cooldown_s``
-after it the same kind, no graver, opens none again: it is counted, and told with
-the next alert of that program or in a notice. Time is the windows' own, so a
-recording gives the episodes that its host gave.
+what comes then is of another kind: that is another behaviour. What comes back
+within ``cooldown_s`` is the same alert once more: its episode opens again with an
+update, and stays open twice as long as the last time, so that what keeps coming
+back is not told over and over. Time is the windows' own, so a recording gives the
+episodes that its host gave.
 """
 
 from __future__ import annotations
@@ -28,13 +30,10 @@ from numpy.typing import NDArray
 from oddcall.models.explanation import Explanation
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service.alerts import notice
 from oddcall.service.alerts.alert import Alert, Sighting, Standing, alert_id, build
 from oddcall.service.alerts.context import Describe, unknown
-from oddcall.service.alerts.notice import Notice
 from oddcall.service.alerts.severity import LEVELS, severity
 from oddcall.service.alerts.throttle import Throttle, Told
-from oddcall.service.quantities import counted, format_duration
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
@@ -45,6 +44,8 @@ _REMEMBERED = 1024
 _FIRST_PIDS = 2
 #: The strongest features of a window say what kind of behaviour it is.
 _KIND_FEATURES = 3
+#: More than this part of what a window shows makes it the same behaviour, come back.
+_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +60,19 @@ class EpisodeSettings:
         Seconds without an alerting window after which another kind is another episode.
     update_s : float, default 60.0
         Seconds between two updates of an episode that does not change.
-    cooldown_s : float, default 60.0
-        Seconds after an episode in which the same behaviour opens none again.
+    cooldown_s : float, default 86400.0
+        Seconds after an episode in which the same behaviour opens it again, and no other.
     most_per_hour : int, default 30
         Episodes that are sent within an hour.
     max_open : int, default 1024
-        Episodes open at once; past it the longest quiet one closes.
+        Episodes open at once; past it the longest quiet one closes. As many that closed are
+        remembered.
     """
 
     quiet_s: float = 15.0
     apart_s: float = 3.0
     update_s: float = 60.0
-    cooldown_s: float = 60.0
+    cooldown_s: float = 86_400.0
     most_per_hour: int = 30
     max_open: int = 1024
 
@@ -84,6 +86,7 @@ class _Episode:
     written_ns: int
     windows: int = 0
     suppressed: int = 0
+    returns: int = 0
     grade: int = 0
     kinds: set[str] = field(default_factory=set)
     programs: set[Program] = field(default_factory=set)
@@ -92,6 +95,18 @@ class _Episode:
     def other_than(self, seen: Sighting) -> bool:
         """Whether a window shows nothing of what the episode showed."""
         return not _kinds(seen) & self.kinds
+
+    def likeness(self, seen: Sighting) -> float:
+        """Part of what a window shows that the episode showed too."""
+        shown = _kinds(seen)
+        return len(shown & self.kinds) / max(len(shown), 1)
+
+    def back(self, seen: Sighting, onset_ns: int) -> None:
+        """Begin again, graded by what comes now."""
+        self.onset_ns, self.latest, self.worst = onset_ns, seen, seen
+        self.windows = self.grade = 0
+        self.returns += 1
+        self.pids.clear()
 
     def standing(self, state: str) -> Standing:
         return Standing(
@@ -102,16 +117,8 @@ class _Episode:
             windows=self.windows,
             worst=self.worst,
             suppressed=self.suppressed,
+            returns=self.returns,
         )
-
-
-@dataclass(slots=True)
-class _Cooling:
-    """An episode that closed, and what came since that gave no alert."""
-
-    episode: _Episode
-    ended_ns: int
-    windows: int = 0
 
 
 def _not_kept(_episode_id: str, _windows: WindowBatch) -> None:
@@ -151,7 +158,8 @@ class Episodes:
         self._host, self._describe = dict(host), describe
         self._settings = settings or EpisodeSettings()
         self._open: dict[tuple[Program, str], _Episode] = {}
-        self._cooling: dict[tuple[Program, str], _Cooling] = {}
+        #: Closed ones of each program, by their ids; who closed last comes last.
+        self._closed: dict[str, tuple[tuple[Program, str], _Episode]] = {}
         self._throttle = Throttle(self._settings.most_per_hour, self._host)
         self._now_ns = 0
 
@@ -168,23 +176,20 @@ class Episodes:
         if not len(batch):
             return Told()
         self._now_ns = int(batch.t_end_ns.max())
-        lines, notices = self._close_quiet(self._now_ns), self._cooled(self._now_ns)
+        self._forget(self._now_ns)
+        lines = self._close_quiet(self._now_ns)
         # One turn an alerting program, not a process: few even in a storm.
         for key, rows in self._groups(batch, np.flatnonzero(verdicts.alert)).items():
             worst = min(rows, key=lambda row: (verdicts.p_value[row], row))
             seen = self._sighting(batch, worst, verdicts)
             onset_ns = int(verdicts.onset_ns[rows].min())
             lines += self._see(key, seen, batch.take(np.array(rows)), onset_ns)
-        told = self._throttle.sort(lines, self._now_ns)
-        told.notices[:0] = notices
-        return told
+        return self._throttle.sort(lines, self._now_ns)
 
     def end(self) -> Told:
         """Close every episode: nothing more will be seen."""
         lines = [self._close(key) for key in list(self._open)]
-        told = self._throttle.end(lines, self._now_ns)
-        told.notices[:0] = self._cooled(None)
-        return told
+        return self._throttle.end(lines, self._now_ns)
 
     def _sighting(self, batch: WindowBatch, row: int, verdicts: Verdicts) -> Sighting:
         profile = int(verdicts.profile[row])
@@ -217,24 +222,32 @@ class Episodes:
         if episode and self._apart(episode, seen):
             lines.append(self._close(key))
             episode = None
+        begun = ""
         if episode is None:
-            if self._same_again(key, seen, len(rows)):
-                return lines
             lines += self._make_room()
-            id_ = alert_id(self._host, self.model.id, seen, "open")
-            episode = _Episode(id_, onset_ns, seen, seen, seen.end_ns)
-            before = self._cooling.pop(key, None)
-            episode.suppressed = before.windows if before else 0
+            episode, begun = self._begin(key, seen, onset_ns)
             self._open[key] = episode
         changed = self._add(episode, seen, rows)
         self.saw(episode.id, rows)
-        if episode.windows == len(rows):
-            return [*lines, self._write(episode, "open")]
         due = seen.end_ns - episode.written_ns >= self._settings.update_s * 1e9
-        if changed or due:
-            return [*lines, self._write(episode, "update")]
+        if begun or changed or due:
+            return [*lines, self._write(episode, begun or "update")]
         episode.suppressed += len(rows)
         return lines
+
+    def _begin(
+        self, key: tuple[Program, str], seen: Sighting, onset_ns: int
+    ) -> tuple[_Episode, str]:
+        """Open an episode, or one again that showed most of this; returns its first state, too."""
+        same = [episode for of, episode in self._closed.values() if of == key]
+        # Of several that are as like it, the last.
+        before = max(reversed(same), key=lambda episode: episode.likeness(seen), default=None)
+        if before is None or before.likeness(seen) <= _MOST:
+            id_ = alert_id(self._host, self.model.id, seen, "open")
+            return _Episode(id_, onset_ns, seen, seen, seen.end_ns), "open"
+        del self._closed[before.id]
+        before.back(seen, onset_ns)
+        return before, "update"
 
     def _apart(self, episode: _Episode, seen: Sighting) -> bool:
         quiet_ns = seen.start_ns - episode.latest.end_ns
@@ -265,10 +278,14 @@ class Episodes:
         return LEVELS.index(grade)
 
     def _close_quiet(self, now_ns: int) -> list[Alert]:
-        quiet_ns = self._settings.quiet_s * 1e9
         # The absolute gap: a clock set back must not keep an episode open for hours.
-        due = [k for k, e in self._open.items() if abs(now_ns - e.latest.end_ns) >= quiet_ns]
+        due = [k for k, e in self._open.items() if abs(now_ns - e.latest.end_ns) >= self._quiet(e)]
         return [self._close(key) for key in due]
+
+    def _quiet(self, episode: _Episode) -> float:
+        """Nanoseconds without an alerting window that close an episode."""
+        doubled = self._settings.quiet_s * 2.0 ** min(episode.returns, 30)
+        return 1e9 * min(doubled, max(self._settings.cooldown_s, self._settings.quiet_s))
 
     def _make_room(self) -> list[Alert]:
         if len(self._open) < self._settings.max_open:
@@ -278,39 +295,19 @@ class Episodes:
 
     def _close(self, key: tuple[Program, str]) -> Alert:
         episode = self._open.pop(key)
-        if len(self._cooling) < self._settings.max_open:
-            self._cooling[key] = _Cooling(episode, episode.latest.end_ns)
+        self._closed[episode.id] = (key, episode)
+        if len(self._closed) > self._settings.max_open:
+            del self._closed[next(iter(self._closed))]
         return self._write(episode, "close")
 
-    def _same_again(self, key: tuple[Program, str], seen: Sighting, windows: int) -> bool:
-        """Count windows of a behaviour that an alert told of a moment ago; False for any other."""
-        cooling = self._cooling.get(key)
-        if cooling is None or cooling.episode.other_than(seen):
-            return False
-        if self._grade(seen, cooling.windows + windows) > cooling.episode.grade:
-            return False
-        cooling.windows += windows
-        return True
-
-    def _cooled(self, now_ns: int | None) -> list[Notice]:
-        """Forget episodes that closed long enough ago, all without a time; say what was counted."""
+    def _forget(self, now_ns: int) -> None:
+        """Forget episodes that closed long enough ago."""
         cooldown_ns = self._settings.cooldown_s * 1e9
-        due = [
-            key
-            for key, cooling in self._cooling.items()
-            if now_ns is None or abs(now_ns - cooling.ended_ns) >= cooldown_ns
-        ]
-        gone = [self._cooling.pop(key) for key in due]
-        return [self._suppressed(cooling) for cooling in gone if cooling.windows]
-
-    def _suppressed(self, cooling: _Cooling) -> Notice:
-        sentence = (
-            f"{cooling.episode.latest.program.name} did again what alert "
-            f"{cooling.episode.id[:8]} told of: {counted(cooling.windows, 'alerting window')} "
-            f"within {format_duration(self._settings.cooldown_s)} of it gave no alert."
-        )
-        counts = {"windows": cooling.windows}
-        return notice.build("suppressed", sentence, self._host, self._now_ns, counts)
+        while self._closed:
+            id_, (_, episode) = next(iter(self._closed.items()))
+            if abs(now_ns - episode.latest.end_ns) < cooldown_ns:
+                return
+            del self._closed[id_]
 
     def _write(self, episode: _Episode, state: str) -> Alert:
         seen = episode.worst if state == "close" else episode.latest

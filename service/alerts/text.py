@@ -93,8 +93,9 @@ def _nearest(alert: Alert) -> Iterator[_Line]:
 
 
 def _updated(alert: Alert, width: int) -> Iterator[_Line]:
-    span = _since_onset(alert)
-    head = f"{_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}, for {span} now"
+    span, returns = _since_onset(alert), alert.get("returns")
+    again = "again, " if returns else ""
+    head = f"{_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}, {again}for {span} now"
     yield from _wrapped("head", head, width)
     yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
@@ -103,7 +104,8 @@ def _updated(alert: Alert, width: int) -> Iterator[_Line]:
     yield from _features(alert, width)
     yield from _evidence(alert, width)
     yield from _hints(alert, width)
-    yield from _labelled("alert", f"{alert['episode_id']}, update", width)
+    back = f", came back {counted(returns, 'time')}" if returns else ""
+    yield from _labelled("alert", f"{alert['episode_id']}, update{back}", width)
     yield "", ""
 
 

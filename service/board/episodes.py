@@ -40,4 +40,5 @@ def _episode(lines: list[Alert]) -> Json:
         "p_value": worst["score"]["p_value"],
         "hints": sorted({hint["technique"] for line in lines for hint in line["attack_hints"]}),
         "lines": len(lines),
+        "returns": last.get("returns", 0),
     }

@@ -82,7 +82,8 @@ class AlertSection(Section):
         default=60.0, description="time between two updates of an episode that does not change"
     )
     cooldown: Annotated[float, seconds(0, 86400)] = Field(
-        default=60.0, description="time after an episode in which the same gives no alert again"
+        default=86400.0,
+        description="time after an episode in which the same comes back as the same alert",
     )
     most_per_hour: Annotated[int, whole(1, 100_000)] = Field(
         default=30, description="alerts sent within an hour; critical ones pass all the same"

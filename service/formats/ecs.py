@@ -170,5 +170,6 @@ def _own(alert: Alert) -> Alert:
         "top": alert["explanation"]["top"],
         "nearest_windows": alert["explanation"]["nearest_windows"],
     }
-    rest = ("window", "score", "baseline", "coverage", "attack_hints", "suppressed_since_last")
-    return present({**own, **{name: alert[name] for name in rest}})
+    rest = ("window", "score", "baseline", "coverage", "attack_hints")
+    counts = ("suppressed_since_last", "returns")
+    return present({**own, **{name: alert[name] for name in rest + counts}})

@@ -41,7 +41,8 @@ def _event(alert: Alert) -> Alert:
         "p_value": f"{alert['score']['p_value']:g}",
         "consistent_with": ",".join(techniques),
     }
-    sentence = _STATE[alert["state"]] + alert["explanation"]["sentence"]
+    back = alert["state"] == "update" and alert["returns"]
+    sentence = ("again: " if back else _STATE[alert["state"]]) + alert["explanation"]["sentence"]
     told = " ".join(f"{name}={value}" for name, value in present(facts).items())
     # Falco tags a rule with the techniques it may show, not with what was proven.
     tags = sorted({"anomaly", "oddcall", *techniques})
@@ -107,6 +108,7 @@ def _fields(alert: Alert) -> Alert:
         "oddcall.model_id": alert["baseline"]["model_id"],
         "oddcall.lost": alert["coverage"]["lost"] + alert["coverage"]["lost_keys"],
         "oddcall.suppressed": alert["suppressed_since_last"],
+        "oddcall.returns": alert["returns"],
         "oddcall.attack_hints": hints_text(alert) or None,
     }
 

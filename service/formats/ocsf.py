@@ -70,6 +70,7 @@ def _finding(alert: Alert) -> Alert:
                 **{name: alert[name] for name in ("score", "baseline", "coverage")},
                 "attack_hints": alert["attack_hints"],
                 "suppressed_since_last": alert["suppressed_since_last"],
+                "returns": alert["returns"],
             }
         },
     }

@@ -57,8 +57,13 @@ def message(alert: Alert) -> dict[str, Any]:
         return {"text": f"*oddcall* on {host}: {escape(alert['sentence'])}"}
     program = escape(program_name(alert))
     sentence = escape(alert["explanation"]["sentence"])
-    head = f"*{alert['severity'].upper()}*{_STATE[alert['state']]}: {program} on {host}"
+    head = f"*{alert['severity'].upper()}*{_state(alert)}: {program} on {host}"
     return {"text": head, "attachments": [_attachment(alert, sentence)]}
+
+
+def _state(alert: Alert) -> str:
+    back = alert["state"] == "update" and alert["returns"]
+    return ", again" if back else _STATE[alert["state"]]
 
 
 def escape(text: object) -> str:

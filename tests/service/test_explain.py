@@ -58,6 +58,7 @@ def line(state: str, id_: str, features: int) -> dict[str, Any]:
         },
         "attack_hints": [],
         "suppressed_since_last": 0,
+        "returns": 0,
     }
 
 

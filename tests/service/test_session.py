@@ -86,8 +86,8 @@ def test_replay_gives_what_watch_gave(
     delivery.close()
     assert live.read_bytes() == again.read_bytes()
     states = [json.loads(line)["state"] for line in live.read_text().splitlines()]
-    assert states == ["open", "close", "open", "close", "open", "close"]
-    assert account.alerts == 3
+    assert states == ["open", "close", "open", "close", "update", "close"]
+    assert account.alerts == 2
     assert account.windows == sum(map(len, busy))
     first = json.loads(live.read_text().splitlines()[0])
     assert first["process"]["cmdline"] == "cmd 100"
@@ -106,7 +106,7 @@ def test_the_person_is_told_and_so_is_the_machine(
     session.run(request_of(json=stream), odd_calls, here(fake_sensor(busy)), quiet)
     assert {json.loads(line)["schema_version"] for line in stream.getvalue().splitlines()} == {1}
     assert "never made before" not in quiet.text
-    assert "3 alerts, lost 0" in screen.statuses[-1].line
+    assert "2 alerts, lost 0" in screen.statuses[-1].line
 
 
 def test_the_budget_of_the_day_outlives_a_restart(request_of: Any) -> None:

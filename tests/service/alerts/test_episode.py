@@ -194,45 +194,55 @@ def test_a_lasting_episode_is_said_now_and_then(line: Line, batch: Any, row: Any
     assert times == ["13:23", "14:23", "15:23", "16:23"], "graver at the third window, then by time"
 
 
-def test_the_same_again_is_counted_and_told_later(line: Line, batch: Any, row: Any) -> None:
-    """Within the cooldown what was told of gives no alert; its windows are in the next line."""
+def test_the_same_again_is_the_same_alert(line: Line, batch: Any, row: Any) -> None:
+    """What comes back within a day opens its episode again, and says so; another kind does not."""
     line.see(batch(row(at_s=1, calls={PTRACE: 3})))
-    for at in (20, 21, 40):
-        line.see(batch(row(at_s=at, calls={PTRACE: 1})))
-    assert states(line.alerts) == ["open", "close"]
-    line.see(batch(row(at_s=50, calls={CONNECT: 1})))
-    assert states(line.alerts) == ["open", "close", "open"], "another kind is told at once"
-    assert line.alerts[2]["suppressed_since_last"] == 3
+    line.see(batch(row(at_s=20)))
+    (back,) = line.see(batch(row(at_s=4000, pid=7, calls={PTRACE: 1})))
+    assert (back["state"], back["returns"]) == ("update", 1)
+    assert back["episode_id"] == line.alerts[0]["id"]
+    assert back["explanation"]["onset"] == "2023-11-14T23:19:59.000000Z"
+    line.see(batch(row(at_s=4100)))
+    (other,) = line.see(batch(row(at_s=4200, calls={CONNECT: 1})))
+    assert (other["state"], other["returns"]) == ("open", 0)
+    assert states(line.alerts) == ["open", "close", "update", "close", "open"]
+    line.see(batch(row(at_s=4300)))
+    (back,) = line.see(batch(row(at_s=4400, calls={PTRACE: 1})))
+    assert (back["episode_id"], back["returns"]) == (line.alerts[0]["id"], 2)
     assert line.notices == []
 
 
-def test_what_is_counted_to_the_end_is_told_in_a_notice(line: Line, batch: Any, row: Any) -> None:
-    """When the cooldown is over and nothing else came, a notice has the number, once."""
-    line.see(batch(row(at_s=1, calls={PTRACE: 3})))
-    for at in (20, 21):
+def test_what_keeps_coming_back_is_told_less_and_less(line: Line, batch: Any, row: Any) -> None:
+    """Each time it stays open twice as long: hours of it every half minute are one alert."""
+    for at in range(1, 4 * 3600, 30):
         line.see(batch(row(at_s=at, calls={PTRACE: 1})))
-    line.see(batch(row(at_s=60.9)))
-    assert line.notices == []
-    line.see(batch(row(at_s=61)))
-    (notice,) = line.notices
-    assert (notice["notice"], notice["counts"]) == ("suppressed", {"windows": 2})
-    short = line.alerts[0]["id"][:8]
-    assert notice["sentence"] == (
-        f"nginx did again what alert {short} told of: 2 alerting windows within 1m of it gave no "
-        "alert."
-    )
-    line.see(batch(row(at_s=70, calls={PTRACE: 1})))
-    assert states(line.alerts) == ["open", "close", "open"]
     line.end()
-    assert len(line.notices) == 1
+    said = states(line.alerts)
+    assert said[:4] == ["open", "close", "update", "close"]
+    assert (said.count("open"), said.count("close")) == (1, 3)
+    lines = [alert for alert in line.alerts if alert["state"] != "close"]
+    told = len(lines) + sum(alert["suppressed_since_last"] for alert in line.alerts)
+    assert told == len(range(1, 4 * 3600, 30))
 
 
-def test_graver_breaks_the_cooldown(line: Line, batch: Any, row: Any) -> None:
-    """The same kind with far less likely windows, or for longer, is an alert of its own."""
+def test_what_shares_little_is_another_alert(line: Line, batch: Any, row: Any) -> None:
+    """A window of which no more than half was shown before opens an episode of its own."""
+    line.see(batch(row(at_s=1, calls={CONNECT: 3})))
+    line.see(batch(row(at_s=20)))
+    line.see(batch(row(at_s=21, calls={PTRACE: 1, CONNECT: 1})))
+    assert states(line.alerts) == ["open", "close", "open"]
+
+
+def test_after_the_cooldown_it_is_another_alert(
+    odd_calls: Any, host: Any, batch: Any, row: Any
+) -> None:
+    """Longer ago than the cooldown, nothing is remembered of it."""
+    line = Line(odd_calls, host, cooldown_s=60)
     line.see(batch(row(at_s=1, calls={PTRACE: 1})))
     line.see(batch(row(at_s=20)))
-    line.see(batch(row(at_s=21, calls={PTRACE: 9})))
+    line.see(batch(row(at_s=62, calls={PTRACE: 1})))
     assert states(line.alerts) == ["open", "close", "open"]
+    assert len({alert["episode_id"] for alert in line.alerts}) == 2
 
 
 def test_open_episodes_are_bounded(odd_calls: Any, host: Any, batch: Any, row: Any) -> None:
@@ -242,6 +252,7 @@ def test_open_episodes_are_bounded(odd_calls: Any, host: Any, batch: Any, row: A
         program = Program(f"/bin/p{i}", 1, i)
         line.see(batch(row(pid=100 + i, at_s=1 + i / 10, program=program, calls={PTRACE: 1})))
         assert len(line.episodes) <= 3
+        assert len(line.episodes._closed) <= 3
     assert states(line.alerts).count("open") == 10
     assert states(line.alerts).count("close") == 7
 
@@ -304,7 +315,8 @@ def test_the_same_windows_give_the_same_lines(
         assert len({alert["id"] for alert in line.alerts}) == len(line.alerts)
         opened = [a["episode_id"] for a in line.alerts if a["state"] == "open"]
         closed = [a["episode_id"] for a in line.alerts if a["state"] == "close"]
-        assert sorted(opened) == sorted(closed)
+        back = [a["episode_id"] for a in line.alerts if a["returns"] and a["state"] == "close"]
+        assert sorted(opened + back) == sorted(closed)
         return [to_json(alert) for alert in line.alerts]
 
     assert judged() == judged()

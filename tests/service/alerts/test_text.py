@@ -71,6 +71,7 @@ ALERT: dict[str, Any] = {
     },
     "attack_hints": [{"technique": "T1046", "why": "many connections that fail"}],
     "suppressed_since_last": 0,
+    "returns": 0,
 }
 
 

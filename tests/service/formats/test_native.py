@@ -120,4 +120,5 @@ SOME: dict[str, Any] = {
     },
     "attack_hints": [],
     "suppressed_since_last": 0,
+    "returns": 0,
 }

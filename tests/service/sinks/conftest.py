@@ -94,6 +94,7 @@ def numbered(
         },
         "attack_hints": [{"technique": "T1055.008", "why": "Consistent with injection: 4 ptrace."}],
         "suppressed_since_last": 0,
+        "returns": 0,
     }
 
 
