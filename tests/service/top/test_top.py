@@ -18,7 +18,7 @@ from textual.widgets import DataTable
 from oddcall.models.errors import SettingError
 from oddcall.service.board.board import Board
 from oddcall.service.cli import run
-from oddcall.service.config import load
+from oddcall.service.config.loading import load
 from oddcall.service.state import StateDir
 from oddcall.service.top.app import Top
 from oddcall.service.top.client import Client, GoneError, find
@@ -34,12 +34,22 @@ def lines(app: Top) -> list[str]:
     return ["".join(segment.text for segment in strip) for strip in strips]
 
 
+async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
+    """Wait for what must come to be, however long a busy machine takes."""
+    for _ in range(2000):
+        if holds():
+            return
+        await pilot.pause(0.05)
+    pytest.fail("it never came to be")
+
+
 def shown(watch: Any, steps: Callable[[Pilot[None]], Awaitable[None]]) -> list[str]:
     """Run it in a terminal of 80 by 24, do something, and read the screen."""
 
     async def through() -> list[str]:
         app = Top(Client(find(watch.state), lambda: read(watch.state)))
         async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: app.shown)
             await steps(pilot)
             await pilot.pause(0.2)
             return lines(app)
@@ -95,10 +105,9 @@ def test_a_program_beside_its_normal(watching: Any) -> None:  # noqa: F811
 
     async def opened(pilot: Pilot[None]) -> None:
         await pilot.press("enter")
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if pilot.app.screen.query_one("#normal", DataTable).row_count:
-                return
+        await until(pilot, lambda: pilot.app.screen.query("#normal"))
+        normal = pilot.app.screen.query_one("#normal", DataTable)
+        await until(pilot, lambda: normal.row_count)
 
     screen = shown(watching, opened)
     text = "\n".join(screen)
@@ -120,10 +129,7 @@ def test_a_watch_that_ends_is_said(watching: Any) -> None:  # noqa: F811
         silent._address = type(silent._address)("http://127.0.0.1:9/", "", os.getpid())
         app._client = silent
         banner = app.query_one("#gone")
-        for _ in range(200):
-            await pilot.pause(0.05)
-            if banner.display:
-                return
+        await until(pilot, lambda: banner.display)
 
     text = "\n".join(shown(watching, gone))
     assert "the watch does not answer" in text

@@ -153,5 +153,5 @@ def watching(trained: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield found
     finally:
         source.stop()
-        thread.join(20)
+        thread.join(PATIENCE_S)
     assert not thread.is_alive()

@@ -12,6 +12,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from oddcall.training.synthetic import attacks
 
+#: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
+expect.set_options(timeout=120_000)
+
 
 def browser_path() -> str:
     """Chromium of the distribution. Ubuntu has it as a snap only, which cannot be run like this."""
