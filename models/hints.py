@@ -50,6 +50,9 @@ class Need:
         Calls that failed do not count.
     odd : bool
         Only calls count that the baseline never made, or far less of.
+    part : float
+        Of all calls of the window they are at least this part: what goes on beside much other
+        work is no sign of a technique that anything may need.
     """
 
     calls: tuple[str, ...] = ()
@@ -58,6 +61,7 @@ class Need:
     failing: bool = False
     working: bool = False
     odd: bool = True
+    part: float = 0.0
 
     def met_by(self, made: Sequence[Call]) -> list[Call]:
         """Give the calls that meet the need; none when it is not met."""
@@ -73,7 +77,8 @@ class Need:
         elif self.odd:
             counted = [call for call in counted if call.unusual]
         count = sum(map(self._counts, counted))
-        return counted if count >= self.at_least else []
+        enough = max(self.at_least, self.part * sum(call.count for call in made))
+        return counted if count >= enough else []
 
     def _counts(self, call: Call) -> int:
         if self.failing:
@@ -177,7 +182,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "T1552.001",
         "a search for credentials in files",
-        (Need(_OPEN, at_least=50, working=True), Need(_READ, at_least=50, odd=False)),
+        (
+            Need(_OPEN, at_least=50, working=True, part=0.02),
+            Need(_READ, at_least=50, odd=False, part=0.02),
+        ),
         "so many files opened and read in turn are what a search for keys and passwords looks "
         "like, and any other search through files: their names are not seen",
     ),
