@@ -159,6 +159,25 @@ class History:
         rows = "SELECT place, alert FROM alerts WHERE place < ? ORDER BY place DESC LIMIT ?"
         return self._lines(rows, limit, most)
 
+    def episodes(self, most: int, before: int | None = None, program: str = "") -> list[list[Kept]]:
+        """Give the episodes that were heard of last, each with its lines, oldest line first.
+
+        Parameters
+        ----------
+        before : place of the last line of an episode, for the page after it.
+        program : part of the path or of the name that a program gives itself; any by default.
+        """
+        limit = before if before is not None else 1 << 62
+        name = (
+            "json_extract(alert, '$.program.exe') || ' ' || json_extract(alert, '$.program.comm')"
+        )
+        wanted = f"WHERE instr(lower({name}), lower(?))" if program else "WHERE ? = ''"
+        page = (
+            f"SELECT episode FROM alerts {wanted} "  # noqa: S608  nothing of it is anybody's
+            "GROUP BY episode HAVING max(place) < ? ORDER BY max(place) DESC LIMIT ?"
+        )
+        return [self.episode(found) for (found,) in self._rows(page, program, limit, most)]
+
     def episode(self, episode_id: str) -> list[Kept]:
         """Give the lines of one episode, oldest first."""
         return self._lines(

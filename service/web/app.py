@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+#: More than any place among the alerts has.
+_DIGITS = 19
 #: A year: who gave the key once is not asked again.
 _COOKIE_S = 365 * 86400
 
@@ -119,9 +123,15 @@ class _App:
             return mistake(400, f"there is no span {span!r}", f"It is one of {', '.join(SPANS)}.")
         return JSONResponse(timeline(self._board, span))
 
-    async def alerts(self, _request: Request) -> Response:
-        """Give the latest episodes."""
-        return JSONResponse(self._records.episodes())
+    async def alerts(self, request: Request) -> Response:
+        """Give a page of episodes, the latest first."""
+        before = request.query_params.get("before", "")
+        if before and not (before.isdecimal() and len(before) < _DIGITS):
+            return mistake(400, f"there is no page before {before!r}", "Take what `older` said.")
+        program = request.query_params.get("program", "")
+        # Beside the server's thread: a history of thousands takes a while to look through.
+        asked = partial(self._records.episodes, int(before) if before else None, program)
+        return JSONResponse(await asyncio.to_thread(asked))
 
     async def alert(self, request: Request) -> Response:
         """Give every line of one episode, by its id or by that of a line."""

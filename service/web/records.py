@@ -14,6 +14,8 @@ from oddcall.service.state import StateDir
 
 Json = dict[str, Any]
 
+#: Episodes on a page of them.
+PAGE = 25
 #: Sayings end by themselves: how old what is shown of them may be.
 _FRESH_S = 10.0
 #: Who says what is said here.
@@ -37,18 +39,30 @@ class Records:
         self._verbs: dict[str, list[str]] = {}
         self._read_s = -_FRESH_S
 
-    def episodes(self) -> Json:
-        """Give the latest episodes, and how many began on each of the last days."""
-        days: dict[str, int] = {}
-        if self._state.history.exists():
-            history = History.reading(self._state.history)
-            try:
-                days = history.per_day(30)
-            finally:
-                history.close()
-        with self._board.lock:
-            lines = list(self._board.alerts)
-        return {"episodes": folded(lines), "per_day": days}
+    def episodes(self, before: int | None = None, program: str = "") -> Json:
+        """Give a page of episodes, the latest first, and how many began on each of the last days.
+
+        Parameters
+        ----------
+        before : what an earlier page gave as ``older``.
+        program : part of a program's path or name; any by default.
+        """
+        if not self._state.history.exists():
+            with self._board.lock:
+                lines = list(self._board.alerts)
+            return {"episodes": folded(lines), "older": None, "per_day": {}}
+        history = History.reading(self._state.history)
+        try:
+            found = history.episodes(PAGE + 1, before, program)
+            days = history.per_day(30)
+        finally:
+            history.close()
+        shown = found[:PAGE]
+        return {
+            "episodes": [folded(kept.alert for kept in lines)[0] for lines in shown],
+            "older": shown[-1][-1].place if len(found) > PAGE else None,
+            "per_day": days,
+        }
 
     def episode(self, word: str) -> Json | None:
         """Give one episode with every line of it, oldest first, and what holds of what was said.

@@ -49,6 +49,23 @@ def test_lines_come_newest_first_and_page_by_page(history: History) -> None:
     assert [kept.alert for kept in [*first, *second]] == [line(i) for i in range(29, -1, -1)]
 
 
+def test_episodes_come_page_by_page(history: History) -> None:
+    """Each comes once, whole, by its last line; of all programs, or of those called so."""
+    for i in range(10):
+        history.add(line(i))
+    history.add(line(100, "close", episode=3))
+    other = line(200)
+    history.add({**other, "program": {"exe": "/opt/Backup/run", "comm": "nightly"}})
+    first = history.episodes(4)
+    assert [lines[0].id for lines in first] == [line(i)["id"] for i in (200, 3, 9, 8)]
+    assert [kept.alert["state"] for kept in first[1]] == ["open", "close"]
+    rest = history.episodes(20, before=first[-1][-1].place)
+    assert [lines[0].id for lines in rest] == [line(i)["id"] for i in (7, 6, 5, 4, 2, 1, 0)]
+    for word in ("backup", "NIGHTLY", "/opt/"):
+        assert [lines[0].id for lines in history.episodes(20, program=word)] == [other["id"]]
+    assert history.episodes(20, program="%") == []
+
+
 def test_an_alert_is_found_by_what_a_person_types(history: History) -> None:
     """By id, episode, the beginning of one, or last; several or none is said."""
     history.add(line(0xABCD0001))

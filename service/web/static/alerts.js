@@ -1,7 +1,7 @@
-// Every alert that is at hand, and how many there were on each day.
+// Every alert that is kept, page by page, and how many there were on each day.
 
 import { ask } from "/static/api.js";
-import { count, h, keyed, s, some } from "/static/dom.js";
+import { count, h, put, s, some } from "/static/dom.js";
 import { episodeList } from "/static/episodes.js";
 
 function days(perDay, budget) {
@@ -16,18 +16,58 @@ function days(perDay, budget) {
     h("p", { class: "small soft" }, `Alerts on each of the last 30 days: ${count(found.reduce((sum, [, n]) => sum + n, 0))} in all.`));
 }
 
+// Where a person was, for when they come back from an alert: places that pages begin before.
+const at = { pages: [""], word: "" };
+
 export function alerts() {
   const list = episodeList("No alert is kept.");
   const chart = h("div", {});
+  const nothing = h("p", { class: "empty", hidden: true });
+  const which = h("span", { class: "soft small", "aria-live": "polite" });
+  const newer = h("button", { type: "button", "data-key": "p", onclick: () => turn(() => at.pages.pop()) }, "Newer");
+  const older = h("button", { type: "button", "data-key": "n", onclick: () => turn(() => at.pages.push(next)) }, "Older");
+  const find = h("input", { class: "find", type: "search", placeholder: "Program", "aria-label": "Only alerts of programs called so", value: at.word, oninput: () => seek() });
+  const top = h("section", { class: "card" }, h("header", {}, h("h2", {}, "Latest first"), h("span", { class: "grow" }), find),
+    nothing, list.node, h("nav", { class: "turn", "aria-label": "Pages" }, newer, which, older));
   let seen = null;
   let known = [];
+  let next = null;
+  let now = null;
+  let asked = 0;
+  let waiting = 0;
 
-  async function load(state) {
-    const told = await ask("/api/alerts").catch(() => null);
-    if (!told) return;
+  async function load(other = true) {
+    const mine = ++asked;
+    const told = await ask(`/api/alerts?${new URLSearchParams({ before: at.pages.at(-1), program: at.word })}`).catch(() => null);
+    if (!told || mine !== asked || !now) return;
     known = told.episodes;
-    chart.replaceChildren(days(told.per_day, state.budget.per_day));
-    list.update(known, state);
+    next = told.older;
+    chart.replaceChildren(days(told.per_day, now.budget.per_day));
+    list.node.hidden = at.word !== "" && known.length === 0;
+    nothing.hidden = !list.node.hidden;
+    put(nothing, `No alert is kept of a program called ${at.word}.`);
+    newer.disabled = at.pages.length === 1;
+    older.disabled = next === null;
+    newer.parentNode.hidden = newer.disabled && older.disabled;
+    put(which, `Page ${at.pages.length}`);
+    list.update(known, now, other);
+  }
+
+  async function turn(step) {
+    step();
+    await load();
+    top.scrollIntoView({ block: "start" });
+    list.node.querySelector("a.step")?.focus({ preventScroll: true });
+  }
+
+  /** Ask once a person has stopped typing. */
+  function seek() {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      at.word = find.value.trim();
+      at.pages = [""];
+      load();
+    }, 200);
   }
 
   return {
@@ -35,12 +75,14 @@ export function alerts() {
     node: h("div", { class: "stack" },
       h("p", { class: "crumb" }, h("a", { href: "#/" }, "Overview"), " / Alerts"),
       h("section", { class: "card" }, h("header", {}, h("h1", {}, "Alerts")), chart),
-      h("section", { class: "card" }, list.node)),
+      top),
+    leave: () => clearTimeout(waiting),
     update(state) {
-      const now = JSON.stringify(state.episodes.map((e) => [e.id, e.lines]));
-      if (now !== seen) {
-        seen = now;
-        load(state);
+      now = state;
+      const latest = JSON.stringify(state.episodes.map((e) => [e.id, e.lines]));
+      if (latest !== seen) {
+        load(seen === null);
+        seen = latest;
       } else {
         list.update(known, state);
       }

@@ -27,18 +27,18 @@ function update(row, e, state) {
   keyed(link.querySelector(".chips"), chips, (c) => c, (c) => h("span", { class: "chip" }, c), () => {});
 }
 
-/** A list that `update(episodes, state)` fills. */
+/** A list that `update(episodes, state)` fills; what is new in it shows, unless all of it is. */
 export function episodeList(none) {
   const list = h("ul", { class: "list" });
   const empty = h("p", { class: "empty" }, none);
   let first = true;
   return {
     node: h("div", {}, empty, list),
-    update(episodes, state) {
+    update(episodes, state, other = false) {
       empty.hidden = episodes.length > 0;
       const made = (e) => {
         const row = make(e);
-        if (!first) row.firstChild.classList.add("fresh");
+        if (!first && !other) row.firstChild.classList.add("fresh");
         return row;
       };
       keyed(list, episodes, (e) => e.id, made, (row, e) => update(row, e, state));

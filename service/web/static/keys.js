@@ -41,6 +41,8 @@ export function keys() {
       t: () => theme(true),
       "?": () => help.showModal(),
       "/": () => document.querySelector("main .find")?.focus(),
+      n: () => document.querySelector("main [data-key='n']:enabled")?.click(),
+      p: () => document.querySelector("main [data-key='p']:enabled")?.click(),
       a: () => document.querySelector("main [data-key='a']")?.click(),
       o: () => document.querySelector("main [data-key='o']")?.click(),
       u: () => document.querySelector("main [data-key='u']")?.click(),

@@ -69,6 +69,8 @@ def test_a_program_s_page_has_its_normal(watching: Any) -> None:
     ("path", "status"),
     [
         ("api/alerts/none", 404),
+        ("api/alerts?before=none", 400),
+        ("api/alerts?before=-1", 400),
         ("api/programs/none", 404),
         ("api/timeline?span=forever", 400),
         ("api/nothing", 404),

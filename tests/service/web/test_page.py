@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from oddcall.service.history import History
 from oddcall.training.synthetic import attacks
 
 #: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
@@ -141,6 +142,47 @@ def test_what_happens_is_shown_without_asking(page: Page, watching: Any) -> None
     watching.source.more.put(attacks(5, 0)["shell"][0])
     expect(page.locator("a.episode")).to_have_count(before + 1)
     expect(page.locator("#news")).to_contain_text("New alert")
+
+
+def test_all_alerts_are_turned_like_pages(page: Page, watching: Any) -> None:
+    """Older and newer ones by click or key, where one was after looking at one, or of a program."""
+    kept = History(watching.state / "history.sqlite")
+    [first, *_] = watching.ask("api/alerts")[1]["episodes"]
+    line = watching.ask(f"api/alerts/{first['id']}")[1]["history"][0]
+    for i in range(60):
+        id_ = f"{i:08x}-0000-5000-8000-000000000000"
+        program = {**line["program"], "exe": f"/opt/made-up-{i:02d}", "comm": "made-up"}
+        kept.add({**line, "id": id_, "episode_id": id_, "program": program})
+    kept.close()
+    page.goto(f"{watching.address.url}#/alerts")
+    entries = page.locator("a.episode .name")
+    expect(entries).to_have_count(25)
+    expect(entries.first).to_have_text("made-up-59")
+    page.get_by_role("button", name="Older").click()
+    expect(entries.first).to_have_text("made-up-34")
+    assert page.locator(".episode.fresh").count() == 0
+    page.keyboard.press("n")
+    expect(entries.first).to_have_text("made-up-09")
+    expect(page.get_by_role("button", name="Older")).to_be_disabled()
+    page.keyboard.press("p")
+    expect(page.locator(".turn")).to_contain_text("Page 2")
+    expect(page.locator("a.episode").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("made-up-34")
+    page.go_back()
+    expect(entries.first).to_have_text("made-up-34")
+    page.keyboard.press("/")
+    page.keyboard.type("MADE-UP-07")
+    expect(entries).to_have_text(["made-up-07"])
+    expect(page.locator(".turn")).to_be_hidden()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("nobody")
+    expect(page.locator(".empty").first).to_contain_text("called nobody")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("button", name="Older")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def test_it_fits_a_telephone(page: Page) -> None:
