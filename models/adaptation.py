@@ -110,9 +110,16 @@ class Adaptation:
         self.since_ns[self.evidence < HOLDS] = 0
 
     def learn(
-        self, vectors: csr_matrix, profile: IntArray, now_ns: int
+        self, vectors: csr_matrix, profile: IntArray, trusted: NDArray[np.bool_], now_ns: int
     ) -> tuple[Subspaces | None, list[tuple[int, int]]]:
-        """Learn from trusted windows of one moment.
+        """Learn from the trusted ones of the windows of one moment.
+
+        Parameters
+        ----------
+        vectors : float32 CSR (n, D)
+        profile : int64 (n,)
+        trusted : bool (n,)
+        now_ns : int
 
         Returns
         -------
@@ -120,15 +127,17 @@ class Adaptation:
         from now on, as (profile, column).
         """
         part = now_ns // _PART_NS
-        used = np.unique(profile)
+        used = np.unique(profile[trusted])
         moved = self._move(used[(self._part[used] >= 0) & (self._part[used] != part)], now_ns)
         self._part[used] = part
-        row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
-        slot = self._spaces.slots(vectors.indices, profile[row])
+        owner = np.repeat(profile, np.diff(vectors.indptr))
+        taught = np.repeat(trusted, np.diff(vectors.indptr))
+        owner, column, value = owner[taught], vectors.indices[taught], vectors.data[taught]
+        slot = self._spaces.slots(column, owner)
         known = slot > 0
-        np.add.at(self._sum, slot[known] - 1, vectors.data[known])
-        np.add.at(self._windows, profile, 1.0)
-        return moved, self._meet(vectors.indices[~known], profile[row[~known]], now_ns)
+        np.add.at(self._sum, slot[known] - 1, value[known])
+        np.add.at(self._windows, profile[trusted], 1.0)
+        return moved, self._meet(column[~known], owner[~known], now_ns)
 
     def drifting(self) -> IntArray:
         """Profiles whose programs drift."""

@@ -146,7 +146,10 @@ class Judgement:
         nats = -np.log(weighed.found.mixture[own])
         adaptation.watch(nats[calm], profile[calm], now_ns)
         trusted = calm & (verdicts.p_value[rows] >= UNLIKELY)
-        spaces, symbols = adaptation.learn(weighed.vectors[own[trusted]], profile[trusted], now_ns)
+        taught = np.zeros(len(weighed.rows), np.bool_)
+        taught[own[trusted]] = True
+        everybody = weighed.profile[weighed.rows]
+        spaces, symbols = adaptation.learn(weighed.vectors, everybody, taught, now_ns)
         if spaces is None and not symbols:
             return
         detectors = self._model.detectors

@@ -110,6 +110,8 @@ class Tails:
         effective = self.effective[profile]
         counted = (1 + above * effective / own) / (effective + 1)
         beyond = np.maximum(scores - self.largest[profile], 0.0)
+        if not beyond.any():
+            return np.maximum(counted, SMALLEST)
         shape, scale = self.shape[profile], self.scale[profile]
         # As the shape goes to 0 the Pareto becomes exponential; expm1-like care is not needed
         # because shapes are fixed at 0 or well above it.

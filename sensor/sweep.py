@@ -213,7 +213,9 @@ class Sweep:
         # One epoch further back: a processor may still have been storing the one before
         # when the last look had passed its slot.
         due = maps.touched >= current - np.uint64(1)
-        due |= self._open & (close_all | (now_s - self._opened_s >= self._rule.max_age_s))
+        opened = np.flatnonzero(self._open)
+        old = now_s - self._opened_s[opened] >= self._rule.max_age_s
+        due[opened if close_all else opened[old]] = True
         due[_UNTRACKED] = False
         return np.flatnonzero(due)
 

@@ -74,7 +74,9 @@ class Processes:
         """Drop processes that had no window for a while."""
         if self.columns:
             age_s = (now_ns - self.columns["t_end_ns"]) / 1e9
-            self._keep(self.columns, np.flatnonzero(age_s < _STALE_S))
+            fresh = age_s < _STALE_S
+            if not fresh.all():
+                self._keep(self.columns, np.flatnonzero(fresh))
 
     def _find(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.bool_]]:
         """Row of each window's process, and whether it is the right one."""
