@@ -262,12 +262,12 @@ def _false_alerts(course: Course) -> list[FalseAlert]:
 
 def _false_alert(arrival: Arrival, family: Ancestry, course: Course) -> FalseAlert:
     alert = arrival.alert
-    pid, parent = alert["process"]["pid"], alert["process"]["ppid"]
+    pid, began, parent = (alert["process"][name] for name in ("pid", "start_time", "ppid"))
     ours, watch = os.getpid(), course.watching.process.pid
     whose = "others"
-    if pid == ours or family.descends(pid, parent, {watch}):
+    if pid == ours or family.descends(pid, began, parent, {watch}):
         whose = "oddcall"
-    elif family.descends(pid, parent, {ours}):
+    elif family.descends(pid, began, parent, {ours}):
         whose = "work"
     watched = moment(alert["time"]) <= course.watched[1]
     return FalseAlert(

@@ -10,7 +10,6 @@ import pytest
 from oddcall.service.alerts.alert import iso
 from oddcall.service.simulate import Outcome
 from oddcall.service.simulate.catalogue import named
-from oddcall.service.trial.ancestry import Ancestry
 from oddcall.service.trial.verdict import belongs, caught, names_cause
 from oddcall.service.trial.watching import Arrival
 
@@ -73,13 +72,3 @@ def test_the_first_alert_says_when_and_one_that_names_the_cause_says_what() -> N
     assert (missed.seconds, missed.caught, missed.sentence) == (None, False, "")
     late = caught(named("port-scan"), OUTCOME, [replace(arrivals[1], at_s=1011.0)])
     assert (late.seconds, late.caught) == (11.0, False)
-
-
-def test_descent_is_followed_through_processes_that_have_ended() -> None:
-    """A grandchild descends by its recorded parent; strangers and loops do not."""
-    family = Ancestry([(20, 10), (30, 20), (40, 1), (50, 51), (51, 50)])
-    assert family.descends(30, 20, {10})
-    assert family.descends(99, 30, {10})
-    assert family.descends(10, 1, {10})
-    assert not family.descends(40, 1, {10})
-    assert not family.descends(50, 51, {10})
