@@ -29,6 +29,8 @@ _MIX = (
     ("POST", "/upload", 4),
     ("DELETE", "/upload", 1),
 )
+#: Longest wait for an answer: a server that is starved of processors is late, not gone.
+_LONGEST_S = 60.0
 #: A kept connection is ended by the client after so many requests on average.
 _REQUESTS_KEPT = 15
 _AT_ONCE = 4
@@ -124,14 +126,14 @@ class _Client:
     def _connection(self) -> http.client.HTTPConnection:
         if self._kept and self.chance.random() < 0.7:
             return self.chance.choice(self._kept)
-        connection = http.client.HTTPConnection(*self._address, timeout=10)
+        connection = http.client.HTTPConnection(*self._address, timeout=_LONGEST_S)
         self._kept.append(connection)
         if len(self._kept) > _AT_ONCE:
             self._kept.pop(0).close()
         return connection
 
     def _ask_anew(self) -> None:
-        connection = http.client.HTTPConnection(*self._address, timeout=10)
+        connection = http.client.HTTPConnection(*self._address, timeout=_LONGEST_S)
         try:
             self._ask(connection)
         except (OSError, http.client.HTTPException) as error:
@@ -156,4 +158,4 @@ class _Client:
 
     def _hang_up(self) -> None:
         with contextlib.suppress(OSError):
-            socket.create_connection(self._address, timeout=10).close()
+            socket.create_connection(self._address, timeout=_LONGEST_S).close()
