@@ -8,6 +8,7 @@ way is lost unseen.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -98,9 +99,11 @@ class Syslog:
             family, kind, *_, found = socket.getaddrinfo(*where, type=socket.SOCK_DGRAM)[0]
             with socket.socket(family, kind) as way:
                 way.connect(found)
+                _refuse_oneself(way)
                 yield way
             return
         with socket.create_connection(where, self._timeout_s) as way:
+            _refuse_oneself(way)
             if self._address.scheme == "tcp":
                 yield way
                 return
@@ -133,6 +136,16 @@ def message(record: Record, facility: int) -> bytes:
         f'[origin software="oddcall" swVersion="{product_version()}"]',
     )
     return f"{' '.join(head)} {record.line}".encode("ascii")
+
+
+def _refuse_oneself(way: socket.socket) -> None:
+    """Raise where the other end is this one.
+
+    Where nobody listens on a port of this host that the kernel gives out by itself, it may give
+    out just that one: the socket then takes its own messages, and nobody reads them.
+    """
+    if way.getsockname() == way.getpeername():
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
 def _printable(text: str, most: int) -> str:

@@ -251,6 +251,25 @@ def test_a_closed_udp_port_is_noticed(records: Records) -> None:
         Syslog(Address("udp", "127.0.0.1", port)).send(records(range(1)))
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "udp"])
+def test_a_socket_that_met_itself_is_no_server(
+    monkeypatch: pytest.MonkeyPatch, records: Records, scheme: str
+) -> None:
+    """A port that nobody listens on may be given to the sender: it must not read itself."""
+    kind = socket.SOCK_STREAM if scheme == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as itself:
+        itself.bind(("127.0.0.1", 0))
+        port = itself.getsockname()[1]
+        if scheme == "tcp":
+            itself.connect(("127.0.0.1", port))
+            monkeypatch.setattr(socket, "create_connection", lambda *_: itself)
+        else:
+            monkeypatch.setattr(socket, "socket", lambda *_: itself)
+        sink = Syslog(Address(scheme, "127.0.0.1", port), timeout_s=2)
+        with pytest.raises(DeliveryError, match=r"(?i)refused"):
+            sink.send(records(range(1)))
+
+
 class Here:
     """A socket of this host, read in a thread."""
 
