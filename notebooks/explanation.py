@@ -12,7 +12,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 
-from oddcall.models.explanation import explain
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.report.looks import ATTACK, CLEAN, COLOURS, looks

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import BundleError, OddcallError
-from oddcall.models.explanation import explain
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.context import Describe, Remembered
 from oddcall.service.alerts.episode import Episodes

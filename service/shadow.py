@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from oddcall.models.explanation import explain
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.episode import Episodes, EpisodeSettings

@@ -21,7 +21,7 @@ from oddcall.service.alerts.severity import Lesson, severity
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import Baseline
-    from oddcall.models.explanation import Explanation
+    from oddcall.models.explanation.explanation import Explanation
     from oddcall.models.model import Model
     from oddcall.models.verdict import Verdicts
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from oddcall.models.explanation import Explanation
+from oddcall.models.explanation.explanation import Explanation
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import Alert, Sighting, Standing, alert_id, build

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from oddcall.models.archive import write_archive
 from oddcall.models.bundle import load_bundle, save_bundle
 from oddcall.models.errors import BundleError
-from oddcall.models.explanation import explain
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.model import Model
 from oddcall.models.sparse import Sparse
 from oddcall.models.verdict import Verdicts

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oddcall.models.explanation import explain
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.episode import Episodes

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from oddcall.models.explanation import explain
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
 from oddcall.sensor.sensor import Sensor, SensorSettings

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oddcall.models.observation import Call
+from oddcall.models.explanation.observation import Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from oddcall.models import calls
 from oddcall.models.baseline import Baseline, Contributions
-from oddcall.models.decoding import decoded
+from oddcall.models.explanation.decoding import decoded
+from oddcall.models.explanation.observation import Call, Observation, Scalar, Transition, Typical
 from oddcall.models.features import SCALAR_WEIGHT, SCALARS, FeatureSpec, FloatArray
-from oddcall.models.observation import Call, Observation, Scalar, Transition, Typical
 from oddcall.models.sparse import IntArray, Sparse
 from oddcall.models.window import WindowBatch
 

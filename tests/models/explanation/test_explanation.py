@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from oddcall.models import calls
 from oddcall.models.baseline import QUANTILES, Baseline, Contributions, Exemplars
-from oddcall.models.comparison import natural
-from oddcall.models.explanation import TOP, Explanation, explain
+from oddcall.models.explanation.comparison import natural
+from oddcall.models.explanation.explanation import TOP, Explanation, explain
 from oddcall.models.features import SCALARS, FeatureSpec
 from oddcall.models.sparse import Sparse
 from oddcall.models.transitions import START, bucket
@@ -352,7 +352,7 @@ def test_any_window_can_be_explained(did: list[str], times: int, level: str) -> 
 def test_imports_are_light() -> None:
     """Explaining needs numpy and scipy only: ``watch`` carries no training library."""
     script = (
-        "import sys; import oddcall.models.explanation\n"
+        "import sys; import oddcall.models.explanation.explanation\n"
         "heavy = {'sklearn', 'river', 'pandas', 'pyarrow'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.models import calls
-from oddcall.models.hints import RULES, hints
-from oddcall.models.observation import Call
+from oddcall.models.explanation.hints import RULES, hints
+from oddcall.models.explanation.observation import Call
 
 
 def call(

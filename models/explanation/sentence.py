@@ -8,7 +8,7 @@ import numpy as np
 
 from oddcall.models import calls
 from oddcall.models.baseline import Baseline
-from oddcall.models.observation import Call, Observation, Scalar, Transition, Typical
+from oddcall.models.explanation.observation import Call, Observation, Scalar, Transition, Typical
 from oddcall.models.window import Program, WindowBatch
 
 #: Kinds of call named in one sentence; a reader takes in no more.

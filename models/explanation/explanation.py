@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oddcall.models import sentence
 from oddcall.models.baseline import Baseline
-from oddcall.models.comparison import observe
-from oddcall.models.hints import Hint, hints
-from oddcall.models.observation import Call, Observation, Typical
+from oddcall.models.explanation import sentence
+from oddcall.models.explanation.comparison import observe
+from oddcall.models.explanation.hints import Hint, hints
+from oddcall.models.explanation.observation import Call, Observation, Typical
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
 

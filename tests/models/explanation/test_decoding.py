@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oddcall.models.decoding import decoded
+from oddcall.models.explanation.decoding import decoded
 from oddcall.models.sparse import Sparse
 from oddcall.models.transitions import COMPAT, SEED, START, bucket
 from oddcall.models.window import CALLS, TRANSITIONS, WindowBatch
