@@ -22,6 +22,7 @@ from oddcall.training.selection import RULES, WEIGHTS, Judged, judge, overall, t
 from oddcall.training.trace_views import MEMBERS
 from oddcall.training.traces import TraceSet, Vocabulary, read_traces
 
+_VOTES = {member.name: 1.0 for member in MEMBERS}
 _PEERS = ("stide", "kneser-ney", "isolation-forest")
 
 
@@ -36,7 +37,7 @@ def main() -> None:
     sets |= {str(path): read_traces(path, Vocabulary()) for path in given.train}
     if not sets:
         parser.error("name a set with --set, or a directory of clean traces with --train")
-    detectors = {name: DETECTORS[name] for name in (*MEMBERS, *_PEERS)}
+    detectors = {name: DETECTORS[name] for name in (*_VOTES, *_PEERS)}
     judged: dict[str, list[Judged]] = {}
     for name, clean in sets.items():
         for i, trial in enumerate(trials(clean, given.rounds), 1):
@@ -47,12 +48,12 @@ def main() -> None:
 
 def show(judged: dict[str, list[Judged]]) -> None:
     """Print each choice's figures, averaged over the rounds of a set and then over sets."""
-    choices = [("views: Fisher's sum", MEMBERS, "Fisher's sum")]
-    choices += [(f"  {rule}", MEMBERS, rule) for rule in RULES if rule != "Fisher's sum"]
-    for left_out in MEMBERS:
-        rest = {name: weight for name, weight in MEMBERS.items() if name != left_out}
+    choices = [("views: Fisher's sum", _VOTES, "Fisher's sum")]
+    choices += [(f"  {rule}", _VOTES, rule) for rule in RULES if rule != "Fisher's sum"]
+    for left_out in _VOTES:
+        rest = {name: weight for name, weight in _VOTES.items() if name != left_out}
         choices.append((f"  without {left_out}", rest, "Fisher's sum"))
-    choices += [(name, {name: 1.0}, "Fisher's sum") for name in (*MEMBERS, *_PEERS)]
+    choices += [(name, {name: 1.0}, "Fisher's sum") for name in (*_VOTES, *_PEERS)]
     print(f"{'':24}{'overall':>8}" + "".join(f"{kind[:8]:>9}" for kind in WEIGHTS))
     for label, members, rule in choices:
         by_set = [

@@ -17,8 +17,7 @@ from oddcall.models.sparse import IntArray
 from oddcall.training.peers import CumulativeAutoencoder, KneserNey, RawIsolationForest, Stide
 from oddcall.training.trace_composition import Composition
 from oddcall.training.trace_detector import TraceDetector
-from oddcall.training.trace_linear import Linear
-from oddcall.training.trace_order import Local, Markov
+from oddcall.training.trace_order import Order
 from oddcall.training.trace_sets import CallSet
 from oddcall.training.trace_views import Views
 from oddcall.training.trace_windows import Windows
@@ -29,9 +28,7 @@ DETECTORS: dict[str, type[TraceDetector]] = {
     detector.name: detector
     for detector in (
         Views,
-        Markov,
-        Local,
-        Linear,
+        Order,
         CallSet,
         Composition,
         Windows,

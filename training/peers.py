@@ -14,8 +14,8 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.counted_order import CountedOrder
-from oddcall.training.ngrams import Smoothing, mean_of, run_keys
+from oddcall.training.counted_order import learn_order
+from oddcall.training.ngrams import mean_of, run_keys
 from oddcall.training.trace_detector import cross_scores, in_chunks, sample
 from oddcall.training.trace_sets import shares
 from oddcall.training.traces import TraceSet
@@ -83,15 +83,24 @@ class Stide(_Peer):
         return mean_of(traces, (self._known[place] != keys).astype(np.float64))
 
 
-class KneserNey(CountedOrder):
+class KneserNey:
     """Mean bits a call, over all of a trace, by an interpolated Kneser-Ney model of order six."""
 
     name: ClassVar[str] = "kneser-ney"
     order: ClassVar[int] = 6
-    smoothing: ClassVar[Smoothing] = "kneser-ney"
 
-    def _of_traces(self, traces: TraceSet, bits: FloatArray) -> FloatArray:
-        return mean_of(traces, bits)
+    held_out: FloatArray
+
+    def fit(self, traces: TraceSet) -> Self:
+        """Learn from clean traces."""
+        known = sample(traces)
+        self._model, bits = learn_order(known, self.order, "kneser-ney")
+        self.held_out = mean_of(known, bits)
+        return self
+
+    def score(self, traces: TraceSet) -> FloatArray:
+        """Mean bits a call, (n,)."""
+        return in_chunks(traces, lambda part: mean_of(part, self._model.bits(part)))
 
 
 class CumulativeAutoencoder(_Peer):

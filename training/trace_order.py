@@ -1,63 +1,45 @@
-"""The order of calls: two ways to say how well each call follows from those before it."""
+"""The order of calls: how well each call follows from those before it, by two models."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.counted_order import CountedOrder
-from oddcall.training.ngrams import Index, Smoothing, worst_mean
-from oddcall.training.trace_detector import in_chunks, require_different, sample
+from oddcall.training.counted_order import learn_order
+from oddcall.training.ngrams import Index, worst_mean
+from oddcall.training.trace_detector import in_chunks, sample
 from oddcall.training.trace_sets import nearest, shares
 from oddcall.training.traces import TraceSet
 
 
-class Markov(CountedOrder):
-    """Bits a call by an interpolated Witten-Bell model of runs of up to six calls.
+class Order:
+    """Bits a call by the better of two models: of all known traces, and of the one most alike.
 
-    The score is the mean of the worst stretch. Remembers exactly what followed what. Fails
-    where a program that was not trained on takes known steps in an order of its own.
+    A call is odd where neither expects it. What all traces do in runs of up to six calls is
+    known well, but a step of another program passes for known; the one trace most alike knows
+    what its own program does, and little else. Taking the smaller of the two for each call
+    excuses the gaps of both. The score is the mean over the worst stretch. Fails on an attack
+    that takes known steps in a known order.
     """
 
-    name: ClassVar[str] = "markov"
-    order: ClassVar[int] = 6
-    smoothing: ClassVar[Smoothing] = "witten-bell"
-
-    def _of_traces(self, traces: TraceSet, bits: FloatArray) -> FloatArray:
-        return worst_mean(traces, bits)
-
-
-class Local:
-    """Bits a call by a model of the one known trace that is most alike.
-
-    Which is alike is decided by the mixture of calls. The score is the mean of the worst
-    stretch. Fails where no known trace is alike.
-    """
-
-    name: ClassVar[str] = "local"
-    order: ClassVar[int] = 4
+    name: ClassVar[str] = "order"
+    #: Longest run of the model of all traces, and of that of one trace.
+    longest: ClassVar[int] = 6
+    longest_alike: ClassVar[int] = 4
 
     held_out: FloatArray
 
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        require_different(known)
-        self._width = len(known.vocabulary)
-        self._mixtures = np.sqrt(shares(known, self._width)).astype(np.float32)
-        count = np.bincount(known.calls, minlength=self._width)
-        # What is left to a call by its rarity among all: one that was never met comes last.
-        self._rarity = (count + 0.5) / (count + 0.5).sum()
-        index = Index(known, self.order, known.row)
-        base = np.zeros(len(index.orders[0].keys))
-        base[index.orders[0].place] = self._rarity[known.calls]
-        everything = np.ones(len(known.calls), np.bool_)
-        self._model = index.model(everything, continuation=False, base=base)
-        itself = np.arange(len(known))
-        self.held_out = self._bits(known, nearest(self._mixtures, self._mixtures, itself)[0])
+        self._model, bits = learn_order(known, self.longest, "witten-bell")
+        self._alike = _Alike(known, self.longest_alike)
+        alike = self._alike.bits(known, np.arange(len(known)))
+        self.held_out = worst_mean(known, np.minimum(bits, alike))
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
@@ -65,11 +47,46 @@ class Local:
         return in_chunks(traces, self._score)
 
     def _score(self, traces: TraceSet) -> FloatArray:
-        mixtures = np.sqrt(shares(traces, self._width)).astype(np.float32)
-        return self._bits(traces, nearest(mixtures, self._mixtures)[0])
+        bits = np.minimum(self._model.bits(traces), self._alike.bits(traces))
+        return worst_mean(traces, bits)
 
-    def _bits(self, traces: TraceSet, like: IntArray) -> FloatArray:
-        owner = like[traces.row]
+
+class _Alike:
+    """A model of every known trace by itself; the mixture of calls says which is asked.
+
+    Parameters
+    ----------
+    known : TraceSet
+    order : int
+        Longest run.
+    """
+
+    def __init__(self, known: TraceSet, order: int) -> None:
+        self._width = len(known.vocabulary)
+        self._mixtures = self._mixtures_of(known)
+        count = np.bincount(known.calls, minlength=self._width)
+        # What is left to a call by its rarity among all: one that was never met comes last.
+        self._rarity = (count + 0.5) / (count + 0.5).sum()
+        index = Index(known, order, known.row)
+        base = np.zeros(len(index.orders[0].keys))
+        base[index.orders[0].place] = self._rarity[known.calls]
+        everything = np.ones(len(known.calls), np.bool_)
+        self._model = index.model(everything, continuation=False, base=base)
+
+    def bits(self, traces: TraceSet, itself: IntArray | None = None) -> FloatArray:
+        """Bits of each call by the trace most alike, (calls,).
+
+        Parameters
+        ----------
+        traces : TraceSet
+        itself : int64 (n,), optional
+            Known trace that each trace is and that may not be asked; a copy of it may.
+        """
+        like, _ = nearest(self._mixtures_of(traces), self._mixtures, itself)
         known = traces.calls < self._width
         rarity = np.where(known, self._rarity[np.where(known, traces.calls, 0)], self._rarity.min())
-        return worst_mean(traces, self._model.bits(traces, owner, rarity))
+        return self._model.bits(traces, like[traces.row], rarity)
+
+    def _mixtures_of(self, traces: TraceSet) -> NDArray[np.float32]:
+        mixtures: NDArray[np.float32] = np.sqrt(shares(traces, self._width)).astype(np.float32)
+        return mixtures

@@ -9,21 +9,14 @@ import numpy as np
 from oddcall.models.features import FloatArray
 from oddcall.training.trace_composition import Composition
 from oddcall.training.trace_detector import TraceDetector, sample
-from oddcall.training.trace_linear import Linear
-from oddcall.training.trace_order import Local, Markov
+from oddcall.training.trace_order import Order
 from oddcall.training.trace_sets import CallSet
 from oddcall.training.traces import TraceSet
 
 #: Part of the held-out scores above which the tail is taken to fall off exponentially.
 _TAIL = 0.9
-#: Detector -> its part of the vote.
-MEMBERS: dict[str, float] = {
-    Markov.name: 1 / 3,
-    Local.name: 1 / 3,
-    Linear.name: 1 / 3,
-    CallSet.name: 1.0,
-    Composition.name: 1.0,
-}
+#: What is joined, one vote each.
+MEMBERS: tuple[type[TraceDetector], ...] = (Order, CallSet, Composition)
 
 
 class Surprise:
@@ -56,9 +49,8 @@ class Surprise:
 class Views:
     """Sum of the surprises of three views, by Fisher's method.
 
-    The three detectors of the order share one vote, as they rise and fall together. What is
-    usual in one view adds nothing and takes nothing away. The sum's own law is not Fisher's
-    (views depend on each other): thresholds come from held-out sums.
+    What is usual in one view adds nothing and takes nothing away. The sum's own law is not
+    Fisher's (views depend on each other): thresholds come from held-out sums.
     """
 
     name: ClassVar[str] = "views"
@@ -66,31 +58,27 @@ class Views:
     held_out: FloatArray
 
     def __init__(self) -> None:
-        parts: tuple[TraceDetector, ...] = (Markov(), Local(), Linear(), CallSet(), Composition())
-        self._members = tuple((part, MEMBERS[part.name]) for part in parts)
+        self._members = tuple(member() for member in MEMBERS)
 
     @property
     def parts(self) -> dict[str, TraceDetector]:
         """The detectors that are joined, by name; fitted once this one is."""
-        return {member.name: member for member, _ in self._members}
+        return {member.name: member for member in self._members}
 
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        self._surprises = [Surprise(member.fit(known).held_out) for member, _ in self._members]
-        self.held_out = self._sum([member.held_out for member, _ in self._members])
+        self._surprises = [Surprise(member.fit(known).held_out) for member in self._members]
+        self.held_out = self._sum([member.held_out for member in self._members])
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
-        """Weighted sum of surprises, (n,)."""
-        return self._sum([member.score(traces) for member, _ in self._members])
+        """Sum of surprises, (n,)."""
+        return self._sum([member.score(traces) for member in self._members])
 
     def _sum(self, scores: list[FloatArray]) -> FloatArray:
-        votes = [
-            weight * surprise.of(score)
-            for (_, weight), surprise, score in zip(
-                self._members, self._surprises, scores, strict=True
-            )
-        ]
-        total: FloatArray = np.sum(votes, axis=0)
+        total: FloatArray = np.sum(
+            [surprise.of(score) for surprise, score in zip(self._surprises, scores, strict=True)],
+            axis=0,
+        )
         return total

@@ -73,12 +73,12 @@ def test_altered_traces_keep_their_calls(made: list[Trial]) -> None:
 
 def test_a_good_detector_is_told_from_a_bad_one(made: list[Trial]) -> None:
     """A model of the order beats raw counts, and no rule of joining breaks a good detector."""
-    wanted = {name: DETECTORS[name] for name in ("markov", "isolation-forest")}
+    wanted = {name: DETECTORS[name] for name in ("order", "isolation-forest")}
     judged = judge(made[0], wanted)
     good, bad = (overall(judged.quality({name: 1.0})) for name in wanted)
     assert good > bad + 0.2
     for name, rule in RULES.items():
-        alone = judged.quality({"markov": 1.0}, rule)
+        alone = judged.quality({"order": 1.0}, rule)
         assert overall(alone) == pytest.approx(good, abs=0.05), name
 
 
