@@ -48,7 +48,7 @@ def seccomp(
     output: Path | None,
     enforce: bool,
 ) -> None:
-    """Write a seccomp profile that allows what a program was seen to call.
+    """Write a seccomp profile of the calls a program was seen to make.
 
     Without --enforce other calls are allowed and logged (SCMP_ACT_LOG): run with
     that first, for as long as the program needs to do all of its work, and look

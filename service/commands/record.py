@@ -28,7 +28,7 @@ Examples:
     required=True,
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the recording; one of this host is gone on with.",
+    help="Folder of the recording; one of this host that is there already goes on.",
 )
 @click.option("--duration", metavar="TIME", help="How long; without it, until stopped.")
 @with_settings("sensor.interval", "sensor.loader", "sensor.simulate_loss_percent")
