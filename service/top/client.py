@@ -37,8 +37,8 @@ def find(state: Path) -> Address:
         raise SettingError(
             f"the watch with the state directory {state} serves no page, which this looks at",
             got=why,
-            fix="Start it anew with --web-port 0, which takes any free port; `oddcall programs` "
-            "says how its programs stand without that.",
+            fix="Start it anew with its page (--web-port 0 takes any free port); "
+            "`oddcall programs` says how its programs stand without that.",
         )
     raise SettingError(
         f"no watch runs with the state directory {state}",

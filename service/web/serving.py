@@ -54,7 +54,7 @@ def serving(
                 say(f"the page is not served: {why}. {_GOES_ON}")
                 _leave_word(state, why, opened)
         else:
-            _leave_word(state, "it was started with --no-web, or web.enabled is off", opened)
+            _leave_word(state, "--no-web, or web.enabled = false", opened)
         yield
 
 

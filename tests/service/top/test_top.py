@@ -162,7 +162,7 @@ def test_without_a_watch_it_says_what_to_type(
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"enabled": "false"}, "started with --no-web"),
+        ({"enabled": "false"}, "got --no-web"),
         ({"port": "taken"}, "address already in use"),
     ],
 )
