@@ -113,9 +113,13 @@ class MappedRows:
         """See `Rows`."""
         rows, columns = where if isinstance(where, tuple) else (where, slice(0, COUNT_WIDTH))
         wanted = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
-        copied = np.empty((len(wanted), columns.stop - columns.start), np.uint32)
-        for stretch, place, here in self._divided(wanted):
-            copied[here] = stretch[place, columns]
+        parts = list(self._divided(wanted))
+        if len(parts) == 1:  # as long as few processes are alive: one copy is enough
+            copied = parts[0][0][parts[0][1], columns]
+        else:
+            copied = np.empty((len(wanted), columns.stop - columns.start), np.uint32)
+            for stretch, place, here in parts:
+                copied[here] = stretch[place, columns]
         self._reads += 1
         if self._reads % _IDLE_READS == 0:
             for number in self._idle:

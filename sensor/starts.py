@@ -37,8 +37,10 @@ class Starts:
 
     def of(self, slots: IntArray) -> Counters:
         """Copy the rows of some slots: (n, COUNT_WIDTH)."""
-        found: Counters = np.zeros((len(slots), COUNT_WIDTH), np.uint32)
         kept = self._kept[slots]
+        if kept.all():
+            return self._rows[slots]
+        found: Counters = np.zeros((len(slots), COUNT_WIDTH), np.uint32)
         found[kept] = self._rows[slots[kept]]
         return found
 
