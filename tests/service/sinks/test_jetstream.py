@@ -59,7 +59,7 @@ def test_a_token_is_asked_for(tmp_path: Path, nats_server: Any, records: Records
     try:
         # The server answers and hangs up: either may be met first.
         with pytest.raises(DeliveryError, match=r"(?i)authorization|reset"):
-            JetStream(Server(served.url, timeout_s=2)).send(records(range(1)))
+            JetStream(Server(served.url, timeout_s=20)).send(records(range(1)))
         JetStream(Server(served.url, token="s3cret")).send(records(range(1)))
         assert numbers(served.stored(token="s3cret")) == [0]
     finally:
@@ -76,7 +76,7 @@ def test_tls_is_verified(
     try:
         JetStream(Server(url, ca=hook_context.ca)).send(records(range(3)))
         with pytest.raises(DeliveryError, match="certificate verify failed"):
-            JetStream(Server(url, timeout_s=2)).send(records(range(3, 6)))
+            JetStream(Server(url, timeout_s=20)).send(records(range(3, 6)))
         context = ssl.create_default_context(cafile=hook_context.ca)
         assert numbers(served.stored(tls=context, tls_hostname="localhost")) == [0, 1, 2]
     finally:
@@ -98,7 +98,7 @@ def test_without_jetstream_it_is_a_failure(
     """A server that stores nothing takes no alerts."""
     served = nats_server(tmp_path, storing=False)
     try:
-        sink = JetStream(Server(served.url, timeout_s=2))
+        sink = JetStream(Server(served.url, timeout_s=20))
         for attempt in (sink.reach, lambda: sink.send(records(range(1)))):
             with pytest.raises(DeliveryError, match="cannot be reached"):
                 attempt()
