@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
@@ -27,7 +29,8 @@ class Tally:
     lost: dict[str, int] = field(default_factory=dict)
     began_ns: int = field(default_factory=time.time_ns)
     now_ns: int = 0
-    _alive: set[tuple[int, int]] = field(default_factory=set)
+    #: Start of each by its pid.
+    _alive: dict[int, int] = field(default_factory=dict)
     _programs: set[Program] = field(default_factory=set)
 
     def add(self, tick: Tick) -> None:
@@ -65,14 +68,15 @@ class Tally:
         )
 
     def _count_processes(self, batch: WindowBatch) -> None:
-        met = zip(batch.pid.tolist(), batch.start_time_ns.tolist(), strict=True)
-        self._alive.update(met)
-        over = batch.exits > 0
-        for process in zip(
-            batch.pid[over].tolist(), batch.start_time_ns[over].tolist(), strict=True
-        ):
-            self._alive.discard(process)
-            self.ended += 1
+        # By an exec a process goes on. Earlier ones of a pid come first, and ends last.
+        over = (batch.exits > 0) & (batch.execs == 0)
+        order = np.lexsort((over, batch.start_time_ns))
+        columns = (column[order].tolist() for column in (batch.pid, batch.start_time_ns, over))
+        for pid, start_ns, ended in zip(*columns, strict=True):
+            # One that was killed while it did nothing has no last window: another has its pid now.
+            self.ended += ended + (self._alive.pop(pid, start_ns) != start_ns)
+            if not ended:
+                self._alive[pid] = start_ns
 
 
 def record(

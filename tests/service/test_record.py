@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from oddcall.models.window import Program
 from oddcall.service.record import record, until
@@ -51,6 +54,34 @@ def test_memory_goes_with_the_processes_alive(
     writer = RecordingWriter(tmp_path / "r", METADATA)
     tally = record(fake_sensor(ticks).ticks(), writer, screen, None)
     assert tally.processes == 19 * 300
+    assert not tally._alive
+
+
+def test_a_process_is_counted_once_whatever_becomes_of_it(
+    tmp_path: Path, fake_sensor: Any, screen: Any, batch: Any, row: Any
+) -> None:
+    """Several programs in turn are one process; one killed in its sleep ends with its pid's next.
+
+    One row a window: tick, pid, start, whether it ended, programs it went on to become.
+    """
+    rows = [
+        (0, 7, 70, 1, 1),
+        (0, 7, 70, 0, 0),
+        (1, 7, 90, 0, 0),
+        (1, 8, 80, 0, 0),
+        (2, 8, 99, 1, 0),
+        (2, 8, 80, 1, 0),
+        (2, 7, 90, 1, 0),
+        (2, 7, 90, 1, 1),
+    ]
+    ticks = []
+    for number in range(3):
+        _, pid, start, exits, execs = np.array([r for r in rows if r[0] == number]).T
+        made = batch(*(row(pid=int(i), exits=int(e)) for i, e in zip(pid, exits, strict=True)))
+        ticks.append(replace(made, start_time_ns=start, execs=execs))
+    writer = RecordingWriter(tmp_path / "r", METADATA)
+    tally = record(fake_sensor(ticks).ticks(), writer, screen, None)
+    assert tally.processes == 4
     assert not tally._alive
 
 
