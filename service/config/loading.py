@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from oddcall.models.errors import SettingError
-from oddcall.service.config.kinds import Section
 from oddcall.service.config.settings import Settings
+from oddcall.service.kinds import Section
 from oddcall.service.quantities import format_duration
 from oddcall.service.sinks.mistakes import mistake
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from oddcall.service.config.kinds import BUDGET, PATH, SWITCH, Section, one_of, seconds, whole
+from oddcall.service.kinds import BUDGET, PATH, SWITCH, Section, one_of, seconds, whole
 from oddcall.service.quantities import Budget
 from oddcall.service.sinks.sections import SINKS
 from oddcall.service.state import default_state_dir

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationInfo
 
-from oddcall.service.config.kinds import Kind
+from oddcall.service.kinds import Kind
 
 HIDDEN = "(hidden)"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from oddcall.service.alerts.severity import LEVELS
-from oddcall.service.config.kinds import OPTIONAL_PATH, PATH, Kind, Section, one_of, seconds, whole
 from oddcall.service.formats import FORMATS
+from oddcall.service.kinds import OPTIONAL_PATH, PATH, Kind, Section, one_of, seconds, whole
 from oddcall.service.sinks.address import FACILITIES, Address
 from oddcall.service.sinks.filter import STATES
 from oddcall.service.sinks.secret import Secret, optional_secret, secret, secret_url

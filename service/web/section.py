@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo
 
-from oddcall.service.config.kinds import SWITCH, Kind, Section, whole
+from oddcall.service.kinds import SWITCH, Kind, Section, whole
 from oddcall.service.sinks.secret import Secret, environ_of, read_secret
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
