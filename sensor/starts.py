@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddcall.models.sparse import IntArray
-from oddcall.sensor.layout import COUNT_WIDTH
+from oddcall.sensor.layout import COUNT_COLUMNS, COUNT_WIDTH
 from oddcall.sensor.maps import Counters
+
+#: Columns of the last page of a row: 32-bit calls and io_uring submissions.
+_RARE = slice(COUNT_COLUMNS["compat"].start, COUNT_WIDTH)
 
 
 class Starts:
@@ -34,6 +37,8 @@ class Starts:
         rows = np.frombuffer(self._memory, np.uint32).reshape(slots, self._stride // width)
         self._rows: Counters = rows[:, :COUNT_WIDTH]
         self._kept = np.zeros(slots, np.bool_)
+        #: Slots whose 32-bit calls and io_uring submissions have been kept.
+        self._wide = np.zeros(slots, np.bool_)
 
     def of(self, slots: IntArray) -> Counters:
         """Copy the rows of some slots: (n, COUNT_WIDTH)."""
@@ -46,11 +51,14 @@ class Starts:
 
     def keep(self, slots: IntArray, counts: NDArray[np.uint32]) -> None:
         """Keep these rows for these slots."""
-        self._rows[slots] = counts
-        self._kept[slots] = True
+        # Few processes make these, and zeros need no memory: theirs is a third of a row's.
+        wide = self._wide[slots] | counts[:, _RARE].any(axis=1)
+        self._rows[slots, : _RARE.start] = counts[:, : _RARE.start]
+        self._rows[slots[wide], _RARE] = counts[wide, _RARE]
+        self._kept[slots], self._wide[slots] = True, wide
 
     def drop(self, slots: IntArray) -> None:
         """Let go of what was kept for these slots: they are zero again."""
         for slot in slots[self._kept[slots]].tolist():
             self._memory.madvise(mmap.MADV_DONTNEED, slot * self._stride, self._stride)
-        self._kept[slots] = False
+        self._kept[slots] = self._wide[slots] = False
