@@ -27,7 +27,9 @@ pytestmark = pytest.mark.kernel
 
 PROC = Path("/proc")
 INTERVAL = "sched_rr_get_interval"
-CROWD, STAYING = 400, 20
+CROWD, STAYING = 700, 20
+#: Fewer slots than that, and with twice as many entries of the index for whatever else runs here.
+SLOTS = 512
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def lasting_leaks(sensor: Sensor) -> set[tuple[int, int]]:
 @pytest.mark.parametrize("asleep", [False, True], ids=["ticking", "user space asleep"])
 def test_with_every_slot_taken_nothing_goes_uncounted(tools, sensor, asleep):
     """What finds no slot is counted together, exactly; the others go on; all is mended later."""
-    with sensor(max_processes=256) as watch, running(tools, "crowd", CROWD, STAYING) as crowd:
+    with sensor(max_processes=SLOTS) as watch, running(tools, "crowd", CROWD, STAYING) as crowd:
         if asleep:
             pid = int(crowd.stdout.readline())
             tools.finish(tools.start("burst", 1009))
@@ -153,7 +155,7 @@ def test_with_every_slot_taken_nothing_goes_uncounted(tools, sensor, asleep):
     ours = seen.of({pid})
     assert seen.calls("getppid", ours) == 10_007, "a tracked process is not disturbed"
     assert ours.lost.max() > 0, "what was lost meanwhile is told with its windows"
-    assert ours.lost_keys.sum() >= CROWD - 256
+    assert ours.lost_keys.sum() >= CROWD - SLOTS
 
     stayed = seen.calls("getpgrp", children)
     assert stayed == STAYING * 211, "those who had lost out are counted when there is room again"
