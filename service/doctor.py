@@ -56,7 +56,13 @@ def examine(
         settings = loaded.settings
         found.append(Check("settings", True, f"{len(loaded.origin)} given, the rest built in"))
     state = StateDir(settings.state_dir)
-    return [*found, _state(state), _disk(state), *_bundle(model, state), *_sinks(settings)]
+    return [
+        *found,
+        _state(state),
+        _disk(state),
+        *_bundle(model, state, settings.trusted_key),
+        *_sinks(settings),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +186,16 @@ def _disk(state: StateDir) -> Check:
     return Check("disk", True, detail)
 
 
-def _bundle(model: Path | None, state: StateDir) -> Iterator[Check]:
+def _bundle(model: Path | None, state: StateDir, trusted_key: Path | None) -> Iterator[Check]:
     path = model or (state.baseline if os.access(state.baseline, os.R_OK) else None)
     if path is None:
         yield Check("model", True, "none to read yet; `oddcall watch` learns one")
         return
     from oddcall.models.bundle import load_bundle
+    from oddcall.service.trust import named_model
 
     try:
-        loaded = load_bundle(path)
+        loaded = named_model(model, trusted_key) if model else load_bundle(path)
     except OddcallError as error:
         yield Check.failed("model", error)
     else:

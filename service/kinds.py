@@ -70,6 +70,11 @@ def _path_or_none(value: object) -> Path | None:
     return None if value is None else _path(value)
 
 
+def _path_or_empty(value: object) -> Path | None:
+    # A file that `config show` wrote says "" for none.
+    return None if value is None or value == "" else _path(value)
+
+
 class Kind(GroupedMetadata):
     """What pydantic must know of one kind of value: how to read, write and describe it."""
 
@@ -108,6 +113,10 @@ PATH = Kind(_path, {"type": "string"}, str)
 #: For what need not be given.
 OPTIONAL_PATH = Kind(
     _path_or_none, {"type": ["string", "null"]}, lambda path: None if path is None else str(path)
+)
+#: The same where a whole file of settings names it all the same.
+EMPTY_PATH = Kind(
+    _path_or_empty, {"type": "string"}, lambda path: "" if path is None else str(path)
 )
 SWITCH = Kind(_switch, {"type": "boolean"})
 BUDGET = Kind(_budget, {"type": "string", "examples": ["1/day", "5/week", "2/hour"]}, str)

@@ -36,6 +36,7 @@ from oddcall.service.sinks.sections import name_of
 from oddcall.service.sinks.terminal import Terminal
 from oddcall.service.source import Source
 from oddcall.service.state import StateDir
+from oddcall.service.trust import named_model
 from oddcall.service.upkeep import Upkeep, budgeted, episode_settings
 from oddcall.service.watch import Keeping, Pulse, watch
 from oddcall.service.web.serving import serving
@@ -100,7 +101,7 @@ class Here:
     ask: Describe
 
 
-def known_model(state: StateDir, path: Path | None) -> Model | None:
+def known_model(settings: Settings, path: Path | None) -> Model | None:
     """Load the bundle that was named, else the baseline that was learned, if there is one.
 
     Raises
@@ -109,7 +110,8 @@ def known_model(state: StateDir, path: Path | None) -> Model | None:
         When it cannot be trusted.
     """
     if path is not None:
-        return load_bundle(path)
+        return named_model(path, settings.trusted_key)
+    state = StateDir(settings.state_dir)
     if not state.baseline.exists():
         return None
     try:
@@ -246,7 +248,7 @@ def _upkeep(
         budget = str(settings.budget)
         newcomers = Newcomers(state, settings.learning, budget, here.metadata, screen.say)
     if request.shadow:
-        model = budgeted(load_bundle(request.shadow), settings)
+        model = budgeted(named_model(request.shadow, settings.trusted_key), settings)
         shadow = Shadow(model, here.host, episode_settings(settings.alerts), screen.say)
         screen.say(f"in shadow, never sent: {headline(model)}")
 

@@ -61,6 +61,7 @@ def seccomp(
     from oddcall.service.advise.evidence import gather, look_for_new_calls
     from oddcall.service.advise.seccomp import completeness, profile
     from oddcall.service.state import StateDir
+    from oddcall.service.trust import named_model
 
     state = StateDir(settings.state_dir)
     if model is None and not state.baseline.exists():
@@ -72,7 +73,7 @@ def seccomp(
         )
     if model is None and not recordings and state.learning.is_dir():
         recordings = (state.learning,)
-    loaded = load_bundle(model or state.baseline)
+    loaded = named_model(model, settings.trusted_key) if model else load_bundle(state.baseline)
     evidence = gather(loaded, programs)
     look_for_new_calls(evidence, recordings)
     arch = loaded.metadata.get("arch", "")

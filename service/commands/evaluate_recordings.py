@@ -74,17 +74,17 @@ def command(
     was really done. Without labels everything is taken as clean: what is
     measured then is whether promises are kept.
     """
-    from oddcall.models.bundle import load_bundle
     from oddcall.service.evaluation.recordings import evaluate
     from oddcall.service.evaluation.recordings_text import as_dict, table
     from oddcall.service.screen import Status, open_screen
+    from oddcall.service.trust import named_model
     from oddcall.training.fit import FitSettings
     from oddcall.training.labels import read_labels
     from oddcall.training.recording_figures import separated
 
     _one_of(train, model, split)
     told = read_labels(labels) if labels else []
-    ready = load_bundle(model) if model else None
+    ready = named_model(model, settings.trusted_key) if model else None
     sources, folds, name = _plan(train, test, ready, split)
     chosen = FitSettings(
         budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows

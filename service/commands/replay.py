@@ -72,7 +72,6 @@ def command(
     With --what-if it counts alerts instead of showing them, side by side for
     each way: which budget can be lived with is seen on one's own history.
     """
-    from oddcall.models.bundle import load_bundle
     from oddcall.service.alerts.context import recorded
     from oddcall.service.origin import host_of
     from oddcall.service.replay.replay import check_fit, replay
@@ -81,10 +80,11 @@ def command(
     from oddcall.service.sinks.base import Delivery, Sink
     from oddcall.service.sinks.jsonl import JsonLines
     from oddcall.service.sinks.terminal import Terminal
+    from oddcall.service.trust import named_model
     from oddcall.service.upkeep import budgeted
     from oddcall.training.recording import read_batches, read_metadata
 
-    judge = budgeted(load_bundle(model), settings)
+    judge = budgeted(named_model(model, settings.trusted_key), settings)
     metadata = read_metadata(recording)
     check_fit(judge, metadata, recording)
     host = host_of(metadata)

@@ -16,6 +16,7 @@ _EXAMPLES = """\b
 Examples:
   oddcall train clean/ -o host.oddcall
   oddcall train monday/ tuesday/ -o host.oddcall --budget 5/week
+  oddcall train clean/ -o host.oddcall --sign key.pem
 """
 
 
@@ -37,6 +38,12 @@ Examples:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A watch's feedback.jsonl: leave out programs that were to be forgotten.",
 )
+@click.option(
+    "--sign",
+    metavar="KEY",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Ed25519 private key, PEM, to sign the bundle by.",
+)
 @with_settings("budget", "learning.min_windows")
 @as_json("Print what was learned as JSON.")
 def command(
@@ -44,6 +51,7 @@ def command(
     recordings: tuple[Path, ...],
     output: Path,
     feedback: Path | None,
+    sign: Path | None,
     json_: bool,
 ) -> None:
     """Learn a baseline from recordings of clean time.
@@ -55,12 +63,15 @@ def command(
     from oddcall.service.learning import summary
     from oddcall.service.learning.train import train
     from oddcall.service.screen import Status, open_screen
+    from oddcall.service.trust import key_in
     from oddcall.training.fit import FitSettings
 
     chosen = FitSettings(
         budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows
     )
 
+    # Read first: nobody wants to hear of a missing key after an hour of learning.
+    key = key_in(sign) if sign else None
     forgotten = Feedback(feedback).tolerances(now=True).forgotten if feedback else ()
     left_out = [(program, before_ns) for program, before_ns, _ in forgotten]
     with closing(open_screen(people(json_), every_s=2)) as screen:
@@ -68,7 +79,7 @@ def command(
         def progress(what: str, done: float) -> None:
             screen.show(Status(what, done))
 
-        model = train(recordings, output, chosen, progress, left_out)
+        model = train(recordings, output, chosen, progress, left_out, key)
     if json_:
         click.echo(json.dumps({"output": str(output), **summary.as_dict(model)}))
         return

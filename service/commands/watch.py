@@ -83,7 +83,7 @@ def command(
             held.enter_context(state.held())
             if relearn:
                 state.forget()
-        known = session.known_model(state, model)
+        known = session.known_model(settings, model)
         if known:
             known = upkeep.budgeted(known, settings)
         sensor = live.open_sensor(settings.sensor)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from oddcall.service.kinds import BUDGET, PATH, SWITCH, Section, one_of, seconds, whole
+from oddcall.service.kinds import (
+    BUDGET,
+    EMPTY_PATH,
+    PATH,
+    SWITCH,
+    Section,
+    one_of,
+    seconds,
+    whole,
+)
 from oddcall.service.quantities import Budget
 from oddcall.service.sinks.sections import SINKS
 from oddcall.service.state import default_state_dir
@@ -101,6 +110,9 @@ class Settings(Section):
     )
     budget: Annotated[Budget, BUDGET] = Field(
         default=Budget(1, "day"), description="false alerts per host a person is willing to read"
+    )
+    trusted_key: Annotated[Path | None, EMPTY_PATH] = Field(
+        default=None, description="public key by which every model that is named must be signed"
     )
     sinks: SINKS = Field(default=(), description="where alerts go, beside the screen")
     sensor: SensorSection = SensorSection()

@@ -26,6 +26,7 @@ def train(
     settings: FitSettings,
     progress: Callable[[str, float], None],
     forgotten: Sequence[tuple[Program, int]] = (),
+    signing_key: bytes | None = None,
 ) -> Model:
     """Fit a model on recordings, oldest first, and save it.
 
@@ -33,6 +34,8 @@ def train(
     ----------
     forgotten : sequence of (Program, int)
         Programs whose windows from before a time (UTC, nanoseconds) are left out.
+    signing_key : bytes, optional
+        Ed25519 private key, PEM, to sign it by.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def train(
         presence.pass_on(_remembered(read_batches(source.path), forgotten)) for source in sources
     )
     model = fit(batches, settings, sources[0].metadata, progress, presence)
-    save_bundle(model, output)
+    save_bundle(model, output, signing_key=signing_key)
     return model
 
 

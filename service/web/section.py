@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo
 
-from oddcall.service.kinds import SWITCH, Kind, Section, whole
+from oddcall.service.kinds import EMPTY_PATH, SWITCH, Kind, Section, whole
 from oddcall.service.sinks.secret import Secret, environ_of, read_secret
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -46,14 +46,6 @@ def _token(value: object, info: ValidationInfo) -> Secret | None:
     return found
 
 
-def _file(value: object) -> Path | None:
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str | Path):
-        raise ValueError("a path")  # noqa: TRY004  pydantic reports ValueError alone
-    return Path(value).expanduser()
-
-
 def _written(value: object) -> str:
     return "" if value is None else str(value)
 
@@ -61,7 +53,6 @@ def _written(value: object) -> str:
 _HOST = Kind(_host, {"type": "string", "examples": ["127.0.0.1", "::1", "0.0.0.0"]})  # noqa: S104  an example
 _NAMES = Kind(_names, {"type": "array", "items": {"type": "string"}}, list)
 _TOKEN = Kind(_token, {"type": "string", "examples": ["${ODDCALL_TOKEN}"]}, _written)
-_FILE = Kind(_file, {"type": "string"}, _written)
 
 
 class WebSection(Section):
@@ -79,7 +70,7 @@ class WebSection(Section):
     token: Annotated[Secret | None, _TOKEN] = Field(
         default=None, description="what a visitor must know"
     )
-    token_file: Annotated[Path | None, _FILE] = Field(
+    token_file: Annotated[Path | None, EMPTY_PATH] = Field(
         default=None, description="file that holds the token"
     )
     names: Annotated[tuple[str, ...], _NAMES] = Field(

@@ -196,14 +196,14 @@ def test_learning_first_then_watching(
     monkeypatch.setattr(session, "load_bundle", lambda path: path.read_text() and odd_calls)
     state = session.StateDir(settings.state_dir)
     state.make()
-    assert session.known_model(state, None) is None
+    assert session.known_model(settings, None) is None
     kept = tmp_path / "kept"
     session.run(Request(settings, record=kept), None, here(fake_sensor(ordinary)), screen)
     assert screen.lines[0].startswith("no model yet: learning this host for 1m40s")
     assert "program   windows  state" in screen.lines[1]
     assert screen.lines[2].startswith("watching with model")
     assert sum(map(len, read_batches(kept))) == 2 * (len(ordinary) - 101)
-    assert session.known_model(state, None) is odd_calls
+    assert session.known_model(settings, None) is odd_calls
 
 
 def test_stopped_while_learning_is_said(

@@ -1,0 +1,52 @@
+"""Models that come from elsewhere, and whether they are of somebody who is trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oddcall.models.errors import SettingError
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
+
+
+def named_model(path: Path, trusted_key: Path | None) -> Model:
+    """Load a bundle that a person named.
+
+    Parameters
+    ----------
+    path : Path
+    trusted_key : Path or None
+        File of an Ed25519 public key, PEM. When given, it must have signed the bundle.
+
+    Raises
+    ------
+    BundleError
+        When the bundle cannot be used, or is not signed by that key.
+    SettingError
+        When the key cannot be read, or is none.
+    """
+    from oddcall.models.bundle import load_bundle
+
+    return load_bundle(path, trusted_keys=[key_in(trusted_key)] if trusted_key else ())
+
+
+def key_in(path: Path) -> bytes:
+    """Read a key.
+
+    Raises
+    ------
+    SettingError
+        When the file cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingError(
+            f"the key {path} cannot be read",
+            expected="a file with an Ed25519 key in PEM",
+            got=error.strerror or type(error).__name__,
+            fix="Make a pair: openssl genpkey -algorithm ed25519 -out key.pem; "
+            "openssl pkey -in key.pem -pubout -out public.pem",
+        ) from error

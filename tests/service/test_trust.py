@@ -1,0 +1,79 @@
+"""A model that is named is used only if it is of somebody who is trusted, where that is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from oddcall.service.cli import run
+from oddcall.training.recording import RecordingWriter
+
+METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+
+
+def keys(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make a pair: the file that signs, the file that is trusted."""
+    key = Ed25519PrivateKey.generate()
+    private, public = folder / f"{name}.pem", folder / f"{name}.public.pem"
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public.write_bytes(
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    return private, public
+
+
+@pytest.fixture
+def clean(tmp_path: Path, ordinary: list[Any], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a recording to learn from and to judge."""
+    monkeypatch.setenv("ODDCALL_STATE_DIR", str(tmp_path / "state"))
+    with RecordingWriter(tmp_path / "clean", METADATA) as writer:
+        for batch in ordinary:
+            writer.append(batch)
+    return tmp_path / "clean"
+
+
+def test_only_who_is_trusted_is_believed(
+    tmp_path: Path, clean: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bundle signed by the trusted key judges; unsigned, or by another's, it is refused."""
+    ours, trusted = keys(tmp_path, "ours")
+    theirs, _ = keys(tmp_path, "theirs")
+    signed, foreign, plain = (tmp_path / f"{name}.oddcall" for name in ("a", "b", "c"))
+    assert run(["train", str(clean), "-o", str(signed), "--sign", str(ours)]) == 0
+    assert run(["train", str(clean), "-o", str(foreign), "--sign", str(theirs)]) == 0
+    assert run(["train", str(clean), "-o", str(plain)]) == 0
+
+    def judged(model: Path) -> int:
+        return run(["replay", str(clean), "--model", str(model), "--json"])
+
+    assert [judged(model) for model in (signed, foreign, plain)] == [0, 0, 0]
+    monkeypatch.setenv("ODDCALL_TRUSTED_KEY", str(trusted))
+    capsys.readouterr()
+    assert [judged(model) for model in (signed, foreign, plain)] == [0, 6, 6]
+    said = capsys.readouterr().err
+    assert all(f"the bundle {path} is not trusted" in said for path in (foreign, plain))
+    asked = ["evaluate", "recordings", "--model", str(plain), "--test", str(clean)]
+    assert run(asked) == 6
+    assert run(["advise", "seccomp", "nginx", "--model", str(plain)]) == 6
+
+
+def test_a_key_that_is_none_is_refused_before_anything_is_learned(
+    tmp_path: Path, clean: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that is missing or of another kind is named, with how to make one; nothing is left."""
+    output = tmp_path / "m.oddcall"
+    assert run(["train", str(clean), "-o", str(output), "--sign", str(tmp_path / "none")]) == 2
+    assert "openssl genpkey -algorithm ed25519" in capsys.readouterr().err
+    (tmp_path / "text").write_text("no key")
+    assert run(["train", str(clean), "-o", str(output), "--sign", str(tmp_path / "text")]) == 2
+    assert "openssl genpkey -algorithm ed25519" in capsys.readouterr().err
+    assert not output.exists()
