@@ -14,6 +14,7 @@ from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import BundleError, OddcallError
 from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
+from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.context import Describe, Remembered
 from oddcall.service.alerts.episode import Episodes
 from oddcall.service.board.board import ALERTS, Board
@@ -150,7 +151,7 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
         )
         board.sinks = partial(_standing, sinks)
         state = StateDir(request.settings.state_dir)
-        _remember(board, state)
+        told = _remember(board, state)
         opened.enter_context(serving(request.settings.web, state, board, screen.say))
         start = _start(request, model, here, screen, pulse, board)
         if start is None:
@@ -158,11 +159,14 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
             return
         model, batches = start
         screen.say(f"watching with {headline(model)}")
-        if told := [*filter(None, [request.alerts]), *map(name_of, request.settings.sinks)]:
-            screen.say(f"alerts go to {', '.join(map(str, told))}")
+        if places := [*filter(None, [request.alerts]), *map(name_of, request.settings.sinks)]:
+            screen.say(f"alerts go to {', '.join(map(str, places))}")
         if keeping:
             batches = keeping.pass_on(batches)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
+        if keeping is None:
+            # What is kept is judged again without what went before.
+            episodes.recall(told)
         upkeep = _upkeep(request, episodes, here, board, screen, sinks)
         opened.callback(upkeep.close)
         watch(upkeep.pass_on(batches), episodes, delivery, pulse, board, upkeep)
@@ -207,13 +211,15 @@ def open_sinks(request: Request, host: dict[str, str], screen: Screen) -> list[S
     return [*sinks, FanOut(queued)]
 
 
-def _remember(board: Board, state: StateDir) -> None:
-    """Put on the board what was alerted before this start."""
+def _remember(board: Board, state: StateDir) -> list[Alert]:
+    """Put on the board what was alerted before this start, and give it, oldest first."""
     with suppress(OddcallError):
         history = History.reading(state.history)
         with closing(history):
             lines = [kept.alert for kept in reversed(history.latest(ALERTS))]
             board.remember(lines, history.opened_since(board.midnight_ns))
+            return lines
+    return []
 
 
 def _standing(sinks: Sequence[Sink]) -> list[State]:

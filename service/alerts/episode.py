@@ -3,24 +3,25 @@
 ::
 
     first alerting window ──> open ──> update ... update ──> close
-                                       │ graver, or of another kind: at once
-                                       │ the same: every update_s
-                     ^                 └ in between: folded, and counted
+                     ^                 │ graver, or joined by more: at once
+                     │                 │ the same: every update_s
+                     │                 └ in between: folded, and counted
                      └── update: the same came back ───────────────────── close
 
-An episode belongs to a program (in one container). Windows of its other
-processes join it, and so do those of what they fork or become. It closes
-after ``quiet_s`` without an alerting window, and already after ``apart_s`` when
-what comes then is of another kind: that is another behaviour. What comes back
-within ``cooldown_s`` is the same alert once more: its episode opens again with an
-update, and stays open twice as long as the last time, so that what keeps coming
-back is not told over and over. Time is the windows' own, so a recording gives the
-episodes that its host gave.
+An episode is one kind of behaviour of one program (in one container). Windows of its other
+processes join it, and so do those of what they fork or become. One behaviour has many faces: in
+its first ``apart_s``, and for as long after its last window, an episode takes whatever else
+they do. But what is new by then, and other news than that of the episode, is another behaviour,
+and so is all that comes after a longer pause: it opens an episode of its own beside the first.
+It closes after ``quiet_s`` without an alerting window. What comes back within ``cooldown_s`` is
+the same alert once more: its episode opens again with an update, and stays open twice as long
+as the last time, so that what keeps coming back is not told over and over. Time is the windows'
+own, so a recording gives the episodes that its host gave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import Alert, Sighting, Standing, alert_id, build
 from oddcall.service.alerts.context import Describe, unknown
+from oddcall.service.alerts.past import Kinds, Past, Pasts, Place, recalled
 from oddcall.service.alerts.severity import LEVELS, severity
 from oddcall.service.alerts.throttle import Throttle, Told
 
@@ -42,10 +44,6 @@ if TYPE_CHECKING:
 _REMEMBERED = 1024
 #: Everybody's parents: init and the kernel's own. Their children are no family.
 _FIRST_PIDS = 2
-#: The strongest features of a window say what kind of behaviour it is.
-_KIND_FEATURES = 3
-#: More than this part of what a window shows makes it the same behaviour, come back.
-_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,8 @@ class EpisodeSettings:
     quiet_s : float, default 15.0
         Seconds without an alerting window that close an episode.
     apart_s : float, default 3.0
-        Seconds without an alerting window after which another kind is another episode.
+        Seconds from its begin, and after its last window, in which an episode takes other kinds
+        of behaviour as well.
     update_s : float, default 60.0
         Seconds between two updates of an episode that does not change.
     cooldown_s : float, default 86400.0
@@ -77,36 +76,38 @@ class EpisodeSettings:
     max_open: int = 1024
 
 
+#: Detectors that look for what was never met, in a window and summed over several.
+_NEWS = ("novelty", "sequence")
+#: A program in one container.
+_Key = tuple[Program, str]
+
+
 @dataclass(slots=True)
 class _Episode:
     id: str
+    key: _Key
     onset_ns: int
+    began_ns: int
     latest: Sighting
     worst: Sighting
     written_ns: int
+    kinds: Kinds
+    returns: int = 0
     windows: int = 0
     suppressed: int = 0
-    returns: int = 0
     grade: int = 0
-    kinds: set[str] = field(default_factory=set)
     programs: set[Program] = field(default_factory=set)
-    pids: dict[int, None] = field(default_factory=dict)
+    #: Processes that alerted, and when each did last, UTC.
+    pids: dict[int, int] = field(default_factory=dict)
 
-    def other_than(self, seen: Sighting) -> bool:
-        """Whether a window shows nothing of what the episode showed."""
-        return not _kinds(seen) & self.kinds
+    @property
+    def ended_ns(self) -> int:
+        return self.latest.end_ns
 
-    def likeness(self, seen: Sighting) -> float:
-        """Part of what a window shows that the episode showed too."""
-        shown = _kinds(seen)
-        return len(shown & self.kinds) / max(len(shown), 1)
-
-    def back(self, seen: Sighting, onset_ns: int) -> None:
-        """Begin again, graded by what comes now."""
-        self.onset_ns, self.latest, self.worst = onset_ns, seen, seen
-        self.windows = self.grade = 0
-        self.returns += 1
-        self.pids.clear()
+    def past(self) -> Past:
+        program, container = self.key
+        place = _place(program, container)
+        return Past(self.id, place, self.kinds, self.returns, self.ended_ns)
 
     def standing(self, state: str) -> Standing:
         return Standing(
@@ -157,9 +158,8 @@ class Episodes:
         self.saw: Callable[[str, WindowBatch], None] = _not_kept
         self._host, self._describe = dict(host), describe
         self._settings = settings or EpisodeSettings()
-        self._open: dict[tuple[Program, str], _Episode] = {}
-        #: Closed ones of each program, by their ids; who closed last comes last.
-        self._closed: dict[str, tuple[tuple[Program, str], _Episode]] = {}
+        self._open: dict[str, _Episode] = {}
+        self._past = Pasts(self._settings.max_open)
         self._throttle = Throttle(self._settings.most_per_hour, self._host)
         self._now_ns = 0
 
@@ -171,12 +171,17 @@ class Episodes:
         self._settings = settings
         self._throttle.cap(settings.most_per_hour)
 
+    def recall(self, lines: Iterable[Alert]) -> None:
+        """Know again what was told before this start: lines of alerts, oldest first."""
+        for past in recalled(lines):
+            self._past.keep(past)
+
     def step(self, batch: WindowBatch, verdicts: Verdicts) -> Told:
         """Take one tick's windows; returns the lines it gives, in order."""
         if not len(batch):
             return Told()
         self._now_ns = int(batch.t_end_ns.max())
-        self._forget(self._now_ns)
+        self._past.forget(self._now_ns, self._settings.cooldown_s)
         lines = self._close_quiet(self._now_ns)
         # One turn an alerting program, not a process: few even in a storm.
         for key, rows in self._groups(batch, np.flatnonzero(verdicts.alert)).items():
@@ -188,7 +193,7 @@ class Episodes:
 
     def end(self) -> Told:
         """Close every episode: nothing more will be seen."""
-        lines = [self._close(key) for key in list(self._open)]
+        lines = [self._close(episode) for episode in list(self._open.values())]
         return self._throttle.end(lines, self._now_ns)
 
     def _sighting(self, batch: WindowBatch, row: int, verdicts: Verdicts) -> Sighting:
@@ -197,36 +202,42 @@ class Episodes:
         explanation = self._explain(self.model, batch, row, verdicts)
         return Sighting.of(batch, row, verdicts, baseline, explanation)
 
-    def _groups(
-        self, batch: WindowBatch, rows: NDArray[np.int64]
-    ) -> dict[tuple[Program, str], list[int]]:
-        """Give the rows of each episode that is, or will be, open."""
-        member = {pid: key for key, episode in self._open.items() for pid in episode.pids}
-        groups: dict[tuple[Program, str], list[int]] = {}
+    def _groups(self, batch: WindowBatch, rows: NDArray[np.int64]) -> dict[_Key, list[int]]:
+        """Give the rows of each program that alerts, its family's among them."""
+        member = self._members()
+        open_now = {episode.key for episode in self._open.values()}
+        groups: dict[_Key, list[int]] = {}
         # Parents began before their children: whoever is met first opens for the family.
         for row in rows[np.argsort(batch.start_time_ns[rows], kind="stable")].tolist():
             pid, ppid = int(batch.pid[row]), int(batch.ppid[row])
-            own = (batch.programs[batch.program[row]], str(batch.container[row]))
-            taken = own in self._open or own in groups
+            own = _key(batch, row)
+            taken = own in open_now or own in groups
             key = own if taken else member.get(pid, member.get(ppid, own))
             if pid > _FIRST_PIDS:
                 member.setdefault(pid, key)
             groups.setdefault(key, []).append(row)
         return groups
 
-    def _see(
-        self, key: tuple[Program, str], seen: Sighting, rows: WindowBatch, onset_ns: int
-    ) -> list[Alert]:
-        lines: list[Alert] = []
-        episode = self._open.get(key)
-        if episode and self._apart(episode, seen):
-            lines.append(self._close(key))
-            episode = None
-        begun = ""
+    def _members(self) -> dict[int, _Key]:
+        """Whose family each process is of; a busy host gives pids away again within minutes."""
+        quiet_ns = self._settings.quiet_s * 1e9
+        return {
+            pid: episode.key
+            for episode in self._open.values()
+            for pid, seen_ns in episode.pids.items()
+            if abs(self._now_ns - seen_ns) <= quiet_ns
+        }
+
+    def _see(self, key: _Key, seen: Sighting, rows: WindowBatch, onset_ns: int) -> list[Alert]:
+        lines, begun = [], ""
+        episode = self._joined(key, seen)
         if episode is None:
-            lines += self._make_room()
-            episode, begun = self._begin(key, seen, onset_ns)
-            self._open[key] = episode
+            lines = self._make_room()
+            # Of a family only a member of it can tell: what a child does on its own is its own.
+            own = (seen.program, seen.container)
+            present = any(_key(rows, row) == key for row in range(len(rows)))
+            episode, begun = self._begin(key if present else own, seen, onset_ns)
+            self._open[episode.id] = episode
         changed = self._add(episode, seen, rows)
         self.saw(episode.id, rows)
         due = seen.end_ns - episode.written_ns >= self._settings.update_s * 1e9
@@ -235,23 +246,32 @@ class Episodes:
         episode.suppressed += len(rows)
         return lines
 
-    def _begin(
-        self, key: tuple[Program, str], seen: Sighting, onset_ns: int
-    ) -> tuple[_Episode, str]:
-        """Open an episode, or one again that showed most of this; returns its first state, too."""
-        same = [episode for of, episode in self._closed.values() if of == key]
-        # Of several that are as like it, the last.
-        before = max(reversed(same), key=lambda episode: episode.likeness(seen), default=None)
-        if before is None or before.likeness(seen) <= _MOST:
-            id_ = alert_id(self._host, self.model.id, seen, "open")
-            return _Episode(id_, onset_ns, seen, seen, seen.end_ns), "open"
-        del self._closed[before.id]
-        before.back(seen, onset_ns)
-        return before, "update"
+    def _joined(self, key: _Key, seen: Sighting) -> _Episode | None:
+        """Give the open episode that a window belongs to, if there is one."""
+        shown = Kinds.of(seen)
+        own = [episode for episode in self._open.values() if episode.key == key]
+        best = max(reversed(own), key=lambda e: e.kinds.likeness(shown), default=None)
+        if best is None or best.kinds.include(shown):
+            return best
+        apart_ns = self._settings.apart_s * 1e9
+        news = _is_news(seen)
+        near = [
+            episode
+            for episode in own
+            if seen.start_ns - (episode.began_ns if news else episode.ended_ns) < apart_ns
+        ]
+        return near[-1] if near else None
 
-    def _apart(self, episode: _Episode, seen: Sighting) -> bool:
-        quiet_ns = seen.start_ns - episode.latest.end_ns
-        return quiet_ns >= self._settings.apart_s * 1e9 and episode.other_than(seen)
+    def _begin(self, key: _Key, seen: Sighting, onset_ns: int) -> tuple[_Episode, str]:
+        """Open an episode, or one again that showed most of this; returns its first state, too."""
+        shown = Kinds.of(seen)
+        past = self._past.taken(_place(*key), shown)
+        id_ = past.id if past else alert_id(self._host, self.model.id, seen, "open")
+        episode = _Episode(id_, key, onset_ns, seen.start_ns, seen, seen, seen.end_ns, shown)
+        if past is None:
+            return episode, "open"
+        episode.kinds, episode.returns = past.kinds, past.returns + 1
+        return episode, "update"
 
     def _add(self, episode: _Episode, seen: Sighting, rows: WindowBatch) -> bool:
         """Add windows to an episode; returns whether they make it graver or another kind."""
@@ -260,14 +280,15 @@ class Episodes:
         if seen.p_value < episode.worst.p_value:
             episode.worst = seen
         for pid in rows.pid[rows.pid > _FIRST_PIDS].tolist():
-            if len(episode.pids) < _REMEMBERED:
-                episode.pids[pid] = None
-        other = episode.other_than(seen) or seen.program not in episode.programs
+            if pid in episode.pids or len(episode.pids) < _REMEMBERED:
+                episode.pids[pid] = seen.end_ns
+        shown = Kinds.of(seen)
+        other = not episode.kinds.include(shown) or seen.program not in episode.programs
         grade = self._grade(episode.worst, episode.windows)
         graver = grade > episode.grade
         episode.grade = max(grade, episode.grade)
         if len(episode.kinds) < _REMEMBERED:
-            episode.kinds |= _kinds(seen)
+            episode.kinds |= shown
         if len(episode.programs) < _REMEMBERED:
             episode.programs.add(seen.program)
         return graver or other
@@ -279,8 +300,8 @@ class Episodes:
 
     def _close_quiet(self, now_ns: int) -> list[Alert]:
         # The absolute gap: a clock set back must not keep an episode open for hours.
-        due = [k for k, e in self._open.items() if abs(now_ns - e.latest.end_ns) >= self._quiet(e)]
-        return [self._close(key) for key in due]
+        due = [e for e in self._open.values() if abs(now_ns - e.latest.end_ns) >= self._quiet(e)]
+        return [self._close(episode) for episode in due]
 
     def _quiet(self, episode: _Episode) -> float:
         """Nanoseconds without an alerting window that close an episode."""
@@ -290,24 +311,13 @@ class Episodes:
     def _make_room(self) -> list[Alert]:
         if len(self._open) < self._settings.max_open:
             return []
-        oldest = min(self._open, key=lambda key: self._open[key].latest.end_ns)
+        oldest = min(self._open.values(), key=lambda episode: episode.latest.end_ns)
         return [self._close(oldest)]
 
-    def _close(self, key: tuple[Program, str]) -> Alert:
-        episode = self._open.pop(key)
-        self._closed[episode.id] = (key, episode)
-        if len(self._closed) > self._settings.max_open:
-            del self._closed[next(iter(self._closed))]
+    def _close(self, episode: _Episode) -> Alert:
+        del self._open[episode.id]
+        self._past.keep(episode.past())
         return self._write(episode, "close")
-
-    def _forget(self, now_ns: int) -> None:
-        """Forget episodes that closed long enough ago."""
-        cooldown_ns = self._settings.cooldown_s * 1e9
-        while self._closed:
-            id_, (_, episode) = next(iter(self._closed.items()))
-            if abs(now_ns - episode.latest.end_ns) < cooldown_ns:
-                return
-            del self._closed[id_]
 
     def _write(self, episode: _Episode, state: str) -> Alert:
         seen = episode.worst if state == "close" else episode.latest
@@ -317,7 +327,16 @@ class Episodes:
         return line
 
 
-def _kinds(seen: Sighting) -> set[str]:
-    """Name the kind of behaviour a window shows: its strongest features, what they hint at."""
-    strongest = {feature.feature for feature in seen.explanation.top[:_KIND_FEATURES]}
-    return strongest | {hint.technique for hint in seen.explanation.hints}
+def _key(batch: WindowBatch, row: int) -> _Key:
+    return batch.programs[batch.program[row]], str(batch.container[row])
+
+
+def _place(program: Program, container: str) -> Place:
+    return program.exe, program.unit, container
+
+
+def _is_news(seen: Sighting) -> bool:
+    """Whether calls never met before speak loudest, not known ones in other proportions."""
+    news = [p for name, p in seen.detectors.items() if name in _NEWS]
+    known = [p for name, p in seen.detectors.items() if name not in _NEWS]
+    return min(news, default=1.0) < min(known, default=1.0)

@@ -23,8 +23,10 @@ def folded(lines: Iterable[Alert]) -> list[Json]:
 def _episode(lines: list[Alert]) -> Json:
     worst = min(lines, key=lambda line: (line["score"]["p_value"], line["time"]))
     last = max(lines, key=lambda line: (line["time"], line["state"] == "close"))
+    # An episode is of who opened it, whoever of its family was the oddest.
+    first = min(lines, key=lambda line: (line["id"] != line["episode_id"], line["time"]))
     gravest = max((line["severity"] for line in lines), key=LEVELS.index)
-    program = worst["program"]
+    program = first["program"]
     return {
         "id": worst["episode_id"],
         "state": "closed" if last["state"] == "close" else "open",
@@ -35,7 +37,7 @@ def _episode(lines: list[Alert]) -> Json:
         "exe": program["exe"],
         "unit": program["unit"],
         "container": program["container"],
-        "pid": worst["process"]["pid"],
+        "pid": first["process"]["pid"],
         "sentence": worst["explanation"]["sentence"],
         "p_value": worst["score"]["p_value"],
         "hints": sorted({hint["technique"] for line in lines for hint in line["attack_hints"]}),

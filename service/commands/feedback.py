@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ import click
 
 from oddcall.service.commands.options import as_json, duration, with_settings
 from oddcall.service.config.settings import Settings
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
+    from oddcall.service.alerts.alert import Alert
     from oddcall.service.feedback import Given
     from oddcall.service.history import History
 
@@ -31,6 +34,8 @@ _DID = {
     "tolerate": "what {program} did is normal for it{until}",
     "forget": "the baseline of {program} is dropped; it is learned anew",
 }
+#: What one alert told, as an answer to it repeats: so many sentences.
+_SENTENCES = 6
 _UNTIL = "%Y-%m-%d %H:%M"
 
 
@@ -165,13 +170,34 @@ def _answer(
     with _history(settings) as history:
         kept = history.find(alert)
         said = feedback.answer(verb, kept, history, who=_who(), note=note, expires_s=expires_s)
+        lines = [one.alert for one in history.episode(kept.episode_id)]
     if json_:
         click.echo(json.dumps(said.as_dict()))
         return
     until = f" until {_clock(said.expires_ns)}" if said.expires_ns else ""
     did = _DID[verb].format(program=said.title.rsplit("/", 1)[-1], until=until)
     click.echo(f"alert {short(said.episode)}: {did}")
+    if verb == "tolerate":
+        for sentence in _shown(lines):
+            click.echo(textwrap.fill(sentence, 80, initial_indent="  ", subsequent_indent="    "))
     click.echo(f"`oddcall feedback undo {short(said.episode)}` takes it back")
+
+
+def _shown(lines: list[Alert]) -> list[str]:
+    """Give what the lines of an episode told, each kind of behaviour once."""
+    from oddcall.service.alerts.past import Kinds
+    from oddcall.service.alerts.text import clean
+
+    seen: dict[str, Kinds] = {}
+    told = []
+    for line in lines:
+        kinds, exe = Kinds.told(line), line["program"]["exe"]
+        before = seen.get(exe, Kinds())
+        seen[exe] = before | kinds
+        if not before.include(kinds):
+            told.append(clean(line["explanation"]["sentence"]))
+    more = len(told) - _SENTENCES
+    return told if more <= 0 else [*told[:_SENTENCES], f"and {counted(more, 'other kind')}"]
 
 
 def _told(said: Given, now_ns: int) -> Iterator[str]:

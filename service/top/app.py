@@ -75,6 +75,7 @@ class Top(App[None]):
         Binding("s", "sort", "sort"),
         Binding("slash", "find", "find", key_display="/"),
         Binding("q", "quit", "quit"),
+        Binding("ctrl+c", "quit", show=False, priority=True),
     ]
 
     def __init__(self, client: Client) -> None:

@@ -37,6 +37,12 @@ def clock() -> Clock:
     return Clock()
 
 
+def showing(call: str) -> dict[str, Any]:
+    """Give the part of an alert that says what was odd."""
+    told = {"sentence": f"web made 9 {call} calls.", "top": [{"feature": call}]}
+    return {"explanation": told, "attack_hints": []}
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> StateDir:
     """A state directory whose history holds one answerable alert."""
@@ -49,6 +55,7 @@ def state(tmp_path: Path) -> StateDir:
         "time": "2023-11-14T22:13:20.000000Z",
         "severity": "high",
         "program": {"exe": WEB.program.exe, "comm": "web"},
+        **showing("connect"),
     }
     history.add(alert)
     vectors = FeatureSpec().vectors(attacks(1, 0)["scan"][0])
@@ -177,9 +184,18 @@ def test_there_is_a_bound(state: StateDir, clock: Clock, kept: Kept) -> None:
 def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     """Each verb says what it did and how to take it back; the lists show it."""
     at = ["--state-dir", str(state.path)]
+    history = History(state.history, print)
+    opened = history.find("3f2a").alert
+    for number, call in enumerate(("connect", "rename"), 1):
+        later = {"id": f"{number}{EPISODE[1:]}", "state": "update", **showing(call)}
+        history.add({**opened, **later})
+    history.close()
     assert run(["feedback", "tolerate", "3f2a", "--note", "backup", "--expires", "30d", *at]) == 0
     out = capsys.readouterr().out
     assert "alert 3f2a9c1b: what python3.11 did is normal for it until " in out
+    assert "\n  web made 9 connect calls.\n  web made 9 rename calls.\n" in out, (
+        "all that it is about"
+    )
     assert "`oddcall feedback undo 3f2a9c1b` takes it back" in out
     assert run(["feedback", "list", *at]) == 0
     out = capsys.readouterr().out

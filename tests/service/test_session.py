@@ -86,7 +86,7 @@ def test_replay_gives_what_watch_gave(
     delivery.close()
     assert live.read_bytes() == again.read_bytes()
     states = [json.loads(line)["state"] for line in live.read_text().splitlines()]
-    assert states == ["open", "close", "open", "close", "update", "close"]
+    assert states == ["open", "close", "open", "update", "close", "close"]
     assert account.alerts == 2
     assert account.windows == sum(map(len, busy))
     first = json.loads(live.read_text().splitlines()[0])

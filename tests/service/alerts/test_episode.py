@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -175,15 +177,60 @@ def test_another_kind_is_said_at_once(line: Line, batch: Any, row: Any) -> None:
     assert [top["feature"] for top in update["explanation"]["top"]] == ["connect"]
 
 
-def test_another_kind_after_a_pause_is_another_episode(line: Line, batch: Any, row: Any) -> None:
-    """Two behaviours some seconds apart are two alerts; the same one again is still one."""
-    line.see(batch(row(at_s=1, calls={PTRACE: 3})))
+def test_other_news_a_moment_later_is_another_episode(line: Line, batch: Any, row: Any) -> None:
+    """Two behaviours without a pause between are two alerts, open beside each other."""
+    for at in range(1, 5):
+        line.see(batch(row(at_s=at, calls={PTRACE: 3})))
+    (other,) = line.see(batch(row(at_s=5, calls={CONNECT: 3})))
+    assert (other["state"], other["returns"]) == ("open", 0)
     line.see(batch(row(at_s=6, calls={PTRACE: 3})))
-    assert states(line.alerts) == ["open"]
-    line.see(batch(row(at_s=12, calls={CONNECT: 3})))
-    assert states(line.alerts) == ["open", "close", "open"]
-    line.see(batch(row(at_s=13, calls={PTRACE: 3})))
-    assert states(line.alerts[3:]) == ["update"], "without a pause it is the same episode"
+    line.see(batch(row(at_s=7, calls={CONNECT: 3})))
+    assert states(line.alerts).count("open") == 2
+    assert states(line.end()) == ["close", "close"]
+    assert len({alert["episode_id"] for alert in line.alerts}) == 2
+
+
+def test_known_calls_in_other_proportions_go_on(
+    odd_calls: Any, host: Any, batch: Any, row: Any
+) -> None:
+    """Without news, what changes from window to window is one behaviour, until it pauses."""
+
+    class Known(type(odd_calls)):  # type: ignore[misc]  the fixture's class
+        def judge(self, batch: Any) -> Any:
+            found = super().judge(batch)
+            return replace(found, detectors={"novelty": np.ones(len(batch)), "pca": found.p_value})
+
+    line = Line(Known(), host)
+    for at in range(1, 9):
+        line.see(batch(row(at_s=at, calls={(PTRACE, CONNECT)[at % 2]: 3})))
+    assert states(line.alerts).count("open") == 1
+    line.see(batch(row(at_s=10, calls={PTRACE: 3})))
+    line.see(batch(row(at_s=11, pid=7, calls={PTRACE: 1})))
+    assert states(line.alerts).count("open") == 1
+
+
+def test_a_pid_that_is_given_away_again_is_no_family(line: Line, batch: Any, row: Any) -> None:
+    """Whose parent's pid alerted long ago is not taken for a child of who had it then."""
+    line.see(batch(row(pid=100, at_s=1, calls={PTRACE: 1})))
+    for at in range(2, 40):
+        line.see(batch(row(pid=300, at_s=at, calls={PTRACE: 1})))
+    (other,) = line.see(batch(row(pid=500, ppid=100, at_s=40, program=SHELL, calls={CONNECT: 1})))
+    assert (other["state"], other["program"]["exe"]) == ("open", "/bin/dash")
+
+
+def test_what_was_told_before_a_restart_comes_back(
+    odd_calls: Any, host: Any, batch: Any, row: Any
+) -> None:
+    """Lines that a watch before this one wrote make what comes again the same alert."""
+    before = Line(odd_calls, host)
+    before.see(batch(row(at_s=1, calls={PTRACE: 3})))
+    before.see(batch(row(at_s=9, calls={CONNECT: 3})))
+    before.end()
+    after = Line(odd_calls, host)
+    after.episodes.recall(before.alerts)
+    (back,) = after.see(batch(row(at_s=100, pid=7, calls={PTRACE: 1})))
+    assert (back["state"], back["returns"]) == ("update", 1)
+    assert back["episode_id"] == before.alerts[0]["id"]
 
 
 def test_a_lasting_episode_is_said_now_and_then(line: Line, batch: Any, row: Any) -> None:
@@ -252,7 +299,7 @@ def test_open_episodes_are_bounded(odd_calls: Any, host: Any, batch: Any, row: A
         program = Program(f"/bin/p{i}", 1, i)
         line.see(batch(row(pid=100 + i, at_s=1 + i / 10, program=program, calls={PTRACE: 1})))
         assert len(line.episodes) <= 3
-        assert len(line.episodes._closed) <= 3
+        assert len(line.episodes._past) <= 3
     assert states(line.alerts).count("open") == 10
     assert states(line.alerts).count("close") == 7
 
