@@ -107,6 +107,7 @@ def run(
 ) -> None:
     """Run one behaviour, and say which process did it."""
     from oddcall.service import simulate
+    from oddcall.service.simulate import interpreter
 
     pause_s = duration(pause, "--pause") if pause else 0.0
     outcome = simulate.run(name, via=via, seconds=seconds, pause_s=pause_s, workdir=workdir)
@@ -114,7 +115,9 @@ def run(
         click.echo(json.dumps(outcome.as_dict()))
         return
     facts = ", ".join(f"{key} {value}" for key, value in outcome.detail.items())
-    click.echo(f"{outcome.name}: done by {outcome.program}, pid {outcome.pid}" + f" ({facts})")
+    click.echo(f"{outcome.name}: done by {outcome.program}, pid {outcome.pid} ({facts})")
+    if via is None and outcome.program.rsplit("/", 1)[-1] != interpreter.NAME:
+        click.echo("no demo server was found, so that a new process did it: name one by --via PID")
 
 
 @command.command("serve", epilog=_SERVE)

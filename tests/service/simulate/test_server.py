@@ -16,6 +16,7 @@ import pytest
 
 from oddcall.models.errors import OddcallError, SettingError, StorageError
 from oddcall.sensor import process
+from oddcall.service import cli
 from oddcall.service.simulate import interpreter, load, registry, run, serve_command
 from oddcall.service.simulate.server import HEADER
 from oddcall.service.simulate.site import PAGES
@@ -253,3 +254,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):
         serve_command(0, tmp_path / "file" / "below")
+
+
+def test_without_a_server_it_is_said_who_misbehaved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no demo server is found a new process does it, and a person is told so."""
+    assert cli.run(["simulate", "run", "host-facts", "--workdir", str(tmp_path)]) == 0
+    assert "no demo server was found" in capsys.readouterr().out
