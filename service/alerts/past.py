@@ -113,6 +113,19 @@ class Pasts:
         return self._kept.pop(best.id)
 
 
+def telling(lines: Iterable[Alert]) -> list[Alert]:
+    """Give those lines of one episode that show something the ones before did not."""
+    seen: dict[str, Kinds] = {}
+    found = []
+    for line in lines:
+        shown, exe = Kinds.told(line), line["program"]["exe"]
+        before = seen.get(exe)
+        seen[exe] = before | shown if before else shown
+        if before is None or not before.include(shown):
+            found.append(line)
+    return found
+
+
 def recalled(lines: Iterable[Alert]) -> list[Past]:
     """Know episodes again from the lines that were written of them, oldest first."""
     groups: dict[str, list[Alert]] = {}

@@ -11,6 +11,7 @@ import click
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, with_settings
 from oddcall.service.config.settings import Settings
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from oddcall.service.alerts.alert import Alert
@@ -32,24 +33,29 @@ Examples:
     type=click.Path(path_type=Path),
     help="JSON lines to look in, instead of what the watch kept.",
 )
+@click.option("--all", "all_", is_flag=True, help="Show lines as well that show nothing else.")
 @with_settings("state_dir")
 @as_json("Print its lines as JSON.")
-def command(settings: Settings, alert: str, alerts: Path | None, json_: bool) -> None:
-    """Show all that is known of an alert: every line of it, oldest first.
+def command(settings: Settings, alert: str, alerts: Path | None, all_: bool, json_: bool) -> None:
+    """Show all that is known of an alert, oldest first.
 
     An alert is named by its id or its episode's, by the first characters of
     one, or by the word last. Shown are all features that made it unusual,
     observed against typical, each detector's p-value, and the windows of the
-    baseline that are most like it.
+    baseline that are most like it. Lines that tell of the same are left out.
     """
+    from oddcall.service.alerts.past import telling
     from oddcall.service.alerts.text import explained
 
     lines = _kept(settings, alert) if alerts is None else _written(alerts, alert)
     if json_:
         click.echo(json.dumps({"alerts": lines}))
         return
-    for line in lines:
+    shown = lines if all_ else telling(lines)
+    for line in shown:
         click.echo(explained(line))
+    if more := len(lines) - len(shown):
+        click.echo(f"{counted(more, 'line')} of the same left out; --all shows every one")
 
 
 def _kept(settings: Settings, word: str) -> list[Alert]:

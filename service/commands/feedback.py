@@ -185,17 +185,10 @@ def _answer(
 
 def _shown(lines: list[Alert]) -> list[str]:
     """Give what the lines of an episode told, each kind of behaviour once."""
-    from oddcall.service.alerts.past import Kinds
+    from oddcall.service.alerts.past import telling
     from oddcall.service.alerts.text import clean
 
-    seen: dict[str, Kinds] = {}
-    told = []
-    for line in lines:
-        kinds, exe = Kinds.told(line), line["program"]["exe"]
-        before = seen.get(exe, Kinds())
-        seen[exe] = before | kinds
-        if not before.include(kinds):
-            told.append(clean(line["explanation"]["sentence"]))
+    told = [clean(line["explanation"]["sentence"]) for line in telling(lines)]
     more = len(told) - _SENTENCES
     return told if more <= 0 else [*told[:_SENTENCES], f"and {counted(more, 'other kind')}"]
 

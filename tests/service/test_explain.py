@@ -103,6 +103,10 @@ def test_lines_of_a_file_are_explained_too(
     path.write_text("".join(json.dumps(x) + "\n" for x in [{"kind": "notice"}, other, *LINES]))
     assert run(["explain", "7102", "--alerts", str(path)]) == 0
     out = capsys.readouterr().out
+    assert out.count("it never did before") == 1
+    assert "1 line of the same left out" in out
+    assert run(["explain", "7102", "--alerts", str(path), "--all"]) == 0
+    out = capsys.readouterr().out
     assert out.count("it never did before") == 2
     assert f"{LINES[1]['id']}, close" in out
 
