@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/trace_selection.py --train clean/ --train other/
 
 For every set the clean traces it is learned from are divided and altered in six rounds
-(`training/selection.py` says how). Printed is, for each choice, the mean of the area and of
+(`training/traces/selection.py` says how). Printed is, for each choice, the mean of the area and of
 what is found at 1 and at 5 % false positives: by kind of test, over all sets.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from oddcall.training.datasets import PROTOCOLS
-from oddcall.training.evaluation import DETECTORS
-from oddcall.training.selection import RULES, WEIGHTS, Judged, judge, overall, trials
-from oddcall.training.trace_views import MEMBERS
-from oddcall.training.traces import TraceSet, Vocabulary, read_traces
+from oddcall.training.traces.datasets import PROTOCOLS
+from oddcall.training.traces.evaluation import DETECTORS
+from oddcall.training.traces.selection import RULES, WEIGHTS, Judged, judge, overall, trials
+from oddcall.training.traces.traces import TraceSet, Vocabulary, read_traces
+from oddcall.training.traces.views import MEMBERS
 
 _VOTES = {member.name: 1.0 for member in MEMBERS}
 _PEERS = ("stide", "kneser-ney", "isolation-forest")

@@ -13,12 +13,13 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from oddcall.training.datasets import PROTOCOLS, datasets_root
-from oddcall.training.evaluation import DEFAULT, RATES, Split, evaluate
+from oddcall.training.figures import RATES
 from oddcall.training.report.curves import steps
 from oddcall.training.report.looks import ATTACK, CLEAN, COLOURS, looks
 from oddcall.training.synthetic import REDIS, SHORT, WEB
-from oddcall.training.traces import TraceSet, Vocabulary
+from oddcall.training.traces.datasets import PROTOCOLS, datasets_root
+from oddcall.training.traces.evaluation import DEFAULT, evaluate
+from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
 
 looks()
 WANTED = (DEFAULT, "kneser-ney", "stide", "isolation-forest")

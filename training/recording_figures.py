@@ -12,7 +12,7 @@ from scipy.stats import beta, chi2
 from oddcall.models.errors import EvidenceError
 from oddcall.models.features import FloatArray
 from oddcall.models.window import Program
-from oddcall.training.evaluation import RATES, Interval, Result, measure
+from oddcall.training.figures import RATES, Interval, Result, measure
 from oddcall.training.judged import Judged, unlikely
 from oddcall.training.labels import Label
 

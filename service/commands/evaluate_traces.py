@@ -13,8 +13,10 @@ from oddcall.service.commands.options import as_json, people
 from oddcall.service.evaluation.traces_text import as_dict, table
 
 if TYPE_CHECKING:
-    from oddcall.training.attack_kinds import Kind
-    from oddcall.training.evaluation import Progress, Result, Split
+    from oddcall.training.figures import Result
+    from oddcall.training.traces.attack_kinds import Kind
+    from oddcall.training.traces.evaluation import Progress
+    from oddcall.training.traces.traces import Split
 
 _EXAMPLES = """\b
 Examples:
@@ -75,7 +77,7 @@ def command(
     white space; gzip is unpacked. Detectors learn from the clean traces only.
     """
     from oddcall.service.screen import Status, open_screen
-    from oddcall.training.evaluation import DEFAULT, chosen_detectors
+    from oddcall.training.traces.evaluation import DEFAULT, chosen_detectors
 
     chosen_detectors(detectors)
     screen = open_screen(people(json_), every_s=5)
@@ -135,8 +137,7 @@ def _splits(
 
 
 def _plain(train: Path, normal: Path, attack: Path, progress: Progress) -> Split:
-    from oddcall.training.evaluation import Split
-    from oddcall.training.traces import Vocabulary, read_traces, require_alike
+    from oddcall.training.traces.traces import Split, Vocabulary, read_traces, require_alike
 
     vocabulary = Vocabulary()
     learned, clean, attacks = (
@@ -148,7 +149,7 @@ def _plain(train: Path, normal: Path, attack: Path, progress: Progress) -> Split
 
 
 def _warn(split: Split) -> None:
-    from oddcall.training.traces import MOST_CALLS, MOST_CALLS_OF_SET, unknown_names
+    from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, unknown_names
 
     strange = unknown_names(split.train.vocabulary)
     if strange:
@@ -174,8 +175,8 @@ def _warn(split: Split) -> None:
 
 
 def _set(name: str, data: Path | None) -> list[Split]:
-    from oddcall.training.datasets import PROTOCOLS
-    from oddcall.training.labelled_hosts import beth, lid_ds
+    from oddcall.training.traces.datasets import PROTOCOLS
+    from oddcall.training.traces.labelled_hosts import beth, lid_ds
 
     if name in PROTOCOLS:
         return PROTOCOLS[name](data)
@@ -187,8 +188,9 @@ def _set(name: str, data: Path | None) -> list[Split]:
 def _evaluated(
     splits: list[Split], names: tuple[str, ...], progress: Progress
 ) -> tuple[dict[str, Result], dict[str, dict[str, Kind]]]:
-    from oddcall.training.attack_kinds import by_kind, kinds_of, mean_kinds
-    from oddcall.training.evaluation import evaluate, mean_result
+    from oddcall.training.figures import mean_result
+    from oddcall.training.traces.attack_kinds import by_kind, kinds_of, mean_kinds
+    from oddcall.training.traces.evaluation import evaluate
 
     runs = []
     for i, split in enumerate(splits):

@@ -12,7 +12,7 @@ from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings_text import false_alerts, number, recall
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
-from oddcall.training.evaluation import Result
+from oddcall.training.figures import Result
 from oddcall.training.recording_figures import AttackFound, kept, programs_judged
 from oddcall.training.report import curves
 from oddcall.training.report.drawing import percent

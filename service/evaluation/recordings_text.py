@@ -11,7 +11,7 @@ from oddcall.service.alerts.alert import iso
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
-from oddcall.training.evaluation import Interval, Result
+from oddcall.training.figures import Interval, Result
 from oddcall.training.recording_figures import (
     TOGETHER,
     AttackFound,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from oddcall.models.storage import write_whole
 from oddcall.service.quantities import counted
-from oddcall.training.evaluation import Result, Split
+from oddcall.training.figures import Result
 from oddcall.training.report.drawing import percent
 from oddcall.training.report.page import (
     Tile,
@@ -19,9 +19,10 @@ from oddcall.training.report.page import (
     tiles,
 )
 from oddcall.training.report.separation import separation
+from oddcall.training.traces.traces import Split
 
 if TYPE_CHECKING:
-    from oddcall.training.attack_kinds import Kind
+    from oddcall.training.traces.attack_kinds import Kind
 
 
 def write(

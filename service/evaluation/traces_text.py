@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oddcall.training.attack_kinds import Kind
-    from oddcall.training.evaluation import Result, Split
+    from oddcall.training.figures import Result
+    from oddcall.training.traces.attack_kinds import Kind
+    from oddcall.training.traces.traces import Split
 
     Kinds = dict[str, dict[str, Kind]]
 

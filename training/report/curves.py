@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.evaluation import RATES, Result
+from oddcall.training.figures import RATES, Result
 from oddcall.training.report.drawing import Plot, decades, percent, round_ticks
 
 if TYPE_CHECKING:

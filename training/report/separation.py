@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from oddcall.training.evaluation import Result
+from oddcall.training.figures import Result
 from oddcall.training.report import curves
 from oddcall.training.report.page import figure, heading, legend, side_by_side
 from oddcall.training.report.tables import detectors

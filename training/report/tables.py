@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oddcall.training.evaluation import Result
+from oddcall.training.figures import Result
 from oddcall.training.report.page import table
 
 

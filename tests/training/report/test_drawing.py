@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.training.evaluation import average_precision, measure
+from oddcall.training.figures import average_precision, measure
 from oddcall.training.report.curves import precision_recall, roc, steps
 from oddcall.training.report.drawing import Plot, Scale, decades, percent, round_ticks, thinned
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.traces import TraceSet
 
 Keys = NDArray[np.uint64]
 Smoothing = Literal["witten-bell", "kneser-ney"]

@@ -12,8 +12,8 @@ from oddcall.models.sparse import IntArray, Sparse
 from oddcall.models.transitions import START, bucket
 from oddcall.models.window import BLOCKS, CALLS, Program, WindowBatch
 from oddcall.training.fit import FitSettings, fit
-from oddcall.training.trace_detector import in_chunks, require_different, sample
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.detector import in_chunks, require_different, sample
+from oddcall.training.traces.traces import TraceSet
 
 _PROGRAM = Program(exe="/trace")
 _SECOND_NS = 1_000_000_000

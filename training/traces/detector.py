@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from oddcall.models.errors import EvidenceError
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.traces import TraceSet
 
 #: Parts that the training traces are divided into, to score each by the others.
 FOLDS = 5

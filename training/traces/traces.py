@@ -139,6 +139,23 @@ class TraceSet:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """What is learned from, and what is judged.
+
+    Attributes
+    ----------
+    name : str
+    train, normal, attack : TraceSet
+        Of one vocabulary.
+    """
+
+    name: str
+    train: TraceSet
+    normal: TraceSet
+    attack: TraceSet
+
+
 def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = None) -> TraceSet:
     """Read the traces below a directory, in the order of their paths.
 

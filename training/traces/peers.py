@@ -14,11 +14,11 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.counted_order import learn_order
-from oddcall.training.ngrams import mean_of, run_keys
-from oddcall.training.trace_detector import cross_scores, in_chunks, sample
-from oddcall.training.trace_sets import shares
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.counted_order import learn_order
+from oddcall.training.traces.detector import cross_scores, in_chunks, sample
+from oddcall.training.traces.ngrams import mean_of, run_keys
+from oddcall.training.traces.sets import shares
+from oddcall.training.traces.traces import TraceSet
 
 
 class _Peer:

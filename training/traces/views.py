@@ -7,11 +7,11 @@ from typing import ClassVar, Self
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.trace_composition import Composition
-from oddcall.training.trace_detector import TraceDetector, sample
-from oddcall.training.trace_order import Order
-from oddcall.training.trace_sets import CallSet
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.composition import Composition
+from oddcall.training.traces.detector import TraceDetector, sample
+from oddcall.training.traces.order import Order
+from oddcall.training.traces.sets import CallSet
+from oddcall.training.traces.traces import TraceSet
 
 #: Part of the held-out scores above which the tail is taken to fall off exponentially.
 _TAIL = 0.9

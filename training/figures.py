@@ -1,44 +1,19 @@
-"""How well scores tell attacks from normal traces, and how well a method kept its own promise.
+"""How well scores tell attacks from what is normal, and how well a method kept its own promise.
 
-Every figure is of one score a trace; higher is more unusual.
+Of traces there is one score each, of recordings one a window; higher is more unusual.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.peers import CumulativeAutoencoder, KneserNey, RawIsolationForest, Stide
-from oddcall.training.trace_composition import Composition
-from oddcall.training.trace_detector import TraceDetector
-from oddcall.training.trace_order import Order
-from oddcall.training.trace_sets import CallSet
-from oddcall.training.trace_views import Views
-from oddcall.training.trace_windows import Windows
-from oddcall.training.traces import TraceSet
 
-#: Name -> detector, the default first, then its parts, the live one, and what others do.
-DETECTORS: dict[str, type[TraceDetector]] = {
-    detector.name: detector
-    for detector in (
-        Views,
-        Order,
-        CallSet,
-        Composition,
-        Windows,
-        RawIsolationForest,
-        Stide,
-        KneserNey,
-        CumulativeAutoencoder,
-    )
-}
-DEFAULT = Views.name
 #: False-positive rates at which detection is read off.
 RATES = (0.01, 0.05, 0.10)
 #: False-positive rate that a method is asked to keep by its own threshold.
@@ -46,25 +21,6 @@ TARGET = 0.05
 
 #: Weights held at once while resampling.
 _DRAWN = 10_000_000
-
-Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Split:
-    """What is learned from, and what is judged.
-
-    Attributes
-    ----------
-    name : str
-    train, normal, attack : TraceSet
-        Of one vocabulary.
-    """
-
-    name: str
-    train: TraceSet
-    normal: TraceSet
-    attack: TraceSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,68 +64,6 @@ class Result:
     normal: FloatArray = field(repr=False, compare=False)
     attack: FloatArray = field(repr=False, compare=False)
     threshold: float
-
-
-def chosen_detectors(names: Sequence[str]) -> list[type[TraceDetector]]:
-    """Detectors by name, all for no name; raises SettingError for one that does not exist."""
-    strange = [name for name in names if name not in DETECTORS]
-    if strange:
-        raise SettingError(
-            f"there is no detector {strange[0]!r}", expected=" ".join(DETECTORS), got=strange[0]
-        )
-    return [DETECTORS[name] for name in dict.fromkeys(names)] or list(DETECTORS.values())
-
-
-def evaluate(
-    split: Split,
-    names: Sequence[str] = (),
-    *,
-    resamples: int = 0,
-    progress: Progress | None = None,
-) -> dict[str, Result]:
-    """Fit each detector on the training traces and judge the others.
-
-    Parameters
-    ----------
-    split : Split
-    names : sequence of str, optional
-        Detectors; all if left out.
-    resamples : int, default 0
-        How often to resample for the intervals.
-    progress : callable, optional
-        Told what is being done and how much is done, 0 to 1.
-
-    Raises
-    ------
-    SettingError
-        A name is no detector's.
-    EvidenceError
-        There are too few training traces, or nothing to judge.
-    """
-    detectors = chosen_detectors(names)
-    _require(split)
-    results: dict[str, Result] = {}
-    fitted: dict[str, TraceDetector] = {}
-    for i, detector in enumerate(detectors):
-        if progress:
-            progress(f"{split.name}: {detector.name}", i / len(detectors))
-        judge = fitted.pop(detector.name, None) or detector().fit(split.train)
-        if isinstance(judge, Views):
-            fitted = judge.parts
-        results[detector.name] = _judged(judge, split, resamples)
-    return results
-
-
-def _require(split: Split) -> None:
-    for what, traces in (("normal", split.normal), ("attack", split.attack)):
-        if not len(traces):
-            raise EvidenceError(f"there is no {what} trace to judge", expected="at least one")
-
-
-def _judged(detector: TraceDetector, split: Split, resamples: int) -> Result:
-    normal, attack = detector.score(split.normal), detector.score(split.attack)
-    threshold = own_threshold(detector.held_out)
-    return measure(normal, attack, threshold, resamples=resamples)
 
 
 def own_threshold(held_out: FloatArray, target: float = TARGET) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oddcall.training.evaluation import DETECTORS
-from oddcall.training.selection import RULES, WEIGHTS, Trial, judge, overall, quality, trials
-from oddcall.training.traces import TraceSet, Vocabulary
+from oddcall.training.traces.evaluation import DETECTORS
+from oddcall.training.traces.selection import RULES, WEIGHTS, Trial, judge, overall, quality, trials
+from oddcall.training.traces.traces import TraceSet, Vocabulary
 
 
 @pytest.fixture(scope="module")

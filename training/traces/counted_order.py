@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.ngrams import Index, Interpolated, Smoothing
-from oddcall.training.trace_detector import FOLDS, folds
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.detector import FOLDS, folds
+from oddcall.training.traces.ngrams import Index, Interpolated, Smoothing
+from oddcall.training.traces.traces import TraceSet
 
 
 def learn_order(

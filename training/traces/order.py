@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.counted_order import learn_order
-from oddcall.training.ngrams import Index, worst_mean
-from oddcall.training.trace_detector import in_chunks, sample
-from oddcall.training.trace_sets import nearest, shares
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.counted_order import learn_order
+from oddcall.training.traces.detector import in_chunks, sample
+from oddcall.training.traces.ngrams import Index, worst_mean
+from oddcall.training.traces.sets import nearest, shares
+from oddcall.training.traces.traces import TraceSet
 
 
 class Order:

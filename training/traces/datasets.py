@@ -19,9 +19,9 @@ import numpy as np
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.models.sparse import IntArray
-from oddcall.training.evaluation import Split
-from oddcall.training.traces import (
+from oddcall.training.traces.traces import (
     MOST_CALLS,
+    Split,
     TraceSet,
     Vocabulary,
     call_token,

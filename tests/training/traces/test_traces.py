@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
-from oddcall.training import traces as module
-from oddcall.training.datasets import adfa_833, adfa_ring, datasets_root, mit_lpr, read_unm
-from oddcall.training.labelled_hosts import beth, lid_ds
-from oddcall.training.traces import (
+from oddcall.training.traces import traces as module
+from oddcall.training.traces.datasets import adfa_833, adfa_ring, datasets_root, mit_lpr, read_unm
+from oddcall.training.traces.labelled_hosts import beth, lid_ds
+from oddcall.training.traces.traces import (
     TraceSet,
     Vocabulary,
     call_token,

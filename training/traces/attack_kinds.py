@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.evaluation import RATES, Result
+from oddcall.training.figures import RATES, Result
 
 #: What tells one run of an attack from another: ``Adduser_7``, ``scan-03``.
 _RUN = re.compile(r"[-_ .]*\d+$")

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError
-from oddcall.training.evaluation import DETECTORS
-from oddcall.training.ngrams import Index, mean_of, worst_mean
-from oddcall.training.peers import Stide
-from oddcall.training.trace_detector import FOLDS, TraceDetector, firsts, folds, sample
-from oddcall.training.trace_order import Order
-from oddcall.training.trace_sets import CallSet
-from oddcall.training.trace_views import MEMBERS, Surprise, Views
-from oddcall.training.trace_windows import as_windows
-from oddcall.training.traces import TraceSet, Vocabulary
+from oddcall.training.traces.detector import FOLDS, TraceDetector, firsts, folds, sample
+from oddcall.training.traces.evaluation import DETECTORS
+from oddcall.training.traces.ngrams import Index, mean_of, worst_mean
+from oddcall.training.traces.order import Order
+from oddcall.training.traces.peers import Stide
+from oddcall.training.traces.sets import CallSet
+from oddcall.training.traces.traces import TraceSet, Vocabulary
+from oddcall.training.traces.views import MEMBERS, Surprise, Views
+from oddcall.training.traces.windows import as_windows
 
 ALL = list(DETECTORS.values())
 

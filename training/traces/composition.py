@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.trace_detector import cross_scores, firsts, in_chunks, sample
-from oddcall.training.trace_sets import shares
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.detector import cross_scores, firsts, in_chunks, sample
+from oddcall.training.traces.sets import shares
+from oddcall.training.traces.traces import TraceSet
 
 
 class Composition:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oddcall.training.attack_kinds import by_kind, kinds_of, mean_kinds
-from oddcall.training.evaluation import measure
+from oddcall.training.figures import measure
+from oddcall.training.traces.attack_kinds import by_kind, kinds_of, mean_kinds
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ import numpy as np
 
 from oddcall.models.errors import RecordingError, SettingError
 from oddcall.models.sparse import IntArray
-from oddcall.training.evaluation import Split
-from oddcall.training.traces import (
+from oddcall.training.traces.traces import (
     MOST_CALLS,
     MOST_CALLS_OF_SET,
+    Split,
     TraceSet,
     Vocabulary,
     call_token,

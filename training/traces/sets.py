@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.trace_detector import in_chunks, require_different, sample
-from oddcall.training.traces import TraceSet
+from oddcall.training.traces.detector import in_chunks, require_different, sample
+from oddcall.training.traces.traces import TraceSet
 
 Rows = NDArray[np.float64] | NDArray[np.float32]
 

@@ -24,12 +24,12 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.evaluation import measure
-from oddcall.training.ngrams import run_keys
-from oddcall.training.trace_detector import TraceDetector, firsts
-from oddcall.training.trace_sets import shares
-from oddcall.training.trace_views import Surprise
-from oddcall.training.traces import TraceSet
+from oddcall.training.figures import measure
+from oddcall.training.traces.detector import TraceDetector, firsts
+from oddcall.training.traces.ngrams import run_keys
+from oddcall.training.traces.sets import shares
+from oddcall.training.traces.traces import TraceSet
+from oddcall.training.traces.views import Surprise
 
 #: Weight of each kind of test: foreign work counts most, as a whole and as a part.
 WEIGHTS = {

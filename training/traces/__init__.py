@@ -1,0 +1,1 @@
+"""Whole traces, the calls of one process in their order: read, judged, and held against labels."""

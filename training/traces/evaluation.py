@@ -1,0 +1,103 @@
+"""Detectors held against labelled traces: one score a trace, higher is more unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.training.figures import Result, measure, own_threshold
+from oddcall.training.traces.composition import Composition
+from oddcall.training.traces.detector import TraceDetector
+from oddcall.training.traces.order import Order
+from oddcall.training.traces.peers import (
+    CumulativeAutoencoder,
+    KneserNey,
+    RawIsolationForest,
+    Stide,
+)
+from oddcall.training.traces.sets import CallSet
+from oddcall.training.traces.traces import Split
+from oddcall.training.traces.views import Views
+from oddcall.training.traces.windows import Windows
+
+#: Name -> detector, the default first, then its parts, the live one, and what others do.
+DETECTORS: dict[str, type[TraceDetector]] = {
+    detector.name: detector
+    for detector in (
+        Views,
+        Order,
+        CallSet,
+        Composition,
+        Windows,
+        RawIsolationForest,
+        Stide,
+        KneserNey,
+        CumulativeAutoencoder,
+    )
+}
+DEFAULT = Views.name
+Progress = Callable[[str, float], None]
+
+
+def chosen_detectors(names: Sequence[str]) -> list[type[TraceDetector]]:
+    """Detectors by name, all for no name; raises SettingError for one that does not exist."""
+    strange = [name for name in names if name not in DETECTORS]
+    if strange:
+        raise SettingError(
+            f"there is no detector {strange[0]!r}", expected=" ".join(DETECTORS), got=strange[0]
+        )
+    return [DETECTORS[name] for name in dict.fromkeys(names)] or list(DETECTORS.values())
+
+
+def evaluate(
+    split: Split,
+    names: Sequence[str] = (),
+    *,
+    resamples: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Result]:
+    """Fit each detector on the training traces and judge the others.
+
+    Parameters
+    ----------
+    split : Split
+    names : sequence of str, optional
+        Detectors; all if left out.
+    resamples : int, default 0
+        How often to resample for the intervals.
+    progress : callable, optional
+        Told what is being done and how much is done, 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        A name is no detector's.
+    EvidenceError
+        There are too few training traces, or nothing to judge.
+    """
+    detectors = chosen_detectors(names)
+    _require(split)
+    results: dict[str, Result] = {}
+    fitted: dict[str, TraceDetector] = {}
+    for i, detector in enumerate(detectors):
+        if progress:
+            progress(f"{split.name}: {detector.name}", i / len(detectors))
+        judge = fitted.pop(detector.name, None) or detector().fit(split.train)
+        if isinstance(judge, Views):
+            fitted = judge.parts
+        results[detector.name] = _judged(judge, split, resamples)
+    return results
+
+
+def _require(split: Split) -> None:
+    for what, traces in (("normal", split.normal), ("attack", split.attack)):
+        if not len(traces):
+            raise EvidenceError(f"there is no {what} trace to judge", expected="at least one")
+
+
+def _judged(detector: TraceDetector, split: Split, resamples: int) -> Result:
+    normal, attack = detector.score(split.normal), detector.score(split.attack)
+    threshold = own_threshold(detector.held_out)
+    # Copies are drawn together: one by one they would promise too much.
+    blocks = split.normal.same(), split.attack.same()
+    return measure(normal, attack, threshold, resamples=resamples, blocks=blocks)
