@@ -40,7 +40,7 @@ _MOST_BYTES = 2_000_000_000
 
 def datasets_root() -> Path:
     """Directory of the data sets; it need not exist."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "datasets"
+    beside = Path(__file__).resolve().parents[3] / "shared" / "datasets"
     return Path(os.environ.get(_HERE) or beside)
 
 
