@@ -94,7 +94,8 @@ def table(
             f"{one:>6}{five:>6}{ten:>6}{result.fpr:>8.3f}{result.found:>7.3f}"
         )
     yield ""
-    ranges = "The range is over the splits." if many else "The range is 95 %, by resampling traces."
+    drawn = "The range is 95 %, by resampling traces, copies together."
+    ranges = "The range is over the splits." if many else drawn
     yield f"* the default. {ranges}"
     yield "Own threshold: chosen from what was learned, for 5 % false positives."
     yield from _kept(results[default], default)
