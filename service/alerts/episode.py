@@ -204,6 +204,9 @@ class Episodes:
 
     def _groups(self, batch: WindowBatch, rows: NDArray[np.int64]) -> dict[_Key, list[int]]:
         """Give the rows of each program that alerts, its family's among them."""
+        # Most ticks hold no alert: whose family anybody is need not be asked then.
+        if not len(rows):
+            return {}
         member = self._members()
         open_now = {episode.key for episode in self._open.values()}
         groups: dict[_Key, list[int]] = {}
@@ -230,15 +233,16 @@ class Episodes:
 
     def _see(self, key: _Key, seen: Sighting, rows: WindowBatch, onset_ns: int) -> list[Alert]:
         lines, begun = [], ""
-        episode = self._joined(key, seen)
+        shown = Kinds.of(seen)
+        episode = self._joined(key, seen, shown)
         if episode is None:
             lines = self._make_room()
             # Of a family only a member of it can tell: what a child does on its own is its own.
             own = (seen.program, seen.container)
             present = any(_key(rows, row) == key for row in range(len(rows)))
-            episode, begun = self._begin(key if present else own, seen, onset_ns)
+            episode, begun = self._begin(key if present else own, seen, shown, onset_ns)
             self._open[episode.id] = episode
-        changed = self._add(episode, seen, rows)
+        changed = self._add(episode, seen, shown, rows)
         self.saw(episode.id, rows)
         due = seen.end_ns - episode.written_ns >= self._settings.update_s * 1e9
         if begun or changed or due:
@@ -246,9 +250,8 @@ class Episodes:
         episode.suppressed += len(rows)
         return lines
 
-    def _joined(self, key: _Key, seen: Sighting) -> _Episode | None:
+    def _joined(self, key: _Key, seen: Sighting, shown: Kinds) -> _Episode | None:
         """Give the open episode that a window belongs to, if there is one."""
-        shown = Kinds.of(seen)
         own = [episode for episode in self._open.values() if episode.key == key]
         best = max(reversed(own), key=lambda e: e.kinds.likeness(shown), default=None)
         if best is None or best.kinds.include(shown):
@@ -262,9 +265,10 @@ class Episodes:
         ]
         return near[-1] if near else None
 
-    def _begin(self, key: _Key, seen: Sighting, onset_ns: int) -> tuple[_Episode, str]:
+    def _begin(
+        self, key: _Key, seen: Sighting, shown: Kinds, onset_ns: int
+    ) -> tuple[_Episode, str]:
         """Open an episode, or one again that showed most of this; returns its first state, too."""
-        shown = Kinds.of(seen)
         past = self._past.taken(_place(*key), shown)
         id_ = past.id if past else alert_id(self._host, self.model.id, seen, "open")
         episode = _Episode(id_, key, onset_ns, seen.start_ns, seen, seen, seen.end_ns, shown)
@@ -273,7 +277,7 @@ class Episodes:
         episode.kinds, episode.returns = past.kinds, past.returns + 1
         return episode, "update"
 
-    def _add(self, episode: _Episode, seen: Sighting, rows: WindowBatch) -> bool:
+    def _add(self, episode: _Episode, seen: Sighting, shown: Kinds, rows: WindowBatch) -> bool:
         """Add windows to an episode; returns whether they make it graver or another kind."""
         episode.latest = seen
         episode.windows += len(rows)
@@ -282,7 +286,6 @@ class Episodes:
         for pid in rows.pid[rows.pid > _FIRST_PIDS].tolist():
             if pid in episode.pids or len(episode.pids) < _REMEMBERED:
                 episode.pids[pid] = seen.end_ns
-        shown = Kinds.of(seen)
         other = not episode.kinds.include(shown) or seen.program not in episode.programs
         grade = self._grade(episode.worst, episode.windows)
         graver = grade > episode.grade

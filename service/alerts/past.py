@@ -119,19 +119,24 @@ def telling(lines: Iterable[Alert]) -> list[Alert]:
     found = []
     for line in lines:
         shown, exe = Kinds.told(line), line["program"]["exe"]
-        before = seen.get(exe)
-        seen[exe] = before | shown if before else shown
-        if before is None or not before.include(shown):
+        before = seen.get(exe, Kinds())
+        seen[exe] = before | shown
+        if not before.include(shown):
             found.append(line)
     return found
 
 
-def recalled(lines: Iterable[Alert]) -> list[Past]:
-    """Know episodes again from the lines that were written of them, oldest first."""
+def by_episode(lines: Iterable[Alert]) -> list[list[Alert]]:
+    """Give the lines of each episode together, in their order."""
     groups: dict[str, list[Alert]] = {}
     for line in lines:
         groups.setdefault(line["episode_id"], []).append(line)
-    found = [_recalled(group) for group in groups.values()]
+    return list(groups.values())
+
+
+def recalled(lines: Iterable[Alert]) -> list[Past]:
+    """Know episodes again from the lines that were written of them, oldest first."""
+    found = [_recalled(group) for group in by_episode(lines)]
     return sorted(found, key=lambda past: past.ended_ns)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.past import by_episode
 from oddcall.service.alerts.severity import LEVELS
 
 Json = dict[str, Any]
@@ -13,10 +14,7 @@ Json = dict[str, Any]
 
 def folded(lines: Iterable[Alert]) -> list[Json]:
     """Fold lines, in any order, into episodes, the one that changed last first."""
-    groups: dict[str, list[Alert]] = {}
-    for line in lines:
-        groups.setdefault(line["episode_id"], []).append(line)
-    episodes = [_episode(group) for group in groups.values()]
+    episodes = [_episode(group) for group in by_episode(lines)]
     return sorted(episodes, key=lambda episode: str(episode["last"]), reverse=True)
 
 
