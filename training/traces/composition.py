@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.traces.detector import cross_scores, firsts, in_chunks, sample
+from oddcall.training.traces.detector import AtOnce, firsts
 from oddcall.training.traces.sets import shares
 from oddcall.training.traces.traces import TraceSet
 
 
-class Composition:
+class Composition(AtOnce):
     """Mahalanobis distance in the ten leading directions of how calls are combined.
 
     Shares to the power of a tenth, so that a call counts almost alike however often it is
@@ -25,19 +25,8 @@ class Composition:
     directions: ClassVar[int] = 10
     power: ClassVar[float] = 0.1
 
-    held_out: FloatArray
-
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
-        known = sample(traces)
-        self.held_out = cross_scores(known, lambda part: type(self)().learn(part).score)
-        return self.learn(known)
-
-    def score(self, traces: TraceSet) -> FloatArray:
-        """Distance in standard deviations, (n,)."""
-        return in_chunks(traces, self._score)
-
     def _score(self, traces: TraceSet) -> FloatArray:
+        """Distance in standard deviations, (n,)."""
         along = (self._vectors(traces) - self._mean) @ self._axes
         distance: FloatArray = np.sqrt((along**2 / self._spread).sum(axis=1))
         return distance

@@ -140,3 +140,26 @@ def _chunk_scores(
 ) -> Iterator[FloatArray]:
     for _, part in traces.chunks(most_calls):
         yield judge(part)
+
+
+class AtOnce:
+    """A detector that learns at once: held-out scores come from learning without each part."""
+
+    held_out: FloatArray
+
+    def fit(self, traces: TraceSet) -> Self:
+        """Learn from clean traces."""
+        known = sample(traces)
+        self.held_out = cross_scores(known, lambda part: type(self)().learn(part).score)
+        return self.learn(known)
+
+    def score(self, traces: TraceSet) -> FloatArray:
+        """Score each trace, (n,)."""
+        return in_chunks(traces, self._score)
+
+    def learn(self, traces: TraceSet) -> Self:
+        """Learn without held-out scores."""
+        raise NotImplementedError
+
+    def _score(self, traces: TraceSet) -> FloatArray:
+        raise NotImplementedError

@@ -15,36 +15,13 @@ import numpy as np
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.counted_order import learn_order
-from oddcall.training.traces.detector import cross_scores, in_chunks, sample
+from oddcall.training.traces.detector import AtOnce, in_chunks, sample
 from oddcall.training.traces.ngrams import mean_of, run_keys
 from oddcall.training.traces.sets import shares
 from oddcall.training.traces.traces import TraceSet
 
 
-class _Peer:
-    """Learns at once; its held-out scores come from learning again without each part."""
-
-    held_out: FloatArray
-
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
-        known = sample(traces)
-        self.held_out = cross_scores(known, lambda part: type(self)().learn(part).score)
-        return self.learn(known)
-
-    def score(self, traces: TraceSet) -> FloatArray:
-        """Score each trace, (n,)."""
-        return in_chunks(traces, self._score)
-
-    def learn(self, traces: TraceSet) -> Self:
-        """Learn without held-out scores."""
-        raise NotImplementedError
-
-    def _score(self, traces: TraceSet) -> FloatArray:
-        raise NotImplementedError
-
-
-class RawIsolationForest(_Peer):
+class RawIsolationForest(AtOnce):
     """scikit-learn's IsolationForest on raw counts of calls, as most tools have it."""
 
     name: ClassVar[str] = "isolation-forest"
@@ -66,7 +43,7 @@ class RawIsolationForest(_Peer):
         return shares(traces, self._width) * traces.lengths[:, None]
 
 
-class Stide(_Peer):
+class Stide(AtOnce):
     """Share of windows of six calls that were never seen (Forrest et al. 1996)."""
 
     name: ClassVar[str] = "stide"
@@ -103,7 +80,7 @@ class KneserNey:
         return in_chunks(traces, lambda part: mean_of(part, self._model.bits(part)))
 
 
-class CumulativeAutoencoder(_Peer):
+class CumulativeAutoencoder(AtOnce):
     """Error of an autoencoder on the shares of calls made so far (evilsocket's idea).
 
     Shares are taken at each quarter of a trace; a trace's score is its mean error.
