@@ -162,7 +162,9 @@ class Contributions:
     mixture : float64 (k,)
         Part of the squared distance from the baseline.
     novelty : float64 (k,)
-        Part of the novelty score; 0 where not novel.
+        Part of the novelty score: of what is novel, or was never seen nearly as often.
+    most : int64 (k,)
+        Largest count in any one window of the baseline; 0 where it is not kept.
     contribution : float64 (k,)
         Share of the verdict, summing to 1 over all features: each detector's parts, weighed
         by how much of the evidence that detector brought.
@@ -174,6 +176,7 @@ class Contributions:
     novel: NDArray[np.bool_]
     mixture: FloatArray
     novelty: FloatArray
+    most: IntArray
     contribution: FloatArray
 
 

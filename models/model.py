@@ -36,7 +36,7 @@ _BUDGETED = {
     "warnings",
 }
 #: Of what ``state`` returns.
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,21 +197,25 @@ class Model:
             share = self._shares(found, mixture, novelty)
         features = np.argsort(-share, kind="stable")[: np.count_nonzero(share)].astype(np.int64)
         observed = vector.toarray()[0][features]
-        typical = np.zeros((0, 3), np.float32)
+        typical, most = np.zeros((0, 3), np.float32), np.zeros(len(features), np.int64)
         if profile >= 0:
             typical = self.profiles[profile].typical(features)
+            for detector in self.detectors:
+                if hasattr(detector, "most"):
+                    most = np.maximum(most, detector.most(features, profile))
         return Contributions(
             features,
             observed,
             typical,
-            novelty[features] > 0,
+            (novelty[features] > 0) & (most == 0),
             mixture[features],
             novelty[features],
+            most,
             share[features],
         )
 
     def unseen(self, batch: WindowBatch) -> IntArray:
-        """Columns of every symbol that a batch's windows hold and their baselines never saw."""
+        """Columns of symbols that a batch holds and baselines never saw, or never so much of."""
         profile, _, _ = self._standing.columns(batch)
         vectors, found = self.spec.vectors(batch), [np.zeros(0, np.int64)]
         look = [d.unseen for d in self.detectors if hasattr(d, "unseen")]

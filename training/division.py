@@ -9,6 +9,7 @@ import numpy as np
 from oddcall.models.detector import Detector
 from oddcall.models.detectors import Nearest, Novelty, PcaResidual
 from oddcall.models.features import FeatureSpec
+from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import IntArray
 from oddcall.training.pools import MEMBER_WINDOWS, NEIGHBOURS, Pool, nearest_programs, pool, spread
 from oddcall.training.reservoir import Gathered
@@ -106,5 +107,7 @@ def learn(
     return (
         residual,
         Nearest(components).fit_within(residual.subspaces, vectors, profile),
-        Novelty.of(np.stack([part.symbols for part in pools]), arch),
+        Novelty.of(
+            np.stack([part.symbols for part in pools]), Peaks.of(vectors, profile, len(pools)), arch
+        ),
     )

@@ -283,8 +283,9 @@ def _with_later_symbols(
     """Let novelty know the later windows too, once it is calibrated: fewer things are new."""
     met = gathered.symbols()
     seen = np.stack([met[part.members].any(axis=0) for part in pools])
+    peaks = gathered.peaks.together([part.members for part in pools])
     return tuple(
-        Novelty.of(seen, arch) if isinstance(detector, Novelty) else detector
+        Novelty.of(seen, peaks, arch) if isinstance(detector, Novelty) else detector
         for detector in detectors
     )
 

@@ -1,9 +1,9 @@
 """Gather clean windows in bounded memory: exact where it is cheap, a fair sample elsewhere.
 
-Of every program are kept exactly: how many windows it had, when, and at which of them each
-symbol was first met. Of its windows themselves a uniform sample is kept (each draws a random
-number; the smallest stay), with its place in the program's own order, so that "earlier" and
-"later" keep their meaning.
+Of every program are kept exactly: how many windows it had, when, at which of them each symbol
+was first met, and the most of it that one of them held. Of its windows themselves a uniform
+sample is kept (each draws a random number; the smallest stay), with its place in the program's
+own order, so that "earlier" and "later" keep their meaning.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from oddcall.models.features import FeatureSpec
+from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program, WindowBatch
 
@@ -43,6 +44,8 @@ class Gathered:
         Windows of each program, kept or not, and their span.
     first_met : int64 (P, D)
         Ordinal of the program's window that first held each feature, or NEVER.
+    peaks : Peaks
+        Largest amounts of each call that any window of each program held.
     vectors : float32 CSR (n, D)
         Sorted by program, then by ordinal.
     program, ordinal, t_start_ns, t_end_ns, pid, start_time_ns, n_events : int64 (n,)
@@ -57,6 +60,7 @@ class Gathered:
     first_ns: IntArray
     last_ns: IntArray
     first_met: IntArray
+    peaks: Peaks
     vectors: csr_matrix
     program: IntArray
     ordinal: IntArray
@@ -98,6 +102,7 @@ class Reservoir:
     _first_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _last_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _first_met: IntArray = field(init=False)
+    _peaks: Peaks = field(default_factory=lambda: Peaks.none(0))
     _kept: list[tuple[csr_matrix, dict[str, IntArray]]] = field(default_factory=list)
     _held: int = 0
     _random: np.random.Generator = field(init=False)
@@ -118,6 +123,7 @@ class Reservoir:
         columns = self._columns(rows)
         vectors = self.spec.vectors(rows)
         self._meet(columns["program"], columns["ordinal"], vectors)
+        self._peaks.meet(vectors, columns["program"])
         self._kept.append((vectors, columns))
         self._held += len(rows)
         if self._held > 2 * self.per_program * max(len(self._table), 8):
@@ -157,6 +163,7 @@ class Reservoir:
         self._last_ns = np.concatenate([self._last_ns, np.zeros(more, np.int64)])
         fresh = np.full((more, self.spec.width), NEVER)
         self._first_met = np.concatenate([self._first_met, fresh])
+        self._peaks = self._peaks.grown(more)
 
     def _meet(self, program: IntArray, ordinal: IntArray, vectors: csr_matrix) -> None:
         entries = np.diff(vectors.indptr)
@@ -193,6 +200,7 @@ class Reservoir:
             first_ns=self._first_ns,
             last_ns=self._last_ns,
             first_met=self._first_met,
+            peaks=self._peaks,
             vectors=vectors,
             unnamed=self.unnamed,
             lossy=self.lossy,

@@ -1,13 +1,14 @@
-"""Behaviour never seen in a program's baseline, one bit a symbol.
+"""Behaviour never seen in a program's baseline, one bit a symbol, and known calls by the bulk.
 
 A symbol is a call, a failing call, a transition, an io_uring opcode, a 32-bit call, a fork or
 an exec. STIDE's idea (Forrest et al. 1996) with sets instead of sequences: poor as a ranking
 of everything, the best evidence at the lowest false-alarm rates, and there from the first
 window. A score grows with how many different unseen symbols a window holds and with the share
 of the window they make up: one rare path of a program is few symbols once, an attack is many
-symbols, or few that fill the window.
+symbols, or few that fill the window. A known call in an amount many times the largest that any
+window held (``peaks.py``) counts like another symbol, the more the further it goes beyond.
 
-Blind to an attack that uses only what the program does anyway.
+Blind to an attack that uses only what the program does anyway, about as much of it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scipy.sparse import csr_matrix
 
 from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
 from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.peaks import Peaks
 from oddcall.models.reach import symbol_weights
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import BLOCKS
@@ -29,7 +31,8 @@ _SPEC = FeatureSpec()
 #: How much more a symbol counts when unseen symbols fill the window. Rare paths of clean
 #: programs seldom take 5 % of one.
 FILLED = 6.0
-#: What each doubling of the number of times an unseen call is made adds to its weight.
+#: What each doubling of the number of times an unseen call is made adds to its weight, and each
+#: doubling that a known one goes beyond.
 BULK = 1.0
 #: A share is worth half at so many events: of five events one is a fifth by accident.
 _EVENTS_FOR_SHARE = 20.0
@@ -62,6 +65,8 @@ class Novelty:
         Packed bitmaps of the symbols each profile has seen.
     weight : float32 (D,)
         What each symbol counts; by the call numbers of x86_64 unless said otherwise.
+    peaks : Peaks, optional
+        Largest amounts of what each profile has seen. Default: amounts do not count.
     """
 
     name: ClassVar[str] = "novelty"
@@ -70,6 +75,7 @@ class Novelty:
 
     seen: NDArray[np.uint8] | None = None
     weight: NDArray[np.float32] = field(default_factory=lambda: symbol_weights("x86_64"))
+    peaks: Peaks | None = None
 
     @property
     def ready(self) -> bool:
@@ -77,23 +83,21 @@ class Novelty:
         return self.seen is not None
 
     def fit(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
-        """Remember every symbol of these windows and of no others."""
+        """Remember every symbol of these windows, how much of it, and of no others."""
         rows = profiles_of(vectors.shape[0], profile)
-        return replace(self, seen=_bitmaps(vectors, rows, int(rows.max()) + 1))
+        count = int(rows.max()) + 1
+        peaks = Peaks.of(vectors, rows, count)
+        return replace(self, seen=_bitmaps(vectors, rows, count), peaks=peaks)
 
     @classmethod
-    def of(cls, symbols: NDArray[np.bool_], arch: str = "x86_64") -> Self:
+    def of(cls, symbols: NDArray[np.bool_], peaks: Peaks, arch: str = "x86_64") -> Self:
         """Build from the symbols each profile has met, bool (P, D), with the numbers of arch."""
-        return cls(np.packbits(symbols, axis=1), symbol_weights(arch))
-
-    def learn(self, vectors: csr_matrix, profile: IntArray | None = None) -> Self:
-        """Remember the symbols of these windows as well."""
-        rows = profiles_of(vectors.shape[0], profile)
-        seen = self._fitted(rows)
-        return replace(self, seen=seen | _bitmaps(vectors, rows, len(seen)))
+        return cls(np.packbits(symbols, axis=1), symbol_weights(arch), peaks)
 
     def knowing(self, told: NDArray[np.uint8], profiles: IntArray) -> Self:
         """Build one of some profiles only, which takes what was told of them as seen.
+
+        Amounts do not count for it: more and more of the same is not one thing after another.
 
         Parameters
         ----------
@@ -103,7 +107,7 @@ class Novelty:
             The i-th becomes profile i of the new one.
         """
         seen = self._fitted(profiles)
-        return replace(self, seen=seen[profiles] | told[profiles])
+        return replace(self, seen=seen[profiles] | told[profiles], peaks=None)
 
     def known(self, symbols: list[tuple[int, int]]) -> Self:
         """Build one that also knows symbols given as (profile, column)."""
@@ -117,7 +121,7 @@ class Novelty:
         return _bitmaps(vectors, profile, count)
 
     def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
-        """Score each row: 0 where everything was seen before, unbounded above."""
+        """Score each row: 0 where all was seen before, as much of it; unbounded above."""
         rows = profiles_of(vectors.shape[0], profile)
         new, row = self._new_entries(vectors, rows)
         at, column = row[new], vectors.indices[new]
@@ -125,23 +129,49 @@ class Novelty:
         events = _SPEC.events(vectors)
         weights = self._weights(at, column, n) + _bulk(column, vectors.data[new], events[at])
         symbols = np.bincount(at, weights=weights, minlength=n)
-        return symbols * _filled(_shares(at, column, vectors.data[new], n), events)
+        beyond = self._beyond(vectors, rows)
+        # Opened, read and closed more often is one piece of news: the calls that go furthest count.
+        furthest = np.zeros(n)
+        np.maximum.at(furthest, row, beyond)
+        told = new | (beyond > 0)
+        shares = _shares(row[told], vectors.indices[told], vectors.data[told], n)
+        return (symbols + BULK * furthest) * _filled(shares, events)
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the score of one row, (D,)."""
-        new, _ = self._new_entries(vector, np.array([profile], np.int64))
+        rows = np.array([profile], np.int64)
+        new, row = self._new_entries(vector, rows)
         parts = np.zeros(_SPEC.width)
         column = vector.indices[new]
-        only = np.zeros(len(column), np.int64)
+        only = row[new]
         values, events = vector.data[new], _SPEC.events(vector)
         parts[column] = self._weights(only, column, 1) + _bulk(column, values, events[only])
-        return parts * _filled(_shares(only, column, values, 1), events)
+        beyond = self._beyond(vector, rows)
+        # What the furthest one counts is shared out among all that went too far.
+        parts[vector.indices] += BULK * beyond * beyond.max(initial=0) / max(beyond.sum(), 1e-12)
+        told = new | (beyond > 0)
+        shares = _shares(row[told], vector.indices[told], vector.data[told], 1)
+        return parts * _filled(shares, events)
 
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
-        """Columns of one row's unseen symbols."""
-        new, _ = self._new_entries(vector, np.array([profile], np.int64))
-        columns: IntArray = vector.indices[new].astype(np.int64)
+        """Columns of one row's symbols that were never seen, or never nearly so much of."""
+        rows = np.array([profile], np.int64)
+        new, _ = self._new_entries(vector, rows)
+        told = new | (self._beyond(vector, rows) > 0)
+        columns: IntArray = vector.indices[told].astype(np.int64)
         return columns
+
+    def most(self, columns: IntArray, profile: int = 0) -> IntArray:
+        """Largest count of each of some columns in any one window; 0 where it is not kept."""
+        if self.peaks is None:
+            return np.zeros(len(columns), np.int64)
+        return self.peaks.most(columns, profile)
+
+    def _beyond(self, vectors: csr_matrix, profile: IntArray) -> FloatArray:
+        """Doublings by which each entry lies beyond what its profile ever held, (nnz,)."""
+        if self.peaks is None:
+            return np.zeros(len(vectors.data))
+        return self.peaks.beyond(vectors, profile)
 
     def _weights(self, row: IntArray, column: NDArray[np.int32], n: int) -> FloatArray:
         """Weigh each unseen symbol of n windows, leaving out what another one brings with it.
@@ -178,14 +208,21 @@ class Novelty:
 
     def state(self) -> State:
         """Everything learned, as plain arrays."""
-        return {} if self.seen is None else {"seen": self.seen, "weight": self.weight}
+        if self.seen is None:
+            return {}
+        state: State = {"seen": self.seen, "weight": self.weight}
+        if self.peaks is None:
+            return state
+        return state | {"peaks.count": self.peaks.count, "peaks.share": self.peaks.share}
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Build the detector that ``state`` was taken from."""
         if "seen" not in state:
             return cls()
-        return cls(state["seen"].astype(np.uint8), state["weight"].astype(np.float32))
+        parts = [state[f"peaks.{name}"] for name in ("count", "share") if f"peaks.{name}" in state]
+        peaks = Peaks(*(part.astype(np.float32) for part in parts)) if parts else None
+        return cls(state["seen"].astype(np.uint8), state["weight"].astype(np.float32), peaks)
 
 
 def _bulk(column: NDArray[np.int32], values: NDArray[np.float32], events: FloatArray) -> FloatArray:

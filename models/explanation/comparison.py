@@ -35,6 +35,8 @@ class _Reference:
         self.spec, self.baseline = spec, baseline
         self.weight = np.zeros(spec.width)
         self.weight[parts.features] = parts.contribution
+        self.most = np.zeros(spec.width, np.int64)
+        self.most[parts.features] = parts.most
 
     def typical(self, columns: IntArray) -> FloatArray:
         return self.baseline.typical(columns).astype(np.float64)
@@ -126,6 +128,7 @@ def _calls(
             novel_failure=bool(novel_failure[i] and failed[number]),
             contribution=float(weight[i] + failing_weight[i]),
             failing_contribution=float(failing_weight[i]),
+            most=int(reference.most[columns[i]]),
         )
         for i, number in enumerate(ids.tolist())
     ]

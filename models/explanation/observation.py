@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oddcall.models.peaks import DOUBLINGS, LEAST
+
 Typical = tuple[float, float, float]
 
 #: A known call is in excess when its share passes its 95 % quantile this many times over,
@@ -37,6 +39,8 @@ class Call:
         Share of the verdict, with that of its failures and of the transitions it explains.
     failing_contribution : float
         The part of it that its failures bring.
+    most : int
+        Largest count in any one window of the baseline; 0 where that is not known.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Call:
     novel_failure: bool
     contribution: float
     failing_contribution: float = 0.0
+    most: int = 0
 
     @property
     def excess(self) -> bool:
@@ -58,6 +63,11 @@ class Call:
         return (
             not self.novel and self.count >= EXCESS_COUNT and self.share > EXCESS * self.typical[2]
         )
+
+    @property
+    def beyond(self) -> bool:
+        """Known, and many times as often as in any window of the baseline."""
+        return self.most > 0 and self.count > 2**DOUBLINGS * max(self.most, LEAST)
 
     @property
     def failing(self) -> bool:

@@ -146,7 +146,9 @@ def _more(made: Sequence[Call], time: str, against: str) -> str:
             f"against {usual} in {against}{also}"
         )
     share, usual = _share(lead.share), _typical(lead.typical)
-    return f"{_made(lead)} in {time}, {share} of its calls against {usual} in {against}{also}"
+    most = f", none of which held more than {lead.most:,}" if lead.beyond else ""
+    said = f"{_made(lead)} in {time}, {share} of its calls against {usual} in {against}"
+    return f"{said}{most}{also}"
 
 
 def _rest(seen: Observation, time: str, against: str, own: bool) -> str:

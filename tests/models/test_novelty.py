@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,10 +95,26 @@ def test_one_new_branch_is_one_new_call(seen: Novelty):
     assert set(np.flatnonzero(parts)) < set(seen.unseen(vector))
 
 
-def test_learning_on_makes_it_known(seen: Novelty):
-    """What was learned later is novel no more; nothing is forgotten."""
-    odd = SPEC.vectors(window(WEB, (101, 102)))
-    grown = seen.learn(odd)
+def test_a_known_call_in_unknown_bulk_counts(seen: Novelty):
+    """A call that windows hold a few of is news where one holds hundreds, and more by the more."""
+    usual = WEB.paths[0] * 9
+    regardless = replace(seen, peaks=None)
+    scores = [
+        score(seen, usual + (11,) * n) - score(regardless, usual + (11,) * n)
+        for n in (4, 400, 1600)
+    ]
+    assert scores[0] == 0 < scores[1] < scores[2]
+    vector = SPEC.vectors(window(WEB, usual + (11,) * 400))
+    parts = seen.contributions(vector)
+    assert parts.argmax() == SPEC.column("syscalls", 11)
+    assert SPEC.column("syscalls", 11) in seen.unseen(vector)
+    assert 0 < seen.most(np.array([SPEC.column("syscalls", 11)]))[0] < 50
+
+
+def test_bulk_does_not_add_up(seen: Novelty):
+    """What is left of a window for sums over time says nothing of amounts."""
+    odd = SPEC.vectors(window(WEB, WEB.paths[0] * 9 + (11,) * 400))
+    only = np.zeros(1, np.int64)
+    told = seen.knowing(seen.symbols(odd, only, 1), only)
     assert seen.score(odd)[0] > 0
-    assert grown.score(odd)[0] == 0
-    assert score(grown, WEB.paths[0]) == 0
+    assert told.score(odd)[0] == 0

@@ -18,6 +18,7 @@ from oddcall.models.baseline import QUANTILES, Baseline, Contributions, Exemplar
 from oddcall.models.explanation.comparison import natural
 from oddcall.models.explanation.explanation import TOP, Explanation, explain
 from oddcall.models.features import SCALARS, FeatureSpec
+from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import Sparse
 from oddcall.models.transitions import START, bucket
 from oddcall.models.verdict import Verdicts
@@ -72,6 +73,7 @@ class Made:
 
     spec: FeatureSpec
     profiles: list[Baseline]
+    peaks: Peaks
     metadata: dict[str, str]
 
     @classmethod
@@ -90,7 +92,8 @@ class Made:
         baseline = Baseline(
             "python3.11", len(windows), *times, seen, quantiles.astype(np.float32), kept
         )
-        return cls(spec, [baseline], {"arch": "x86_64"})
+        peaks = Peaks.of(vectors, np.zeros(len(windows), np.int64), 1)
+        return cls(spec, [baseline], peaks, {"arch": "x86_64"})
 
     def contributions(
         self,
@@ -112,7 +115,7 @@ class Made:
         order = np.argsort(-weight, kind="stable")
         order = order[(observed[order] > 0) | (typical[order, 2] > 0)]
         columns = observed[order], typical[order], novel[order], mixture[order], novelty[order]
-        return Contributions(order, *columns, weight[order])
+        return Contributions(order, *columns, self.peaks.most(order, 0), weight[order])
 
 
 def verdicts(level: str = "program", n: int = 1) -> Verdicts:
@@ -195,6 +198,13 @@ def test_excess() -> None:
     sentence = said(window(*[REQUEST] * 10, ["getdents64"] * 300)).sentence
     assert "made 300 getdents64 calls in 1.0 s, 79% of its calls against typically" in sentence
     assert "in 40 windows of its baseline" in sentence
+
+
+def test_bulk() -> None:
+    """Where no window held nearly as many, the most that one held is said; else it is not."""
+    sentence = said(window(*[REQUEST] * 10, ["getdents64"] * 300)).sentence
+    assert sentence.endswith("windows of its baseline, none of which held more than 4.")
+    assert "held more" not in said(window(*[REQUEST] * 2, ["getdents64"] * 30)).sentence
 
 
 def test_what_a_hint_rests_on_leads() -> None:
