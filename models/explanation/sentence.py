@@ -89,6 +89,8 @@ def _leads(new: Sequence[Call], more: Sequence[Call], first: Collection[str]) ->
     hinted, otherwise = (any(call.name in first for call in made) for made in (new, more))
     if hinted != otherwise:
         return hinted
+    if new and more and more[0].beyond:
+        return _weight(new) >= _weight(more)
     return bool(new) and _weight(new) >= _WORTH * _weight(more)
 
 
@@ -208,7 +210,8 @@ def _compared(call: Call) -> str:
         usual = _typical(call.failed_typical)
         return f"{call.failed:,} failing {call.name} calls ({_share(call.failed_share)}; {usual})"
     failing = f"{_all_or(call)} failing; " if call.failing else ""
-    return f"{_made(call)} ({failing}{_share(call.share)} of its calls; {_typical(call.typical)})"
+    usual = f"never more than {call.most:,}" if call.beyond else _typical(call.typical)
+    return f"{_made(call)} ({failing}{_share(call.share)} of its calls; {usual})"
 
 
 def _made(call: Call) -> str:

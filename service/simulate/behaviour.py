@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import select
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 #: What a behaviour found out about itself: numbers and short texts, fit for JSON.
@@ -54,6 +54,9 @@ TACTICS = {
 
 
 _ROOM = "oddcall-simulate-"
+#: Asked for once: a server that asks who it is just when it misbehaves would give itself away.
+_PID = os.getpid()
+_NUMBERS = count(1)
 
 
 def clear(folder: Path, pid: int | None = None) -> None:
@@ -89,9 +92,9 @@ class Bounds:
         """Make a folder of its own, for `clear` to remove.
 
         Whoever asked for the behaviour removes it, not the process that misbehaves: what is
-        noticed is to be the behaviour, not the tidying up.
+        noticed is to be the behaviour, not the tidying up, nor the making of a name.
         """
-        room = self.folder / f"{_ROOM}{os.getpid()}-{secrets.token_hex(4)}"
+        room = self.folder / f"{_ROOM}{_PID}-{next(_NUMBERS)}"
         room.mkdir(mode=0o700)
         return room
 

@@ -11,6 +11,8 @@ from oddcall.models.errors import SettingError
 from oddcall.service.simulate.behaviour import Bounds, Facts
 from oddcall.service.simulate.catalogue import named
 
+#: Asked for once, before anything is learned: only the behaviour itself is to be noticed.
+_PID, _PROGRAM = os.getpid(), str(Path("/proc/self/exe").readlink())
 #: No behaviour may be asked to last longer.
 LONGEST_S = 600.0
 
@@ -60,8 +62,7 @@ def perform(name: str, seconds: float, folder: Path, pause_s: float = 0.0) -> Ou
     check_seconds(seconds, pause_s)
     start = time.time()
     detail = behaviour.act(Bounds.lasting(seconds, folder, pause_s))
-    program = str(Path("/proc/self/exe").readlink())
-    return Outcome(name, os.getpid(), program, str(folder), start, time.time(), detail)
+    return Outcome(name, _PID, _PROGRAM, str(folder), start, time.time(), detail)
 
 
 def check_seconds(seconds: float, pause_s: float = 0.0) -> None:
