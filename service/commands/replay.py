@@ -143,6 +143,7 @@ def _compare(
             settings.alerts,
             prepare,
             lambda what, done: screen.show(Status(what, done)),
+            settings.trusted_key,
         )
     said = alternatives.notes(outcomes, recording)
     if json_:

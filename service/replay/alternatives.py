@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oddcall.models.budget import LAXEST
-from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import SettingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.alert import Alert
@@ -20,6 +19,7 @@ from oddcall.service.origin import host_of
 from oddcall.service.quantities import Budget, parse_duration
 from oddcall.service.replay.replay import Account, check_fit
 from oddcall.service.session import open_episodes
+from oddcall.service.trust import named_model
 from oddcall.training.lake import lake
 from oddcall.training.merging import merged, require_longer
 from oddcall.training.recording import read_batches, read_metadata, summary
@@ -147,6 +147,7 @@ def compare(
     alerts: AlertSection,
     prepare: Callable[[Episodes], None],
     progress: Callable[[str, float], None],
+    trusted_key: Path | None = None,
 ) -> list[Outcome]:
     """Judge a recording in every way, one after another.
 
@@ -158,17 +159,26 @@ def compare(
         Told of the episodes of each way before they begin, to lay feedback over them.
     progress : callable
         Told what is being done and how much is done, 0 to 1.
+    trusted_key : Path, optional
+        Who must have signed the models that are named; see `named_model`.
 
     Raises
     ------
     SettingError
         When an interval is shorter than the recording's.
     RecordingError, BundleError
-        When a model cannot be read, or does not fit the recording.
+        When a model cannot be read, is not trusted, or does not fit the recording.
     """
     metadata = read_metadata(recording)
     whole = summary(recording).rows
-    models = [_model(alternative, model, metadata, recording) for alternative in alternatives]
+    models = [
+        _budgeted(way, named_model(way.model, trusted_key) if way.model else model)
+        for way in alternatives
+    ]
+    for way, judge in zip(alternatives, models, strict=True):
+        if way.interval_s is not None:
+            require_longer(metadata, way.interval_s)
+        check_fit(judge, metadata, recording)
     outcomes = []
     for i, (alternative, judge) in enumerate(zip(alternatives, models, strict=True)):
         outcome = Outcome(alternative, judge, Account(judge.budget_per_day))
@@ -192,14 +202,8 @@ def _batches(recording: Path, alternative: Alternative) -> Iterable[WindowBatch]
     return batches if interval_s is None else merged(batches, interval_s)
 
 
-def _model(
-    alternative: Alternative, model: Model, metadata: Mapping[str, str], recording: Path
-) -> Model:
-    if alternative.interval_s is not None:
-        require_longer(metadata, alternative.interval_s)
-    chosen = load_bundle(alternative.model) if alternative.model else model
-    check_fit(chosen, metadata, recording)
-    return chosen.for_budget(alternative.budget.per_day) if alternative.budget else chosen
+def _budgeted(alternative: Alternative, model: Model) -> Model:
+    return model.for_budget(alternative.budget.per_day) if alternative.budget else model
 
 
 def notes(outcomes: Sequence[Outcome], recording: Path) -> list[str]:

@@ -61,6 +61,8 @@ def test_only_who_is_trusted_is_believed(
     assert [judged(model) for model in (signed, foreign, plain)] == [0, 6, 6]
     said = capsys.readouterr().err
     assert all(f"the bundle {path} is not trusted" in said for path in (foreign, plain))
+    what_if = ["--model", str(signed), "--what-if", f"model={plain}"]
+    assert run(["replay", str(clean), *what_if]) == 6
     asked = ["evaluate", "recordings", "--model", str(plain), "--test", str(clean)]
     assert run(asked) == 6
     assert run(["advise", "seccomp", "nginx", "--model", str(plain)]) == 6
