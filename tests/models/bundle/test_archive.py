@@ -27,9 +27,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from oddcall.models import archive as archive_module
-from oddcall.models.archive import Archive, read_archive, write_archive
-from oddcall.models.arrays import from_npy, to_npy
+from oddcall.models.bundle import archive as archive_module
+from oddcall.models.bundle.archive import Archive, read_archive, write_archive
+from oddcall.models.bundle.arrays import from_npy, to_npy
 from oddcall.models.errors import BundleError, SettingError, StorageError
 
 MANIFEST: dict[str, Any] = {
@@ -315,7 +315,7 @@ def test_full_disk_keeps_the_old(tmp_path: Path) -> None:
     write_archive(path, MANIFEST, {"x": np.ones(1)})
     script = (
         "import resource, sys, numpy as np\n"
-        "from oddcall.models.archive import write_archive\n"
+        "from oddcall.models.bundle.archive import write_archive\n"
         "from oddcall.models.errors import StorageError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "noise = np.random.default_rng(0).random(10**4)\n"
@@ -380,7 +380,7 @@ def test_signing_is_optional() -> None:
     """Reading an unsigned bundle needs no cryptography; asking for signatures names the extra."""
     script = (
         "import sys; sys.modules['cryptography'] = None\n"
-        "from oddcall.models import archive, signing\n"
+        "from oddcall.models.bundle import archive, signing\n"
         "from oddcall.models.errors import SettingError\n"
         "try: signing.sign(b'', b'')\n"
         "except SettingError as error: print(error)\n"

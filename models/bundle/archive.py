@@ -25,8 +25,8 @@ from typing import Any, NoReturn
 
 from numpy.typing import NDArray
 
-from oddcall.models import signing
-from oddcall.models.arrays import from_npy, to_npy
+from oddcall.models.bundle import signing
+from oddcall.models.bundle.arrays import from_npy, to_npy
 from oddcall.models.errors import BundleError
 from oddcall.models.storage import write_whole
 

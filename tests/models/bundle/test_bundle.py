@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oddcall.models.archive import write_archive
 from oddcall.models.bundle import load_bundle, save_bundle
+from oddcall.models.bundle.archive import write_archive
 from oddcall.models.errors import BundleError
 from oddcall.models.explanation.explanation import explain
 from oddcall.models.model import Model

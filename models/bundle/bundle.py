@@ -1,4 +1,4 @@
-"""Model bundles (``*.oddcall``): a model in a file that never runs code."""
+"""A model to a bundle and back, tried out before anybody judges by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from oddcall.models.archive import read_archive, write_archive
+from oddcall.models.bundle.archive import read_archive, write_archive
 from oddcall.models.errors import BundleError, EvidenceError
 from oddcall.models.model import Model
 from oddcall.models.sparse import Sparse
