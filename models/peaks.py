@@ -35,7 +35,9 @@ COLUMNS = np.concatenate(
         for block in ("syscalls", "errors", "uring", "compat")
     ]
 )
-_PLACE = np.full(_SPEC.width, -1)
+#: What is not kept shares one place, the last one.
+_PLACES = len(COLUMNS) + 1
+_PLACE = np.full(_SPEC.width, len(COLUMNS))
 _PLACE[COLUMNS] = np.arange(len(COLUMNS))
 
 
@@ -45,8 +47,9 @@ class Peaks:
 
     Attributes
     ----------
-    count, share : float32 (P, B)
-        B counts ``COLUMNS``; 0 for what was never met. They need not be of the same window.
+    count, share : float32 (P, B + 1)
+        B counts ``COLUMNS``; 0 for what was never met. They need not be of the same window. The
+        last place is infinite: of what is not kept nothing is beyond.
     """
 
     count: NDArray[np.float32]
@@ -58,8 +61,9 @@ class Peaks:
     @classmethod
     def none(cls, profiles: int) -> Self:
         """Nothing has been met."""
-        shape = (profiles, len(COLUMNS))
-        return cls(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        empty = np.zeros((profiles, _PLACES), np.float32)
+        empty[:, -1] = np.inf
+        return cls(empty, empty.copy())
 
     @classmethod
     def of(cls, vectors: csr_matrix, profile: IntArray, profiles: int) -> Self:
@@ -70,10 +74,12 @@ class Peaks:
 
     def meet(self, vectors: csr_matrix, profile: IntArray) -> None:
         """Take the amounts of more windows in, in place: millions are met while gathering."""
-        entry, row, place = _entries(vectors)
-        count, share = _amounts(vectors, entry, row)
-        np.maximum.at(self.count, (profile[row], place), count.astype(np.float32))
-        np.maximum.at(self.share, (profile[row], place), share.astype(np.float32))
+        row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+        cell = (profile[row], _PLACE[vectors.indices])
+        events = _SPEC.events(vectors)
+        square = vectors.data.astype(np.float64) ** 2
+        np.maximum.at(self.count, cell, (square * events[row]).astype(np.float32))
+        np.maximum.at(self.share, cell, (square * _steady(events)[row]).astype(np.float32))
 
     def grown(self, more: int) -> Self:
         """Build the same with room for more profiles."""
@@ -91,38 +97,45 @@ class Peaks:
 
     def most(self, columns: IntArray, profile: int) -> IntArray:
         """Largest count of each of some columns; 0 for what was never met or is not kept."""
-        place = _PLACE[columns]
-        found: IntArray = np.where(place >= 0, self.count[profile, place], 0).round().astype(int)
-        return found
+        found = self.count[profile, _PLACE[columns]]
+        counts: IntArray = np.where(np.isfinite(found), found, 0).round().astype(np.int64)
+        return counts
 
-    def beyond(self, vectors: csr_matrix, profile: IntArray) -> FloatArray:
-        """Doublings by which each entry of the vectors lies past ``DOUBLINGS``, (nnz,).
+    def beyond(
+        self, vectors: csr_matrix, profile: IntArray, events: FloatArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Find the entries of vectors that lie past ``DOUBLINGS``, and by how many more.
 
-        Both its count and its share must: a longer window holds more, and a short one of few
-        events holds large shares. 0 for everything else, and for what was never met.
+        Both count and share must: a longer window holds more, and a short one of few events
+        holds large shares.
+
+        Parameters
+        ----------
+        vectors : float32 CSR (n, D)
+        profile : int64 (n,)
+        events : float64 (n,)
+            As ``FeatureSpec.events`` gives them.
+
+        Returns
+        -------
+        Positions of these entries, (m,), increasing, and doublings, (m,), above 0. What was
+        never met is not among them.
         """
-        found = np.zeros(len(vectors.data))
-        entry, row, place = _entries(vectors)
-        count, share = _amounts(vectors, entry, row)
-        most, largest = self.count[profile[row], place], self.share[profile[row], place]
-        times = np.minimum(
-            count / np.maximum(most, LEAST), share / np.where(most > 0, largest, np.inf)
-        )
-        far = np.flatnonzero(times > 2**DOUBLINGS)
-        found[entry[far]] = np.log2(times[far]) - DOUBLINGS
-        return found
+        held = np.diff(vectors.indptr)
+        cell = np.repeat(profile * _PLACES, held) + _PLACE.take(vectors.indices)
+        share = vectors.data**2 * np.repeat(_steady(events).astype(np.float32), held)
+        # Nearly all entries end here, so that counts are looked up for few.
+        far = np.flatnonzero(share > np.float32(2**DOUBLINGS) * self.share.ravel().take(cell))
+        most, largest = self.count.ravel()[cell[far]], self.share.ravel()[cell[far]]
+        met = most > 0
+        far, most, largest = far[met], most[met], largest[met]
+        row = np.searchsorted(vectors.indptr, far, side="right") - 1
+        count = vectors.data[far].astype(np.float64) ** 2 * events[row]
+        times = np.minimum(count / np.maximum(most, LEAST), share[far] / largest)
+        past = times > 2**DOUBLINGS
+        return far[past], np.log2(times[past]) - DOUBLINGS
 
 
-def _entries(vectors: csr_matrix) -> tuple[IntArray, IntArray, IntArray]:
-    """Entries of the columns whose amounts are kept: position, row, and place among these."""
-    place = _PLACE[vectors.indices]
-    entry = np.flatnonzero(place >= 0)
-    row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))[entry]
-    return entry, row, place[entry]
-
-
-def _amounts(vectors: csr_matrix, entry: IntArray, row: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Count and share of entries; shares as if there were a few more events."""
-    events = _SPEC.events(vectors)[row]
-    count = vectors.data[entry].astype(np.float64) ** 2 * events
-    return count, count / (events + _EVENTS_FOR_SHARE)
+def _steady(events: FloatArray) -> FloatArray:
+    """Weigh a share among so many events."""
+    return events / (events + _EVENTS_FOR_SHARE)

@@ -53,6 +53,8 @@ def _symbol_groups() -> NDArray[np.int64]:
 
 
 _GROUP = _symbol_groups()
+#: Bit of each column in its byte of a packed bitmap.
+_BIT = (128 >> (np.arange(_SPEC.width) & 7)).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,11 +131,12 @@ class Novelty:
         events = _SPEC.events(vectors)
         weights = self._weights(at, column, n) + _bulk(column, vectors.data[new], events[at])
         symbols = np.bincount(at, weights=weights, minlength=n)
-        beyond = self._beyond(vectors, rows)
-        # Opened, read and closed more often is one piece of news: the calls that go furthest count.
+        more, doublings = self._beyond(vectors, rows, events)
+        # Opened, read and closed more often is one piece of news: what goes furthest counts.
         furthest = np.zeros(n)
-        np.maximum.at(furthest, row, beyond)
-        told = new | (beyond > 0)
+        np.maximum.at(furthest, row[more], doublings)
+        told = new
+        told[more] = True
         shares = _shares(row[told], vectors.indices[told], vectors.data[told], n)
         return (symbols + BULK * furthest) * _filled(shares, events)
 
@@ -146,18 +149,21 @@ class Novelty:
         only = row[new]
         values, events = vector.data[new], _SPEC.events(vector)
         parts[column] = self._weights(only, column, 1) + _bulk(column, values, events[only])
-        beyond = self._beyond(vector, rows)
+        more, doublings = self._beyond(vector, rows, events)
         # What the furthest one counts is shared out among all that went too far.
-        parts[vector.indices] += BULK * beyond * beyond.max(initial=0) / max(beyond.sum(), 1e-12)
-        told = new | (beyond > 0)
+        each = doublings * doublings.max(initial=0) / max(doublings.sum(), 1e-12)
+        parts[vector.indices[more]] += BULK * each
+        told = new
+        told[more] = True
         shares = _shares(row[told], vector.indices[told], vector.data[told], 1)
         return parts * _filled(shares, events)
 
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
         """Columns of one row's symbols that were never seen, or never nearly so much of."""
         rows = np.array([profile], np.int64)
-        new, _ = self._new_entries(vector, rows)
-        told = new | (self._beyond(vector, rows) > 0)
+        told, _ = self._new_entries(vector, rows)
+        more, _ = self._beyond(vector, rows, _SPEC.events(vector))
+        told[more] = True
         columns: IntArray = vector.indices[told].astype(np.int64)
         return columns
 
@@ -167,11 +173,13 @@ class Novelty:
             return np.zeros(len(columns), np.int64)
         return self.peaks.most(columns, profile)
 
-    def _beyond(self, vectors: csr_matrix, profile: IntArray) -> FloatArray:
-        """Doublings by which each entry lies beyond what its profile ever held, (nnz,)."""
+    def _beyond(
+        self, vectors: csr_matrix, profile: IntArray, events: FloatArray
+    ) -> tuple[IntArray, FloatArray]:
+        """Entries far beyond what their profile ever held, and by how many doublings."""
         if self.peaks is None:
-            return np.zeros(len(vectors.data))
-        return self.peaks.beyond(vectors, profile)
+            return np.zeros(0, np.int64), np.zeros(0)
+        return self.peaks.beyond(vectors, profile, events)
 
     def _weights(self, row: IntArray, column: NDArray[np.int32], n: int) -> FloatArray:
         """Weigh each unseen symbol of n windows, leaving out what another one brings with it.
@@ -194,12 +202,11 @@ class Novelty:
     def _new_entries(
         self, vectors: csr_matrix, profile: IntArray
     ) -> tuple[NDArray[np.bool_], IntArray]:
-        seen = self._fitted(profile)
-        row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+        seen, held = self._fitted(profile), np.diff(vectors.indptr)
         column = vectors.indices
-        byte = seen.ravel()[profile[row] * seen.shape[1] + (column >> 3)]
-        known = (byte >> (7 - (column & 7)).astype(np.uint8)) & 1
-        return (known == 0) & (self.weight[column] > 0), row
+        byte = seen.ravel().take(np.repeat(profile * seen.shape[1], held) + (column >> 3))
+        unknown = (byte & _BIT.take(column)) == 0
+        return unknown & (self.weight.take(column) > 0), np.repeat(np.arange(len(held)), held)
 
     def _fitted(self, profile: IntArray) -> NDArray[np.uint8]:
         require_ready(self.name, 0 if self.seen is None else len(self.seen), profile)
