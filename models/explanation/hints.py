@@ -138,6 +138,49 @@ RULES: tuple[Rule, ...] = (
         "they move a process between namespaces, which containers are made of",
     ),
     Rule(
+        "T1611",
+        "escape to host",
+        (Need(("open_by_handle_at",)),),
+        "files opened by handle are found past the root that a container is shown",
+    ),
+    Rule(
+        "T1611",
+        "escape to host",
+        (Need(("mount", "pivot_root", "move_mount", "open_tree")),),
+        "they change which file systems a process sees",
+    ),
+    Rule(
+        "T1055",
+        "process injection",
+        (Need(("process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd")),),
+        "they reach into the memory or the descriptors of another process",
+    ),
+    Rule(
+        "T1068",
+        "exploitation for privilege escalation",
+        (Need(("userfaultfd",)),),
+        "it holds the kernel up in the middle of a copy, as exploits of races do; so do virtual "
+        "machines that move",
+    ),
+    Rule(
+        "T1014",
+        "a rootkit",
+        (Need(("bpf",)),),
+        "it puts programs into the kernel, which can hide things as well as count them",
+    ),
+    Rule(
+        "T1555",
+        "credentials from password stores",
+        (Need(("keyctl", "request_key")),),
+        "they ask the keyrings of the kernel, where secrets are kept",
+    ),
+    Rule(
+        "T1489",
+        "service stop",
+        (Need(("kill", "tkill", "tgkill", "pidfd_send_signal"), at_least=10),),
+        "so many signals are sent as where processes are ended one after another",
+    ),
+    Rule(
         "T1547.006",
         "loading kernel modules",
         (Need(("init_module", "finit_module")),),
@@ -165,7 +208,8 @@ RULES: tuple[Rule, ...] = (
         "T1046",
         "network service discovery",
         (Need(("connect",), at_least=10, failing=True),),
-        "connections that fail one after another are what a port scan looks like",
+        "connections that fail one after another are what a port scan looks like, and a client "
+        "that does not wait for its connections",
     ),
     Rule(
         "T1059.004",
