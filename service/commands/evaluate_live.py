@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from oddcall.models.errors import SettingError
-from oddcall.service.commands.options import as_json, duration, people
+from oddcall.service.commands.options import as_json, duration, own_behaviours, people
 
 if TYPE_CHECKING:
     from oddcall.service.trial.trial import Plan
@@ -22,6 +22,7 @@ Examples:
   oddcall evaluate live                        half an hour in all, as root
   oddcall evaluate live --learn 2m --watch 1m --behaviour port-scan
   oddcall evaluate live --workload redis --workload compile --keep trial/
+  oddcall evaluate live --from mine.py         behaviours of your own
   oddcall evaluate live --json > trial.json
 """
 
@@ -43,8 +44,10 @@ Examples:
     "behaviours",
     multiple=True,
     metavar="NAME",
-    help="One of `simulate list`; may be repeated.  [default: all of them]",
+    help="One of `simulate list`; may be repeated.  [default: all of them; with --from, those of "
+    "the files]",
 )
+@own_behaviours
 @click.option(
     "--workload",
     "workloads",
@@ -112,14 +115,14 @@ def _plan(
     via: str,
 ) -> Plan:
     from oddcall.service.simulate.catalogue import behaviours as all_behaviours
-    from oddcall.service.simulate.catalogue import named
+    from oddcall.service.simulate.catalogue import named, own
     from oddcall.service.trial.catalogue import chosen
     from oddcall.service.trial.trial import Plan
 
     return Plan(
         folder=folder,
         workloads=chosen(workloads),
-        behaviours=[named(name) for name in behaviours] or all_behaviours(),
+        behaviours=[named(name) for name in behaviours] or own() or all_behaviours(),
         learn_s=duration(learn, "--learn"),
         watch_s=duration(watch, "--watch"),
         budget=_budget(budget),

@@ -72,6 +72,27 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return decorate
 
 
+def own_behaviours(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a verb ``--from``: the behaviours of files join those that are simulated."""
+
+    def join(_context: click.Context, _option: click.Parameter, files: tuple[Path, ...]) -> None:
+        from oddcall.service.simulate import include
+
+        for file in files:
+            include(file)
+
+    return click.option(
+        "--from",
+        "own",
+        metavar="FILE",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=join,
+        help="Python with behaviours of your own, which is run; may be repeated.",
+    )(verb)
+
+
 def as_json(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a verb ``--json``."""
     return click.option("--json", "json_", is_flag=True, help=text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oddcall.service.commands.options import as_json, duration, people
+from oddcall.service.commands.options import as_json, duration, own_behaviours, people
 
 if TYPE_CHECKING:
     from oddcall.service.simulate import Behaviour
@@ -29,6 +29,7 @@ _LIST = """\b
 Examples:
   oddcall simulate list
   oddcall simulate list --json
+  oddcall simulate list --from mine.py
 """
 _RUN = """\b
 Examples:
@@ -57,6 +58,7 @@ def command() -> None:
 
 
 @command.command("list", epilog=_LIST)
+@own_behaviours
 @as_json("Print them as JSON.")
 def list_(json_: bool) -> None:
     """List the behaviours."""
@@ -68,7 +70,9 @@ def list_(json_: bool) -> None:
         click.echo(json.dumps([{key: getattr(b, key) for key in keys} for b in found], indent=2))
         return
     width = max(len(behaviour.name) for behaviour in found)
-    for tactic, group in groupby(found, lambda behaviour: behaviour.tactic):
+    tactics = [behaviour.tactic for behaviour in found]
+    ordered = sorted(found, key=lambda behaviour: tactics.index(behaviour.tactic))
+    for tactic, group in groupby(ordered, lambda behaviour: behaviour.tactic):
         click.echo(f"\n{tactic}")
         for behaviour in group:
             click.echo("\n".join(_entry(behaviour, width)))
@@ -96,6 +100,7 @@ def _entry(behaviour: Behaviour, width: int) -> list[str]:
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="End it by then.")
 @click.option("--pause", metavar="TIME", help="Wait so long between two steps, as the patient do.")
 @_WORKDIR
+@own_behaviours
 @as_json("Print what was run, by which process and when, as JSON.")
 def run(
     name: str,
@@ -105,7 +110,10 @@ def run(
     workdir: Path | None,
     json_: bool,
 ) -> None:
-    """Run one behaviour, and say which process did it."""
+    """Run one behaviour, and say which process did it.
+
+    One of --from can be run in a demo server that was started with the same.
+    """
     from oddcall.service import simulate
     from oddcall.service.simulate import interpreter
 
@@ -123,6 +131,7 @@ def run(
 @command.command("serve", epilog=_SERVE)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
 @_WORKDIR
+@own_behaviours
 def serve(port: int, workdir: Path | None) -> None:
     """Be a small web server on loopback that can be told to misbehave."""
     from oddcall.service import simulate

@@ -9,18 +9,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from oddcall.models.errors import OddcallError
 from oddcall.service.simulate import server
+from oddcall.service.simulate.catalogue import include
 from oddcall.service.simulate.outcome import perform
 
 _ORDINARY_S = 1.0
 
 
-def _act(name: str, seconds: str, folder: str, pause: str) -> int:
+def _act(name: str, seconds: str, folder: str, pause: str, *own: str) -> int:
     """Do ordinary things for a moment, then the behaviour; print the outcome."""
+    _include(own)
     _be_ordinary()
     outcome = perform(name, float(seconds), Path(folder), float(pause))
     sys.stdout.write(json.dumps(outcome.as_dict()))
@@ -37,8 +39,14 @@ def _be_ordinary() -> None:
         time.sleep(0.05)
 
 
-def _serve(port: str, folder: str) -> int:
+def _serve(port: str, folder: str, *own: str) -> int:
+    _include(own)
     return server.main(int(port), Path(folder))
+
+
+def _include(files: Sequence[str]) -> None:
+    for file in files:
+        include(Path(file))
 
 
 _VERBS: dict[str, Callable[..., int]] = {"act": _act, "serve": _serve}

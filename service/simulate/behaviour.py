@@ -153,4 +153,4 @@ class Behaviour:
     @property
     def tactic(self) -> str:
         """What the technique is for, in ATT&CK's words: ``"credential access"``."""
-        return TACTICS[self.technique.partition(".")[0]]
+        return TACTICS.get(self.technique.partition(".")[0], "of your own")

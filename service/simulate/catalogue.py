@@ -1,8 +1,10 @@
-"""Every simulated behaviour, by name."""
+"""Every simulated behaviour, by name; those of a file of one's own can join them."""
 
 from __future__ import annotations
 
 import difflib
+import runpy
+from pathlib import Path
 
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import (
@@ -65,9 +67,66 @@ _BEHAVIOURS = (
 )
 
 
+#: Files that were included, and what they hold, for as long as this process lives.
+_included: dict[Path, tuple[Behaviour, ...]] = {}
+
+
 def behaviours() -> tuple[Behaviour, ...]:
-    """Every behaviour, in the order of ATT&CK's tactics."""
-    return _BEHAVIOURS
+    """Every behaviour, in the order of ATT&CK's tactics; those of included files come last."""
+    return _BEHAVIOURS + own()
+
+
+def own() -> tuple[Behaviour, ...]:
+    """Those of included files."""
+    return tuple(one for found in _included.values() for one in found)
+
+
+def include(path: Path) -> None:
+    """Let the behaviours of a Python file join, here and in processes that simulate starts.
+
+    The file is run. It gives ``BEHAVIOURS``, a sequence of `Behaviour`.
+
+    Raises
+    ------
+    SettingError
+        When it cannot be run, gives no behaviours, or one of a name that is taken.
+    """
+    path = path.resolve()
+    if path in _included:
+        return
+    found = _read(path)
+    taken = {behaviour.name for behaviour in behaviours()}
+    for behaviour in found:
+        if behaviour.name in taken:
+            raise _unfit(path, f"a second behaviour called {behaviour.name}")
+        taken.add(behaviour.name)
+    _included[path] = found
+
+
+def included() -> list[Path]:
+    """List the files whose behaviours have joined."""
+    return list(_included)
+
+
+def _read(path: Path) -> tuple[Behaviour, ...]:
+    try:
+        given = runpy.run_path(str(path)).get("BEHAVIOURS")
+    except Exception as error:  # whatever a file of somebody's does wrong
+        raise _unfit(path, f"{type(error).__name__}: {error}") from error
+    if not isinstance(given, list | tuple) or not given:
+        raise _unfit(path, "no BEHAVIOURS" if given is None else repr(given))
+    strange = [one for one in given if not isinstance(one, Behaviour)]
+    if strange:
+        raise _unfit(path, repr(strange[0]))
+    return tuple(given)
+
+
+def _unfit(path: Path, got: str) -> SettingError:
+    return SettingError(
+        f"the behaviours in {path} cannot be used",
+        expected="Python that gives BEHAVIOURS, a tuple of Behaviour, each of a name of its own",
+        got=got,
+    )
 
 
 def named(name: str) -> Behaviour:
@@ -78,8 +137,9 @@ def named(name: str) -> Behaviour:
     SettingError
         If there is none of that name.
     """
-    names = [behaviour.name for behaviour in _BEHAVIOURS]
-    if name not in names:
+    found = {behaviour.name: behaviour for behaviour in behaviours()}
+    names = list(found)
+    if name not in found:
         near = difflib.get_close_matches(name, names, n=1)
         raise SettingError(
             "there is no such behaviour",
@@ -87,4 +147,4 @@ def named(name: str) -> Behaviour:
             got=name,
             fix="`oddcall simulate list` shows them all.",
         )
-    return _BEHAVIOURS[names.index(name)]
+    return found[name]

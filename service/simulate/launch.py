@@ -15,7 +15,7 @@ from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import storage_error
 from oddcall.service.simulate import interpreter, registry
 from oddcall.service.simulate.behaviour import clear
-from oddcall.service.simulate.catalogue import named
+from oddcall.service.simulate.catalogue import included, named
 from oddcall.service.simulate.outcome import Outcome, check_seconds
 from oddcall.service.state import default_state_dir
 
@@ -109,7 +109,9 @@ def serve_command(port: int = 0, workdir: Path | None = None) -> list[str]:
     """Make what the demo server needs and give the command that starts it."""
     folder = _made(workdir or default_workdir())
     copy = interpreter.private_copy(folder / "interpreter")
-    return interpreter.command(copy, _MODULE, "serve", str(port), str(folder))
+    return interpreter.command(
+        copy, _MODULE, "serve", str(port), str(folder), *map(str, included())
+    )
 
 
 def _made(folder: Path) -> Path:
@@ -131,6 +133,7 @@ def _in_new_process(name: str, seconds: float, pause_s: float, folder: Path) -> 
         str(seconds),
         str(folder),
         str(pause_s),
+        *map(str, included()),
     ]
     try:
         ended = subprocess.run(  # noqa: S603  this interpreter, words of our own

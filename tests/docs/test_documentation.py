@@ -190,7 +190,7 @@ def test_a_newcomers_way_works(terminal: Terminal) -> None:
     assert ran > 12
 
 
-@pytest.mark.parametrize("page", ["how-to/siem", "how-to/systemd"])
+@pytest.mark.parametrize("page", ["how-to/behaviours", "how-to/siem", "how-to/systemd"])
 def test_pages_that_need_no_kernel_work(terminal: Terminal, page: str) -> None:
     """What needs no privilege works for anybody; what is said to fail fails, in those words."""
     for remark, text in blocks(DOCS / f"{page}.md", "console"):
@@ -205,7 +205,7 @@ def test_no_console_block_is_left_out() -> None:
         for page in pages()
         if any(blocks(page, "console"))
     }
-    assert with_blocks == {*PAGES, "how-to/siem", "how-to/systemd"}
+    assert with_blocks == {*PAGES, "how-to/behaviours", "how-to/siem", "how-to/systemd"}
 
 
 def test_every_command_that_is_shown_exists() -> None:

@@ -1,0 +1,98 @@
+"""Behaviours of a file of one's own join the others, wherever they are run."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from oddcall.models.errors import SettingError
+from oddcall.service import simulate
+from oddcall.service.cli import run
+from oddcall.service.simulate import catalogue, interpreter
+
+MINE = """
+from oddcall.service.simulate import Behaviour
+
+def act(bounds):
+    made = [(bounds.room() / "x").write_text("x") for _ in bounds.times(3)]
+    return {{"made": len(made)}}
+
+BEHAVIOURS = [
+    Behaviour("{name}", "T9999", "Makes three files.", ("openat",), ("openat",), "its own", act)
+]
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_included", {})
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(MINE.format(name="three-files"))
+    return path
+
+
+def test_they_are_listed_after_the_others(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Promise: --from adds them, once, under a heading of their own where nothing else fits."""
+    before = len(simulate.behaviours())
+    assert run(["simulate", "list", "--from", str(mine), "--from", str(mine)]) == 0
+    told = capsys.readouterr().out
+    assert told.count("three-files") == 1
+    assert "\nof your own\n  three-files" in told
+    assert f"{before + 1} behaviours" in told
+    simulate.include(mine)
+    assert [behaviour.name for behaviour in catalogue.own()] == ["three-files"]
+
+
+def test_a_new_process_runs_them(mine: Path, tmp_path: Path) -> None:
+    """Promise: a process that is started for one knows it, and its files are removed."""
+    simulate.include(mine)
+    outcome = simulate.run("three-files", via="python", workdir=tmp_path / "work")
+    assert outcome.detail == {"made": 3}
+    assert not list((tmp_path / "work").glob("oddcall-simulate-*"))
+
+
+def test_a_demo_server_runs_them_in_its_own_process(mine: Path, tmp_path: Path) -> None:
+    """Promise: a server that was started with the file has them."""
+    simulate.include(mine)
+    folder = tmp_path / "served"
+    with subprocess.Popen(
+        simulate.serve_command(0, folder),
+        env=interpreter.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[0]
+        outcome = simulate.run("three-files", via=url, workdir=folder)
+        assert (outcome.pid, outcome.detail) == (server.pid, {"made": 3})
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("x = 1", "got no BEHAVIOURS"),
+        ("BEHAVIOURS = ()", "got ()"),
+        ("BEHAVIOURS = [7]", "got 7"),
+        ("BEHAVIOURS = 1 / 0", "got ZeroDivisionError: division by zero"),
+        ("import nothing_of_the_name", "got ModuleNotFoundError: No module"),
+        (MINE.format(name="port-scan"), "got a second behaviour called port-scan"),
+    ],
+)
+def test_a_file_that_gives_none_is_refused(tmp_path: Path, text: str, got: str) -> None:
+    """Promise: the file is named with what was wrong, and nothing of it joins."""
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(SettingError) as refused:
+        simulate.include(path)
+    assert f"the behaviours in {path} cannot be used" in str(refused.value)
+    assert got in str(refused.value)
+    assert not catalogue.own()
