@@ -124,62 +124,47 @@ class Novelty:
 
     def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
         """Score each row: 0 where all was seen before, as much of it; unbounded above."""
-        rows = profiles_of(vectors.shape[0], profile)
-        new, row = self._new_entries(vectors, rows)
-        at, column = row[new], vectors.indices[new]
         n = vectors.shape[0]
-        events = _SPEC.events(vectors)
-        weights = self._weights(at, column, n) + _bulk(column, vectors.data[new], events[at])
-        symbols = np.bincount(at, weights=weights, minlength=n)
-        more, doublings = self._beyond(vectors, rows, events)
-        # Opened, read and closed more often is one piece of news: what goes furthest counts.
-        furthest = np.zeros(n)
-        np.maximum.at(furthest, row[more], doublings)
-        told = new
-        told[more] = True
-        shares = _shares(row[told], vectors.indices[told], vectors.data[told], n)
-        return (symbols + BULK * furthest) * _filled(shares, events)
+        _, row, parts, filled = self._news(vectors, profiles_of(n, profile))
+        symbols: FloatArray = np.bincount(row, weights=parts, minlength=n) * filled
+        return symbols
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the score of one row, (D,)."""
-        rows = np.array([profile], np.int64)
-        new, row = self._new_entries(vector, rows)
-        parts = np.zeros(_SPEC.width)
-        column = vector.indices[new]
-        only = row[new]
-        values, events = vector.data[new], _SPEC.events(vector)
-        parts[column] = self._weights(only, column, 1) + _bulk(column, values, events[only])
-        more, doublings = self._beyond(vector, rows, events)
-        # What the furthest one counts is shared out among all that went too far.
-        each = doublings * doublings.max(initial=0) / max(doublings.sum(), 1e-12)
-        parts[vector.indices[more]] += BULK * each
-        told = new
-        told[more] = True
-        shares = _shares(row[told], vector.indices[told], vector.data[told], 1)
-        return parts * _filled(shares, events)
+        entry, _, parts, filled = self._news(vector, np.array([profile], np.int64))
+        found = np.zeros(_SPEC.width)
+        found[vector.indices[entry]] = parts * filled
+        return found
 
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
         """Columns of one row's symbols that were never seen, or never nearly so much of."""
-        rows = np.array([profile], np.int64)
-        told, _ = self._new_entries(vector, rows)
-        more, _ = self._beyond(vector, rows, _SPEC.events(vector))
-        told[more] = True
-        columns: IntArray = vector.indices[told].astype(np.int64)
+        entry, *_ = self._news(vector, np.array([profile], np.int64))
+        columns: IntArray = vector.indices[entry].astype(np.int64)
         return columns
+
+    def _news(
+        self, vectors: csr_matrix, profile: IntArray
+    ) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+        """Entries that are news, increasing; their rows and weights; each row's factor, (n,)."""
+        n, events = vectors.shape[0], _SPEC.events(vectors)
+        new, row = self._new_entries(vectors, profile)
+        entry = np.flatnonzero(new)
+        column = vectors.indices[entry]
+        parts = self._weights(row[entry], column, n)
+        parts += _bulk(column, vectors.data[entry], events[row[entry]])
+        if self.peaks is not None:
+            more, doublings = self.peaks.beyond(vectors, profile, events)
+            place = np.searchsorted(entry, more)
+            entry = np.insert(entry, place, more)
+            parts = np.insert(parts, place, BULK * _furthest(doublings, row[more], n))
+        shares = _shares(row[entry], vectors.indices[entry], vectors.data[entry], n)
+        return entry, row[entry], parts, _filled(shares, events)
 
     def most(self, columns: IntArray, profile: int = 0) -> IntArray:
         """Largest count of each of some columns in any one window; 0 where it is not kept."""
         if self.peaks is None:
             return np.zeros(len(columns), np.int64)
         return self.peaks.most(columns, profile)
-
-    def _beyond(
-        self, vectors: csr_matrix, profile: IntArray, events: FloatArray
-    ) -> tuple[IntArray, FloatArray]:
-        """Entries far beyond what their profile ever held, and by how many doublings."""
-        if self.peaks is None:
-            return np.zeros(0, np.int64), np.zeros(0)
-        return self.peaks.beyond(vectors, profile, events)
 
     def _weights(self, row: IntArray, column: NDArray[np.int32], n: int) -> FloatArray:
         """Weigh each unseen symbol of n windows, leaving out what another one brings with it.
@@ -241,6 +226,17 @@ def _bulk(column: NDArray[np.int32], values: NDArray[np.float32], events: FloatA
     often = np.log2(np.maximum(share * events, 1.0))
     weight: FloatArray = np.where(called, BULK * often, 0.0)
     return weight
+
+
+def _furthest(doublings: FloatArray, row: IntArray, n: int) -> FloatArray:
+    """Share out what goes furthest in each of n windows among all that goes too far there.
+
+    Opened, read and closed more often is one piece of news, not three.
+    """
+    most, total = np.zeros(n), np.bincount(row, weights=doublings, minlength=n)
+    np.maximum.at(most, row, doublings)
+    shared: FloatArray = doublings * most[row] / total[row]
+    return shared
 
 
 def _within(column: NDArray[np.int32], block: str) -> NDArray[np.bool_]:
