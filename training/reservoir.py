@@ -21,6 +21,8 @@ from oddcall.models.window import Program, WindowBatch
 
 #: A symbol's first window while none has held it.
 NEVER = np.iinfo(np.int64).max
+#: Windows whose symbols are noted at once: a tick holds a few, and each turn has its cost.
+_TOGETHER = 4096
 #: What is kept of a window beside its vector.
 COLUMNS = (
     "program",
@@ -105,6 +107,9 @@ class Reservoir:
     _peaks: Peaks = field(default_factory=lambda: Peaks.none(0))
     _kept: list[tuple[csr_matrix, dict[str, IntArray]]] = field(default_factory=list)
     _held: int = 0
+    #: Of ``_kept`` so many were met, and so many windows of the others were not.
+    _met: int = 0
+    _unmet: int = 0
     _random: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,11 +126,11 @@ class Reservoir:
             return
         self.lossy += int((rows.lost > 0).sum())
         columns = self._columns(rows)
-        vectors = self.spec.vectors(rows)
-        self._meet(columns["program"], columns["ordinal"], vectors)
-        self._peaks.meet(vectors, columns["program"])
-        self._kept.append((vectors, columns))
+        self._kept.append((self.spec.vectors(rows), columns))
         self._held += len(rows)
+        self._unmet += len(rows)
+        if self._unmet >= _TOGETHER:
+            self._meet()
         if self._held > 2 * self.per_program * max(len(self._table), 8):
             self._compact()
 
@@ -165,12 +170,22 @@ class Reservoir:
         self._first_met = np.concatenate([self._first_met, fresh])
         self._peaks = self._peaks.grown(more)
 
-    def _meet(self, program: IntArray, ordinal: IntArray, vectors: csr_matrix) -> None:
+    def _meet(self) -> None:
+        """Note what the windows added since the last time held."""
+        fresh = self._kept[self._met :]
+        vectors = vstack([part for part, _ in fresh], format="csr")
+        program, ordinal = (
+            np.concatenate([part[name] for _, part in fresh]) for name in ("program", "ordinal")
+        )
         entries = np.diff(vectors.indptr)
         where = (np.repeat(program, entries), vectors.indices)
         np.minimum.at(self._first_met, where, np.repeat(ordinal, entries))
+        self._peaks.meet(vectors, program)
+        self._met, self._unmet = len(self._kept), 0
 
     def _compact(self) -> None:
+        if self._unmet:
+            self._meet()
         vectors = vstack([part for part, _ in self._kept], format="csr")
         columns = {
             name: np.concatenate([part[name] for _, part in self._kept])
@@ -181,7 +196,7 @@ class Reservoir:
         rank = np.arange(len(order)) - np.searchsorted(program, program)
         kept = np.sort(order[rank < self.per_program])
         self._kept = [(vectors[kept], {name: part[kept] for name, part in columns.items()})]
-        self._held = len(kept)
+        self._held, self._met = len(kept), 1
 
     def gathered(self) -> Gathered:
         """Everything kept, sorted by program and ordinal."""
