@@ -111,7 +111,7 @@ def included() -> list[Path]:
 def _read(path: Path) -> tuple[Behaviour, ...]:
     try:
         given = runpy.run_path(str(path)).get("BEHAVIOURS")
-    except Exception as error:  # whatever a file of somebody's does wrong
+    except (Exception, SystemExit) as error:  # whatever a file of somebody's does wrong
         raise _unfit(path, f"{type(error).__name__}: {error}") from error
     if not isinstance(given, list | tuple) or not given:
         raise _unfit(path, "no BEHAVIOURS" if given is None else repr(given))

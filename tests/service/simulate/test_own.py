@@ -83,6 +83,7 @@ def test_a_demo_server_runs_them_in_its_own_process(mine: Path, tmp_path: Path) 
         ("BEHAVIOURS = ()", "got ()"),
         ("BEHAVIOURS = [7]", "got 7"),
         ("BEHAVIOURS = 1 / 0", "got ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "got SystemExit: 3"),
         ("import nothing_of_the_name", "got ModuleNotFoundError: No module"),
         (MINE.format(name="port-scan"), "got a second behaviour called port-scan"),
     ],
