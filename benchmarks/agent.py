@@ -107,7 +107,8 @@ def main() -> None:
         subprocess.run([ODDCALL, "record", "-o", clean, "--duration", "90s"], check=True, **quiet)
         subprocess.run([ODDCALL, "train", clean, "-o", model], check=True, **quiet)
         for loader in ("bcc", "core"):
-            watch = ["watch", "--model", model, "--loader", loader]
+            state = ["--state-dir", f"{folder}/state-{loader}", "--web-port", "0"]
+            watch = ["watch", "--model", model, "--loader", loader, *state]
             measure(f"watch, {loader}", given.seconds, watch)
         for loader in ("bcc", "core"):
             record = ["record", "-o", f"{folder}/{loader}", "--loader", loader]
