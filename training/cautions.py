@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from oddcall.models import calls
 from oddcall.models.baseline import ProgramState
 from oddcall.models.budget import Plan
-from oddcall.models.features import FloatArray
+from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.reach import POWERFUL, symbol_weights
 from oddcall.models.sparse import IntArray
 from oddcall.training.division import Division
+from oddcall.training.reservoir import NEVER
 
 #: Independent later windows below which a promise about a program rests on priors alone.
 FEW_LATER_WINDOWS = 100
+#: A call that takes powers is worth a word where a program made it in so few of so many windows.
+_SELDOM, MANY_WINDOWS = 2, 100
 
 
 def cautions(
@@ -18,6 +25,7 @@ def cautions(
     spent: Plan,
     independent: FloatArray,
     changed: IntArray,
+    arch: str,
 ) -> tuple[str, ...]:
     """Say what the training cannot promise, one sentence each; none when all is well.
 
@@ -30,6 +38,8 @@ def cautions(
         Independent windows that each program of its own was calibrated on.
     changed : int64
         Programs that changed their ways while they were recorded.
+    arch : str
+        Whose call numbers these are, as ``uname -m`` says.
     """
     gathered = division.gathered
     found = []
@@ -62,6 +72,12 @@ def cautions(
             f"{names} changed while being recorded: alerts may be more or fewer than "
             "promised until trained on a longer recording."
         )
+    powers = _seldom_powerful(division, arch)
+    if powers:
+        found.append(
+            f"{_listed(powers)} took powers in one or two windows only, which is normal for them "
+            "from now on: make sure that it was no intruder."
+        )
     total = int(later.sum())
     if spent.threshold * total < 1:
         found.append(
@@ -74,10 +90,31 @@ def cautions(
     return tuple(found)
 
 
-def _listed(names: list[str], most: int = 5) -> str:
-    """Names as people list them: ``a, b and 3 more``."""
+def _seldom_powerful(division: Division, arch: str) -> list[str]:
+    """Name programs with calls that take powers, made in few of many windows: ``cp (ptrace)``."""
+    gathered = division.gathered
+    start = FeatureSpec().starts["syscalls"]
+    names = calls.names(arch)
+    columns = start + np.flatnonzero(symbol_weights(arch)[start : start + len(names)] >= POWERFUL)
+    found = []
+    # One program of its own at a time: what is kept of it is sampled.
+    for program in division.own.tolist():
+        met = columns[gathered.first_met[program, columns] != NEVER]
+        if gathered.count[program] < MANY_WINDOWS or not len(met):
+            continue
+        kept = gathered.vectors[gathered.program == program]
+        often = np.bincount(kept.indices, minlength=kept.shape[1])[met]
+        made = [names[column - start] for column in met[often <= _SELDOM].tolist()]
+        if made:
+            said = _listed(made, "calls", most=4)
+            found.append(f"{gathered.programs[program].name} ({said})")
+    return found
+
+
+def _listed(names: list[str], what: str = "programs", most: int = 5) -> str:
+    """Names as people list them: ``a, b and 3 more programs``."""
     shown = list(dict.fromkeys(names))
     rest = len(shown) - most
     if rest > 0:
-        return f"{', '.join(shown[:most])} and {rest} more programs"
+        return f"{', '.join(shown[:most])} and {rest} more {what}"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -163,7 +163,7 @@ def _model(
         spent.expected_per_day,
         spent.threshold,
         spent.sequence_threshold,
-        cautions(division, states, spent, independent, changed),
+        cautions(division, states, spent, independent, changed, arch),
         metadata | _provenance(gathered, settings),
     )
 

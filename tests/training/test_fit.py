@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from oddcall.models import calls
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.models.model import Model
 from oddcall.models.window import Program, WindowBatch
@@ -107,6 +108,18 @@ def test_a_small_baseline_is_warned_of(model: Model):
     """Where calibration rests on few windows, training says so, by name."""
     assert any("rests on assumptions" in text for text in model.warnings)
     assert any("extrapolated" in text for text in model.warnings)
+
+
+def test_powers_taken_once_are_told(model: Model):
+    """One ptrace among hundreds of windows would be normal from now on: training names it."""
+    assert not any("took powers" in text for text in model.warnings)
+    random = np.random.default_rng(0)
+    once = window(REDIS, [*REDIS.walk(200, random), calls.number("ptrace")], second=50.5)
+    often = [window(WEB, [*WEB.walk(300, random), calls.number("setuid")]) for _ in range(3)]
+    ticks = host(150, seed=3)
+    told = fit([*ticks[:60], once, *often, *ticks[60:]]).warnings
+    (said,) = (text for text in told if "took powers" in text)
+    assert said.startswith("redis-server (ptrace) took powers in one or two windows only")
 
 
 def test_too_little_evidence_is_said():
