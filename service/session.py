@@ -24,7 +24,7 @@ from oddcall.service.history import History
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.learning import Learning
 from oddcall.service.learning.newcomers import Newcomers
-from oddcall.service.learning.summary import headline, table
+from oddcall.service.learning.summary import headline, table, warned
 from oddcall.service.notify import Notifier
 from oddcall.service.own import Own
 from oddcall.service.quantities import format_duration
@@ -193,7 +193,7 @@ def _start(
     if backlog is None:
         return None
     learned = budgeted(load_bundle(state.baseline), request.settings)
-    screen.say("\n".join(["", *table(learned, _ROWS), ""]))
+    screen.say("\n".join(["", *table(learned, _ROWS), "", *warned(learned)]))
     return learned, chain(backlog, pulse.pass_on(ticks))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from contextlib import closing
 from pathlib import Path
 
@@ -85,6 +84,6 @@ def command(
         return
     click.echo("\n".join(summary.table(model)))
     click.echo(f"\ntrained on {summary.trained_on(model)}")
-    for warning in model.warnings:
-        click.echo(textwrap.fill(f"warning: {warning}", 80, subsequent_indent="  "))
+    for line in summary.warned(model):
+        click.echo(line)
     click.echo(f"saved {output} (model {model.id[:12]})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from oddcall.service.alerts.alert import iso
@@ -39,6 +40,12 @@ def table(model: Model, most: int = 40) -> Iterator[str]:
         )
     if len(programs) > most:
         yield f"and {len(programs) - most} more"
+
+
+def warned(model: Model) -> list[str]:
+    """Give what the model cannot promise as lines of 80 columns."""
+    texts = [f"warning: {text}" for text in model.warnings]
+    return [line for text in texts for line in wrap(text, 80, subsequent_indent="  ")]
 
 
 def as_dict(model: Model) -> dict[str, Any]:

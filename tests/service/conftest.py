@@ -82,7 +82,7 @@ class OddCalls:
     id = "m" * 32
     budget_per_day = 1.0
     expected_alerts_per_day = 0.5
-    warnings = ()
+    warnings = ("What is promised of it rests on nothing.",)
     programs = ()
     detectors = ()
     spec = FeatureSpec()

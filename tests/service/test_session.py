@@ -17,6 +17,7 @@ from oddcall.service.alerts.context import Context, recorded
 from oddcall.service.board.board import Board
 from oddcall.service.config.loading import load
 from oddcall.service.history import History
+from oddcall.service.learning.summary import warned
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import Account, check_fit, replay
 from oddcall.service.session import Here, Request
@@ -201,6 +202,8 @@ def test_learning_first_then_watching(
     session.run(Request(settings, record=kept), None, here(fake_sensor(ordinary)), screen)
     assert screen.lines[0].startswith("no model yet: learning this host for 1m40s")
     assert "program   windows  state" in screen.lines[1]
+    assert all(line in screen.lines[1] for line in warned(odd_calls))
+    assert odd_calls.warnings, "what it cannot promise is said to whoever only watches"
     assert screen.lines[2].startswith("watching with model")
     assert sum(map(len, read_batches(kept))) == 2 * (len(ordinary) - 101)
     assert session.known_model(settings, None) is odd_calls
