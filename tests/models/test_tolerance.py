@@ -72,6 +72,22 @@ def test_known_calls_in_other_proportions_can_be_tolerated(model: Model) -> None
     assert after.judge(leaning(range(5), times=4000)).alert.all(), "far more of it is no more it"
 
 
+def test_known_calls_in_bulk_can_be_tolerated(model: Model) -> None:
+    """Where a call alerted by its amount alone, as much of it is quiet from then on."""
+    brk = SPEC.column("syscalls", 12)
+
+    def growing(seeds: range) -> WindowBatch:
+        walks = [REDIS.walk(2000, np.random.default_rng(seed)) for seed in seeds]
+        return WindowBatch.concat([window(REDIS, [*walk, *[12] * 3000]) for walk in walks])
+
+    known, again = growing(range(3)), growing(range(20, 40))
+    assert model.judge(again).alert.all()
+    assert brk in model.unseen(known)
+    after = tolerant(model, known)
+    assert not after.judge(again).alert.any()
+    assert after.judge(window(REDIS, [*[12] * 3000, *[74] * 3000])).alert.all()
+
+
 def test_tolerance_never_makes_a_window_odder(model: Model) -> None:
     """No p-value falls, clean windows keep theirs, and other programs' are the same bits."""
     batch = WindowBatch.concat([*host(40, seed=2, start=900), odd("scan", 4), odd("shell", 5)])
