@@ -132,10 +132,12 @@ class Calibration:
             tails[name] = Tails.fit(score, tail, count, priors[name], effective)
             nats[name] = -np.log(tails[name].own_p_values(score, tail))
         joined = _joined(nats, kinds, "mixture", len(tail))
-        mixture = Tails.fit(joined, tail, count, STRONGEST_PRIOR, effective)
+        # What a p-value of 1 / (n + 1) is in nats: before there, everything was counted.
+        counted = np.log(effective + 1)
+        mixture = Tails.fit(joined, tail, count, STRONGEST_PRIOR, effective).counting_to(counted)
         mixed = -np.log(mixture.own_p_values(joined, tail))
         stronger = np.maximum(mixed, _joined(nats, kinds, "novelty", len(tail)))
-        total = Tails.fit(stronger, tail, count, STRONGEST_PRIOR, effective)
+        total = Tails.fit(stronger, tail, count, STRONGEST_PRIOR, effective).counting_to(counted)
         return cls(dict(kinds), tails, mixture, total, _nothing(count), group)
 
     def with_sequence(

@@ -36,11 +36,15 @@ class Prior:
         Observed excesses the prior counts as much as.
     shape : float, default 0.0
         Of the generalised Pareto: 0 is exponential, larger is heavier. Never lighter than this.
+    resolution : float, default 0.0
+        A score that exceeds another by no more than this is as large. A steady program's windows
+        differ by rounding, and by what its baseline has moved since: that is no evidence.
     """
 
     scale: float
     weight: float
     shape: float = 0.0
+    resolution: float = 0.0
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ excesses are the few positive scores, and with none at all the chance of any is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -47,17 +47,23 @@ class Tails:
     effective : float64 (P,)
         Independent observations those count as.
     largest : float64 (P,)
-        Where extrapolation begins: the largest clean score, or 0 without any.
+        The largest clean score, or 0 without any.
+    begins : float64 (P,)
+        Where extrapolation begins: there, or later.
     scale, shape : float64 (P,)
-        Of the generalised Pareto beyond ``largest``.
+        Of the generalised Pareto beyond.
+    resolution : float64 ()
+        Scores that differ by no more are ties.
     """
 
     edges: IntArray
     scores: FloatArray
     effective: FloatArray
     largest: FloatArray
+    begins: FloatArray
     scale: FloatArray
     shape: FloatArray
+    resolution: FloatArray
 
     @cached_property
     def _own(self) -> IntArray:
@@ -101,15 +107,34 @@ class Tails:
         fits = np.array(
             [_tail(ranked[edges[i] : edges[i + 1]], prior) for i in range(count)]
         ).reshape(count, 3)
-        return cls(edges, ranked, own if effective is None else effective, *fits.T)
+        largest, scale, shape = fits.T
+        return cls(
+            edges,
+            ranked,
+            own if effective is None else effective,
+            largest,
+            largest,
+            scale,
+            shape,
+            np.array(prior.resolution),
+        )
+
+    def counting_to(self, least: FloatArray) -> Tails:
+        """Build the same whose tails begin at these scores or later, (P,).
+
+        Where clean scores are all alike there is nothing between them and the first that counting
+        can tell apart: the tail begins there, not at theirs.
+        """
+        return replace(self, begins=np.maximum(self.largest, least))
 
     def p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """p-value of each score under its profile, (n,), in (0, 1], falling as scores rise."""
+        scores = self._resolved(scores)
         above = self._at_least(scores, profile)
         own = self._own[profile]
         effective = self.effective[profile]
         counted = (1 + above * effective / own) / (effective + 1)
-        beyond = np.maximum(scores - self.largest[profile], 0.0)
+        beyond = np.maximum(scores - self.begins[profile], 0.0)
         if not beyond.any():
             return np.maximum(counted, SMALLEST)
         shape, scale = self.shape[profile], self.scale[profile]
@@ -121,13 +146,18 @@ class Tails:
 
     def own_p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """p-values of the calibration scores themselves, each left out of its own count."""
-        above = self._at_least(scores, profile)
+        above = self._at_least(self._resolved(scores), profile)
         own = self._own[profile]
         return np.clip(above / own, 1 / own, 1.0)
 
     def extrapolated(self, scores: FloatArray, profile: IntArray) -> NDArray[np.bool_]:
-        """Whether a score lies beyond every clean one of its profile, (n,)."""
-        return scores > self.largest[profile]
+        """Whether a score lies beyond what counting can tell of its profile, (n,)."""
+        return self._resolved(scores) > self.begins[profile]
+
+    def _resolved(self, scores: FloatArray) -> FloatArray:
+        """Lower scores by what does not count: a tie counts against the alert."""
+        lowered: FloatArray = np.maximum(scores - self.resolution, 0.0)
+        return lowered
 
     def _at_least(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """Clean scores of the profile at or above each score."""
@@ -145,7 +175,7 @@ class Tails:
         return cls(*(state[name] for name in _KEPT))  # type: ignore[arg-type]
 
 
-_KEPT = ("edges", "scores", "effective", "largest", "scale", "shape")
+_KEPT = ("edges", "scores", "effective", "largest", "begins", "scale", "shape", "resolution")
 
 
 def _key(scores: FloatArray, profile: IntArray) -> FloatArray:

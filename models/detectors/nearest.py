@@ -45,7 +45,7 @@ class Nearest:
 
     name: ClassVar[str] = "nearest"
     evidence: ClassVar[Evidence] = "mixture"
-    prior: ClassVar[Prior] = Prior(scale=0.5, weight=20, shape=0.1)
+    prior: ClassVar[Prior] = Prior(scale=0.5, weight=20, shape=0.1, resolution=0.05)
 
     components: int = 20
     subspaces: Subspaces | None = None

@@ -34,7 +34,7 @@ class PcaResidual:
 
     name: ClassVar[str] = "pca_residual"
     evidence: ClassVar[Evidence] = "mixture"
-    prior: ClassVar[Prior] = Prior(scale=0.5, weight=20, shape=0.1)
+    prior: ClassVar[Prior] = Prior(scale=0.5, weight=20, shape=0.1, resolution=0.05)
 
     components: int = 20
     subspaces: Subspaces | None = None

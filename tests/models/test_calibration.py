@@ -94,6 +94,17 @@ def test_a_changed_mixture_alone_does_not_outrun_its_evidence():
     assert 1e-7 < judged(_SHARED, near=50, also_near=1).p_value[0] < 1e-2
 
 
+def test_a_steady_program_is_not_accused_twice_of_one_distance():
+    """Where all clean windows are alike, one beyond them is one in so many, and not one in as
+    many again for each time that evidence is joined."""
+    n = 60
+    steady = {"near": np.full(n, 0.3), "also_near": np.full(n, 0.1), "new": np.zeros(n)}
+    tail, only = np.zeros(n, np.int64), np.zeros(1, np.int64)
+    calibration = Calibration.fit(steady, KINDS, PRIORS, tail, only, np.array([float(n)]))
+    found = judged(calibration, near=0.31, also_near=0.1)
+    assert 1 / (n + 1) >= found.p_value[0] > 0.9 / (n + 1)
+
+
 def test_profiles_may_share_a_tail():
     """Small programs share one calibration; each profile finds its own."""
     scores = {name: np.tile(part, 2) for name, part in clean(100, 0).items()}

@@ -9,7 +9,7 @@ from oddcall.models.judgement import Judgement
 from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
 from oddcall.training.fit import fit
-from oddcall.training.synthetic import WEB, attacks, host, window
+from oddcall.training.synthetic import REDIS, WEB, attacks, host, window
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +32,19 @@ def test_a_cause_is_told_by_the_window_that_shows_it(model: Model):
     assert verdicts.alert[0]
     assert verdicts.p_value[1] == pytest.approx(alone.p_value[0])
     assert not verdicts.alert[1]
+
+
+def test_a_steady_program_does_not_drift_because_its_baseline_moves():
+    """A program does two things, now in another ratio: its mean follows, and each stays usual."""
+
+    def does(often: int, rare: int, seconds: range) -> list[WindowBatch]:
+        which = [
+            REDIS.paths[0] * 60 if i % (often + rare) < often else (12, 9) * 60 for i in seconds
+        ]
+        return [window(REDIS, c, second=i) for i, c in zip(seconds, which, strict=True)]
+
+    model = fit(does(9, 1, range(400)))
+    judgement = Judgement(model)
+    p_values = [judgement.judge(tick).p_value[0] for tick in does(3, 1, range(400, 4000))]
+    assert min(p_values) > 0.05
+    assert not judgement.drift()

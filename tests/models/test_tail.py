@@ -86,6 +86,27 @@ def test_beyond_the_sample_is_marked():
     assert p(tails, 9.9 + 1e-9)[0] == pytest.approx(1 / 101, rel=1e-3), "no jump at the joint"
 
 
+def test_differences_that_do_not_count_are_ties():
+    """Within the resolution of a score it is as large as the clean ones; past it it is beyond."""
+    tails = one(np.full(100, 0.3), Prior(scale=1.0, weight=10, resolution=0.05))
+    assert p(tails, [0.3, 0.349]).tolist() == [1.0, 1.0]
+    assert p(tails, 0.36)[0] < 1 / 101
+    only = np.zeros(1, np.int64)
+    assert not tails.extrapolated(np.array([0.349]), only)[0]
+    assert tails.extrapolated(np.array([0.36]), only)[0]
+    assert tails.own_p_values(np.array([0.349]), only)[0] == 1
+
+
+@given(scores, scores, st.floats(0, 20))
+def test_a_tail_may_begin_later(sample: FloatArray, asked: FloatArray, least: float):
+    """Up to where it begins a score is counted; no p-value falls below that of an earlier tail."""
+    tails = one(sample)
+    later = tails.counting_to(np.array([least]))
+    assert (p(later, asked) >= p(tails, asked)).all()
+    if len(sample) and least > sample.max():
+        assert p(later, least)[0] == pytest.approx(1 / (len(sample) + 1))
+
+
 def test_no_novelty_ever_is_good_turings_case():
     """Nothing new in n windows: anything new has a chance of at most 1 / (n + 1)."""
     tails = one(np.zeros(240), Novelty.prior)
