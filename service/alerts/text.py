@@ -173,7 +173,7 @@ def _feature_row(feature: Alert) -> tuple[str, str, str]:
     show = _percent if share else _number
     typical = feature["typical"]
     low, high = show(typical["q05"]), show(typical["q95"])
-    between = "never" if share and typical["q95"] == 0 else f"{low} to {high}"
+    between = "none" if share and typical["q95"] == 0 else f"{low} to {high}"
     return name, show(feature["observed"]), low if low == high and high != "0 %" else between
 
 

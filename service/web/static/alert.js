@@ -135,7 +135,7 @@ export function alert(id) {
         h("div", { class: "stack" },
           said.top.length > 0 && h("section", { class: "card" },
             h("header", {}, h("h2", {}, "Observed against typical"), h("span", { class: "key" }, h("span", { class: "seen" }, "observed"), h("span", {}, "typical"))),
-            ranges(said.top.map((f) => ({ name: f.feature, seen: f.observed, typical: f.typical, never: f.typical.q95 === 0 })), ["What", "observed"])),
+            ranges(said.top.map((f) => ({ name: f.feature, seen: f.observed, typical: f.typical })), ["What", "observed"])),
           line.attack_hints.length > 0 && h("section", { class: "card" }, h("header", {}, h("h2", {}, "Consistent with")),
             line.attack_hints.map((hint) => h("p", { class: "hint" }, h("span", { class: "chip" }, hint.technique), ` ${hint.why}`))),
           nearest(line)),

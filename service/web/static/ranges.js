@@ -14,11 +14,11 @@ export function ranges(rows, titles) {
       const isShare = UNIT.test(row.name);
       const text = isShare ? share : measure;
       const scale = isShare ? full : Math.max(row.seen ?? 0, row.typical.q95, 1e-9) * 1.05;
-      const usual = row.never || row.typical.q95 === 0 ? "never" : `${text(row.typical.q05)} to ${text(row.typical.q95)}`;
+      const usual = row.never ? "never" : row.typical.q95 === 0 ? "none" : `${text(row.typical.q05)} to ${text(row.typical.q95)}`;
       return h("div", {},
         h("span", { class: "what" }, row.name.replace(UNIT, ""), row.more && h("span", { class: "soft small" }, row.more)),
         h("span", { class: "bar" }, range(row.seen, row.typical, scale)),
         h("span", { class: "seen" }, row.seen === null ? "–" : text(row.seen)),
-        h("span", { class: row.never ? "usual new" : "usual" }, usual));
+        h("span", { class: row.never || row.typical.q95 === 0 ? "usual new" : "usual" }, usual));
     }));
 }

@@ -99,7 +99,7 @@ def test_an_alert_reads_like_this(monkeypatch: pytest.MonkeyPatch) -> None:
         "             unit nginx",
         "",
         "  unusual                    observed   typical, 5 to 95 %",
-        "             connect             16 %                never",
+        "             connect             16 %                 none",
         "             calls a second     3,316            20 to 410",
         "",
         "  evidence   6,632 calls in 2.0 s, against its own baseline (1,204 windows)",

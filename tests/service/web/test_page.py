@@ -73,7 +73,7 @@ def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
     scanned(page).click()
     expect(page.locator(".sentence")).to_contain_text("connect")
     assert page.locator(".ranges .bar svg circle").count() > 2
-    expect(page.locator(".ranges")).to_contain_text("never")
+    expect(page.locator(".ranges")).to_contain_text("none")
     # What a process calls itself is text, never part of the page.
     expect(page.locator(".facts").first).to_contain_text("<b>app</b>")
     assert page.locator(".facts b").count() == 0
