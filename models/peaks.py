@@ -26,8 +26,8 @@ _SPEC = FeatureSpec()
 DOUBLINGS = 3.0
 #: A largest count below this is taken for it: once and ten times is no news.
 LEAST = 4.0
-#: A share of a window is of so many events more: of five events one is a fifth by accident.
-_EVENTS_FOR_SHARE = 20.0
+#: A share is worth half at so many events: of five events one is a fifth by accident.
+EVENTS_FOR_SHARE = 20.0
 #: Columns whose amount is kept: calls, failures, opcodes. Of transitions there are too many.
 COLUMNS = np.concatenate(
     [
@@ -138,4 +138,4 @@ class Peaks:
 
 def _steady(events: FloatArray) -> FloatArray:
     """Weigh a share among so many events."""
-    return events / (events + _EVENTS_FOR_SHARE)
+    return events / (events + EVENTS_FOR_SHARE)

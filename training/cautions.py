@@ -16,7 +16,7 @@ from oddcall.training.reservoir import NEVER
 #: Independent later windows below which a promise about a program rests on priors alone.
 FEW_LATER_WINDOWS = 100
 #: A call that takes powers is worth a word where a program made it in so few of so many windows.
-_SELDOM, MANY_WINDOWS = 2, 100
+_SELDOM, _MANY_WINDOWS = 2, 100
 
 
 def cautions(
@@ -100,9 +100,9 @@ def _seldom_powerful(division: Division, arch: str) -> list[str]:
     # One program of its own at a time: what is kept of it is sampled.
     for program in division.own.tolist():
         met = columns[gathered.first_met[program, columns] != NEVER]
-        if gathered.count[program] < MANY_WINDOWS or not len(met):
+        if gathered.count[program] < _MANY_WINDOWS or not len(met):
             continue
-        kept = gathered.vectors[gathered.program == program]
+        kept = gathered.vectors[division.rows(program)]
         often = np.bincount(kept.indices, minlength=kept.shape[1])[met]
         made = [names[column - start] for column in met[often <= _SELDOM].tolist()]
         if made:

@@ -76,13 +76,13 @@ class Division:
 
     def earlier(self, program: int) -> IntArray:
         """Rows of a program's earlier part."""
-        rows = self._rows(program)
+        rows = self.rows(program)
         early: IntArray = rows[self.gathered.ordinal[rows] < self.split[program]]
         return early
 
     def later(self, program: int, most: int | None = None) -> IntArray:
         """Rows of a program's later part, or so many of them spread over its time."""
-        rows = self._rows(program)
+        rows = self.rows(program)
         late: IntArray = rows[self.gathered.ordinal[rows] >= self.split[program]]
         return late if most is None else late[spread(0, len(late), most)]
 
@@ -90,7 +90,8 @@ class Division:
         """Rows of the later parts of programs, an equal few of each."""
         return [self.later(int(p), MEMBER_WINDOWS) for p in programs]
 
-    def _rows(self, program: int) -> IntArray:
+    def rows(self, program: int) -> IntArray:
+        """Rows of what is kept of a program, in its order."""
         begin, end = np.searchsorted(self.gathered.program, [program, program + 1])
         return np.arange(begin, end)
 

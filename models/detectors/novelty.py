@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix
 
 from oddcall.models.detector import Evidence, Prior, State, profiles_of, require_ready
 from oddcall.models.features import FeatureSpec, FloatArray
-from oddcall.models.peaks import Peaks
+from oddcall.models.peaks import EVENTS_FOR_SHARE, Peaks
 from oddcall.models.reach import symbol_weights
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import BLOCKS
@@ -34,8 +34,6 @@ FILLED = 6.0
 #: What each doubling of the number of times an unseen call is made adds to its weight, and each
 #: doubling that a known one goes beyond.
 BULK = 1.0
-#: A share is worth half at so many events: of five events one is a fifth by accident.
-_EVENTS_FOR_SHARE = 20.0
 
 
 #: Calls, failing calls and transitions show the same events: shares are summed within each of
@@ -258,7 +256,7 @@ def _shares(
 
 def _filled(shares: FloatArray, events: FloatArray) -> FloatArray:
     """How much a symbol counts when unseen ones make up such a share of so many events."""
-    worth = np.minimum(shares, 1.0) * events / (events + _EVENTS_FOR_SHARE)
+    worth = np.minimum(shares, 1.0) * events / (events + EVENTS_FOR_SHARE)
     factor: FloatArray = 1 + FILLED * np.sqrt(worth)
     return factor
 

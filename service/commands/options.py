@@ -78,8 +78,7 @@ def own_behaviours(verb: Callable[..., Any]) -> Callable[..., Any]:
     def join(_context: click.Context, _option: click.Parameter, files: tuple[Path, ...]) -> None:
         from oddcall.service.simulate import include
 
-        for file in files:
-            include(file)
+        include(*files)
 
     return click.option(
         "--from",

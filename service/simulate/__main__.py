@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from oddcall.models.errors import OddcallError
@@ -22,7 +22,7 @@ _ORDINARY_S = 1.0
 
 def _act(name: str, seconds: str, folder: str, pause: str, *own: str) -> int:
     """Do ordinary things for a moment, then the behaviour; print the outcome."""
-    _include(own)
+    include(*map(Path, own))
     _be_ordinary()
     outcome = perform(name, float(seconds), Path(folder), float(pause))
     sys.stdout.write(json.dumps(outcome.as_dict()))
@@ -40,13 +40,8 @@ def _be_ordinary() -> None:
 
 
 def _serve(port: str, folder: str, *own: str) -> int:
-    _include(own)
+    include(*map(Path, own))
     return server.main(int(port), Path(folder))
-
-
-def _include(files: Sequence[str]) -> None:
-    for file in files:
-        include(Path(file))
 
 
 _VERBS: dict[str, Callable[..., int]] = {"act": _act, "serve": _serve}

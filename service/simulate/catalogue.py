@@ -81,26 +81,30 @@ def own() -> tuple[Behaviour, ...]:
     return tuple(one for found in _included.values() for one in found)
 
 
-def include(path: Path) -> None:
-    """Let the behaviours of a Python file join, here and in processes that simulate starts.
+def include(*paths: Path) -> None:
+    """Let the behaviours of Python files join, here and in processes that simulate starts.
 
-    The file is run. It gives ``BEHAVIOURS``, a sequence of `Behaviour`.
+    Each file is run, once. It gives ``BEHAVIOURS``, a sequence of `Behaviour`.
 
     Raises
     ------
     SettingError
-        When it cannot be run, gives no behaviours, or one of a name that is taken.
+        When one cannot be run, gives no behaviours, or one of a name that is taken.
     """
-    path = path.resolve()
-    if path in _included:
-        return
+    for path in map(Path.resolve, paths):
+        if path not in _included:
+            _included[path] = _joining(path)
+
+
+def _joining(path: Path) -> tuple[Behaviour, ...]:
+    """Read a file whose behaviours have names that are not taken."""
     found = _read(path)
     taken = {behaviour.name for behaviour in behaviours()}
     for behaviour in found:
         if behaviour.name in taken:
             raise _unfit(path, f"a second behaviour called {behaviour.name}")
         taken.add(behaviour.name)
-    _included[path] = found
+    return found
 
 
 def included() -> list[Path]:
