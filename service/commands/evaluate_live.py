@@ -81,9 +81,9 @@ def command(keep: Path | None, adversary: bool, json_: bool, **asked: Any) -> No
     misbehaves in every way of `oddcall simulate list` and sees what is noticed.
     All of it is real and harmless; all that was started is ended.
 
-    What --keep keeps can be judged again, by another model or version:
-    `oddcall evaluate recordings --train DIR/state/learning
-    --test DIR/state/kept --labels DIR/labels.jsonl`.
+    What --keep keeps can be judged again, by this version: `oddcall evaluate
+    recordings --test DIR/state/learning --test DIR/state/kept --split time
+    --labels DIR/labels.jsonl`.
     """
     from oddcall.service.screen import open_screen
     from oddcall.service.trial.adversary import Hidden, try_adversary
