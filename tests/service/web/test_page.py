@@ -47,10 +47,16 @@ def page(browser: Browser, watching: Any) -> Iterator[Page]:
     opened.on("request", lambda asked: foreign.append(asked.url))
     opened.goto(watching.address.link)
     expect(opened.locator(".tile")).to_have_count(4)
+    expect(opened.locator("a.episode").first).to_be_visible()
     yield opened
     context.close()
     assert wrong == []
     assert [url for url in foreign if not url.startswith(watching.address.url)] == []
+
+
+def fits(page: Page) -> None:
+    """Nothing runs out of the page, once a change of its size was drawn."""
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=120_000)
 
 
 def scanned(page: Page) -> Any:
@@ -72,11 +78,11 @@ def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
     """A click opens it, with typical beside observed; a click tolerates it, another undoes that."""
     scanned(page).click()
     expect(page.locator(".sentence")).to_contain_text("connect")
-    assert page.locator(".ranges .bar svg circle").count() > 2
+    expect(page.locator(".ranges .bar svg circle").nth(2)).to_be_visible()
     expect(page.locator(".ranges")).to_contain_text("none")
     # What a process calls itself is text, never part of the page.
     expect(page.locator(".facts").first).to_contain_text("<b>app</b>")
-    assert page.locator(".facts b").count() == 0
+    expect(page.locator(".facts b")).to_have_count(0)
     page.get_by_role("button", name="Tolerate").click()
     page.get_by_label("Note").fill("our own scanner")
     page.get_by_label("How long").select_option("86400")
@@ -160,7 +166,7 @@ def test_all_alerts_are_turned_like_pages(page: Page, watching: Any) -> None:
     expect(entries.first).to_have_text("made-up-59")
     page.get_by_role("button", name="Older").click()
     expect(entries.first).to_have_text("made-up-34")
-    assert page.locator(".episode.fresh").count() == 0
+    expect(page.locator(".episode.fresh")).to_have_count(0)
     page.keyboard.press("n")
     expect(entries.first).to_have_text("made-up-09")
     expect(page.get_by_role("button", name="Older")).to_be_disabled()
@@ -182,20 +188,19 @@ def test_all_alerts_are_turned_like_pages(page: Page, watching: Any) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     expect(page.get_by_role("button", name="Older")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    fits(page)
 
 
 def test_it_fits_a_telephone(page: Page) -> None:
     """On 390 pixels nothing runs out of the page, on any view."""
     page.set_viewport_size({"width": 390, "height": 844})
-    wide = "document.documentElement.scrollWidth - innerWidth"
-    assert page.evaluate(wide) <= 0
+    fits(page)
     scanned(page).click()
     expect(page.locator(".sentence")).to_be_visible()
-    assert page.evaluate(wide) <= 0
+    fits(page)
     page.locator(".title h1 a").click()
     expect(page.locator(".ranges > div").nth(3)).to_be_visible()
-    assert page.evaluate(wide) <= 0
+    fits(page)
 
 
 def test_a_stranger_is_asked_for_the_key(browser: Browser, watching: Any) -> None:
