@@ -21,11 +21,14 @@ from oddcall.service.config.settings import Settings
 from oddcall.service.kinds import Section
 from oddcall.service.quantities import format_duration
 from oddcall.service.sinks.mistakes import mistake
+from oddcall.service.sinks.secret import references
 
 DEFAULT_FILE = Path("/etc/oddcall/oddcall.toml")
 PREFIX = "ODDCALL_"
 #: Names the file to read, so it is no setting of that file.
 FILE_VARIABLE = "ODDCALL_CONFIG"
+#: What else oddcall reads: where the public data sets are, and the recording of the notebooks.
+_NO_SETTINGS = {FILE_VARIABLE, "ODDCALL_DATASETS", "ODDCALL_RECORDING"}
 #: Settings that have a flag, and its name.
 FLAGS: dict[str, str] = {
     "state_dir": "--state-dir",
@@ -103,13 +106,15 @@ def _layers(
     path = file or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
     if path is None and DEFAULT_FILE.exists():
         path = DEFAULT_FILE
-    if path is not None:
-        yield from ((name, value, str(path)) for name, value in _flat(_read_toml(path)))
+    written = {} if path is None else dict(_flat(_read_toml(path)))
+    yield from ((name, value, str(path)) for name, value in written.items())
     by_variable = {variable(name): name for name in setting_names()}
-    for key in sorted(k for k in environ if k.startswith(PREFIX) and k != FILE_VARIABLE):
+    given = {key: text for key, text in environ.items() if key.startswith(PREFIX)}
+    others = _NO_SETTINGS | references([*written.values(), *given.values()])
+    for key in sorted(given):
         if key in by_variable:
-            yield by_variable[key], environ[key], key
-        else:
+            yield by_variable[key], given[key], key
+        elif key not in others:
             wrong.append(f"{key}: no such setting{_nearest(key, list(by_variable))}")
     for name, value in flags.items():
         if value is not None:

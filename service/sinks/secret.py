@@ -63,6 +63,11 @@ def read_secret(value: object, environ: Mapping[str, str]) -> Secret:
     return _read(_any, _hidden, value, environ)
 
 
+def references(value: object) -> set[str]:
+    """Name the variables that a value, or what it holds, takes texts from as ``${NAME}``."""
+    return set(_REFERENCE.findall(str(value)))
+
+
 def environ_of(info: ValidationInfo) -> Mapping[str, str]:
     """Give the environment that settings are read with."""
     given = (info.context or {}).get("environ")

@@ -87,6 +87,18 @@ def test_a_wrong_file_is_told(file: Path, content: bytes, said: str) -> None:
     assert str(file) in str(caught.value)
 
 
+def test_variables_that_are_no_settings_are_left_alone(file: Path) -> None:
+    """Where data sets lie, and a token that the file names, are not taken for mistyped settings."""
+    file.write_text('[web]\ntoken = "${ODDCALL_TOKEN}"\n')
+    token = "0123456789abcdef0123456789abcdef"
+    environ = {"ODDCALL_DATASETS": "/sets", "ODDCALL_RECORDING": "clean", "ODDCALL_TOKEN": token}
+    found = load(file=file, environ=environ).settings.web.token
+    assert found is not None
+    assert found.value == token
+    with pytest.raises(SettingError, match=r"ODDCALL_TOKEN: no such setting \(did you mean"):
+        load(environ=environ)
+
+
 def test_a_missing_file_is_told(file: Path) -> None:
     """A file that was asked for and is not there is an error, not ignored."""
     with pytest.raises(SettingError, match="no such file"):
