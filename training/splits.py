@@ -3,6 +3,7 @@
 No window is on both sides, no window of an attack is ever learned from, and beyond that
 
 - *by time*: everything learned ended before anything judged began, with a pause in between;
+- *given*: a window that shares time with what was learned of its host is left out;
 - *by host*: nothing of a judged host is learned, whatever its programs;
 - *by program*: nothing of a judged program is learned, on no host, of no version of its binary.
 """
@@ -32,6 +33,8 @@ GROUPS = 3
 Mask = NDArray[np.bool_]
 #: Which windows of a batch of a recording are meant.
 Chooses = Callable[[Source, WindowBatch], Mask]
+#: Host that was learned from, begin and end of that (ns UTC).
+Time = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +55,44 @@ class Fold:
 
 
 def given(train: Sequence[Source], test: Sequence[Source]) -> Fold:
-    """Learn from some recordings, judge others.
+    """Learn from some recordings, judge others, but for windows of a time that was learned.
 
     Raises
     ------
     SettingError
-        When one is on both sides, or two of one run of a host overlap in time.
+        When one is on both sides, or lies whole in the time that was learned of its host.
     """
     for judged in test:
         for learned in train:
-            _require_apart(learned, judged)
+            _require_other(learned, judged)
     learned_paths, judged_paths = {s.path for s in train}, {s.path for s in test}
-    return Fold("the recordings given", _of_paths(learned_paths), _of_paths(judged_paths))
+    times = [(s.host, s.start_ns, s.end_ns) for s in train]
+    for judged in test:
+        _require_later(judged, times, "Give all to --test, with --split time.")
+
+    def judges(source: Source, batch: WindowBatch) -> Mask:
+        return _of_paths(judged_paths)(source, batch) & _apart(times, source, batch)
+
+    return Fold("the recordings given", _of_paths(learned_paths), judges)
 
 
-def everything() -> Fold:
-    """Judge every window by a model that is there already."""
+def by_model(model: Mapping[str, str], test: Sequence[Source]) -> Fold:
+    """Judge by a model, of that metadata, every window of a time that it has not learned.
+
+    Raises
+    ------
+    SettingError
+        When a recording lies whole in the time that the model learned of its host.
+    """
+    begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
+    host = model.get("host_id") or model.get("host_name", "")
+    times = [(host, begin, end)]
+    for judged in test:
+        _require_later(judged, times, "Judge later ones, or give --split time instead of --model.")
     return Fold(
         "the recordings given",
         lambda _source, batch: np.zeros(len(batch), np.bool_),
-        lambda _source, batch: np.ones(len(batch), np.bool_),
+        lambda source, batch: _apart(times, source, batch),
     )
 
 
@@ -147,18 +168,6 @@ def has_learned(model: Mapping[str, str], source: Source) -> bool:
     return same and source.start_ns < end and begin < source.end_ns
 
 
-def require_unlearned(model: Mapping[str, str], judged: Sequence[Source]) -> None:
-    """Refuse recordings of the time and host that a model, of that metadata, has learned."""
-    for source in judged:
-        if has_learned(model, source):
-            raise SettingError(
-                f"the model has learned from the time of {source.path}",
-                expected="recordings it has not seen",
-                got="windows that would be held against themselves",
-                fix="Judge later recordings, or give --split time instead of --model.",
-            )
-
-
 def _group(batch: WindowBatch, groups: int) -> NDArray[np.int64]:
     of_program = np.array([group_of(program, groups) for program in batch.programs], np.int64)
     return of_program[batch.program]
@@ -168,7 +177,16 @@ def _of_paths(paths: set[Path]) -> Chooses:
     return lambda source, batch: np.full(len(batch), source.path in paths)
 
 
-def _require_apart(learned: Source, judged: Source) -> None:
+def _apart(times: Sequence[Time], source: Source, batch: WindowBatch) -> Mask:
+    """Mask of the windows that share no moment with what was learned of their host."""
+    apart = np.ones(len(batch), np.bool_)
+    for host, begin, end in times:
+        if host and host == source.host:
+            apart &= (batch.t_start_ns >= end) | (batch.t_end_ns <= begin)
+    return apart
+
+
+def _require_other(learned: Source, judged: Source) -> None:
     if learned.path.resolve() == judged.path.resolve():
         raise SettingError(
             f"{judged.path} cannot be learned from and judged",
@@ -176,11 +194,14 @@ def _require_apart(learned: Source, judged: Source) -> None:
             got="the same one",
             fix="Leave --train out, and give --split time.",
         )
-    same = learned.host == judged.host and learned.host
-    if same and learned.start_ns < judged.end_ns and judged.start_ns < learned.end_ns:
-        raise SettingError(
-            f"{judged.path} and {learned.path} are of the same time of one host",
-            expected="recordings that do not overlap",
-            got="windows that would be learned from and judged",
-            fix="Give both to --test, with --split time.",
-        )
+
+
+def _require_later(judged: Source, times: Sequence[Time], fix: str) -> None:
+    for host, begin, end in times:
+        if host and host == judged.host and begin <= judged.start_ns and judged.end_ns <= end:
+            raise SettingError(
+                f"{judged.path} is of the time that was learned from",
+                expected="windows of another time of that host",
+                got="windows that would be held against themselves",
+                fix=fix,
+            )

@@ -82,8 +82,8 @@ def command(keep: Path | None, adversary: bool, json_: bool, **asked: Any) -> No
     All of it is real and harmless; all that was started is ended.
 
     What --keep keeps can be judged again, by this version: `oddcall evaluate
-    recordings --test DIR/state/learning --test DIR/state/kept --split time
-    --labels DIR/labels.jsonl`.
+    recordings --train DIR/state/learning --test DIR/state/kept --labels
+    DIR/labels.jsonl`.
     """
     from oddcall.service.screen import open_screen
     from oddcall.service.trial.adversary import Hidden, try_adversary

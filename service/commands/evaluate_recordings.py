@@ -130,8 +130,7 @@ def _plan(
 
     judged = lake(test)
     if model:
-        splits.require_unlearned(model.metadata, judged)
-        return judged, [splits.everything()], "by the model given"
+        return judged, [splits.by_model(model.metadata, judged)], "by the model given"
     if train:
         fold = splits.given(lake(train), judged)
         return lake([*train, *test]), [fold], "by the recordings given"

@@ -40,8 +40,9 @@ class Evaluation:
     judged : Judged
     all_attacks, attacks : list of AttackFound
         Of every label, in their order, and those that lie in the judged time.
-    learned : int
-        Windows that the models learned from, over all folds.
+    learned, left_out : int
+        Windows that the models learned from, over all folds, and those that lie across the
+        learned and the judged time.
     budget_per_day : float
     false_alerts, true_alerts : int
         Episodes opened by a clean window, and by one of an attack or what it left behind.
@@ -55,6 +56,7 @@ class Evaluation:
     all_attacks: list[AttackFound]
     attacks: list[AttackFound]
     learned: int
+    left_out: int
     budget_per_day: float
     false_alerts: int
     true_alerts: int
@@ -71,7 +73,7 @@ class _Run:
         self.gathering = Gathering()
         self.opened = {True: 0, False: 0}
         self.span: dict[int, tuple[int, int]] = {}
-        self.learned = 0
+        self.learned = self.left_out = 0
         self.windows = sum(map(len, self.truth.values()))
 
     def clean(self, fold: Fold) -> Iterator[WindowBatch]:
@@ -101,6 +103,7 @@ class _Run:
     def _chosen(self, fold: Fold, source: Source, taken: list[IntArray]) -> Iterator[WindowBatch]:
         for _, batch, truth in self._labelled([source]):
             rows = fold.judges(source, batch)
+            self.left_out += int((~rows & ~fold.learns(source, batch)).sum())
             if rows.any():
                 taken.append(truth[rows])
                 yield batch.take(rows)
@@ -177,6 +180,7 @@ def evaluate(
         all_attacks=found,
         attacks=[attack for attack in found if run.saw(attack.label)],
         learned=run.learned,
+        left_out=run.left_out,
         budget_per_day=budget,
         false_alerts=run.opened[False],
         true_alerts=run.opened[True],

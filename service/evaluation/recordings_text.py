@@ -38,6 +38,7 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
         "default": TOGETHER,
         "windows": {
             "learned": done.learned,
+            "left_out": done.left_out,
             "judged": len(judged),
             "without_baseline": int((~judged.known).sum()),
             "clean": int(judged.clean.sum()),
@@ -157,6 +158,8 @@ def _head(done: Evaluation, split: str) -> Iterator[str]:
         f"{int(judged.clean.sum()):,} clean and {int(judged.attacked.sum()):,} of attacks; "
         f"{without:,} without a baseline, not judged"
     )
+    if done.left_out:
+        yield f"{counted(done.left_out, 'window')} across the learned and the judged time left out"
 
 
 def _separation(results: dict[str, Result]) -> Iterator[str]:

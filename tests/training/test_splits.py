@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given as forall
@@ -14,12 +16,11 @@ from oddcall.training.recording import read_batches
 from oddcall.training.splits import (
     Fold,
     by_host,
+    by_model,
     by_program,
     by_time,
-    everything,
     given,
     group_of,
-    require_unlearned,
 )
 
 
@@ -92,21 +93,36 @@ def test_a_new_binary_stays_in_its_group(exe: str, inodes: list[int]):
     assert len({group_of(Program(exe, 8, inode, "u", "docker")) for inode in inodes}) == 1
 
 
-def test_given_recordings_must_be_apart(small_lake):
-    """A recording on both sides, or one of the same time of the same host, is refused."""
+def test_given_recordings_must_be_others(small_lake):
+    """A recording on both sides, or one that lies in the learned time of its host, is refused."""
     clean, later = (lake([path]) for path in (small_lake.clean("web1"), small_lake.later("web1")))
     learned, judged = sides(given(clean, later), [*clean, *later])
     assert learned
-    assert judged
+    assert len(judged) == sum(len(batch) for _, batch in batches_of(later))
     with pytest.raises(SettingError, match="the same one"):
         given(clean, clean)
     other = lake([small_lake.clean("web2")])
     given(clean, other)  # the same time of another host is another thing
-    from dataclasses import replace
-
     twin = replace(clean[0], path=later[0].path)
-    with pytest.raises(SettingError, match="same time of one host"):
+    with pytest.raises(SettingError, match="of the time that was learned from"):
         given(clean, [twin])
+
+
+@pytest.mark.parametrize("ready", [False, True], ids=["learned", "given model"])
+def test_windows_across_learning_are_left_out(small_lake, ready):
+    """Where a recording goes on from the learned one, windows that began in that are not judged."""
+    clean, later = (lake([path]) for path in (small_lake.clean("web1"), small_lake.later("web1")))
+    middle = (later[0].start_ns + later[0].end_ns) // 2
+    longer = replace(clean[0], end_ns=middle)
+    model = {
+        "host_id": longer.host, "first_ns": str(longer.start_ns), "last_ns": str(middle),
+    }  # fmt: skip
+    fold = by_model(model, later) if ready else given([longer], later)
+    _, judged = sides(fold, later)
+    windows = [b.t_start_ns >= middle for _, b in batches_of(later)]
+    assert len(judged) == sum(int(after.sum()) for after in windows)
+    assert 0 < len(judged) < sum(map(len, windows))
+    assert min(row[1] for row in judged) >= middle
 
 
 def test_a_model_is_not_judged_by_what_it_learned(sources):
@@ -115,21 +131,15 @@ def test_a_model_is_not_judged_by_what_it_learned(sources):
     learned = {
         "host_id": first.host, "first_ns": str(first.start_ns), "last_ns": str(first.end_ns),
     }  # fmt: skip
-    with pytest.raises(SettingError, match="has learned from"):
-        require_unlearned(learned, sources)
+    with pytest.raises(SettingError, match="of the time that was learned from"):
+        by_model(learned, sources)
     apart = [s for s in sources if s.host != first.host or s.start_ns >= first.end_ns]
-    require_unlearned(learned, apart)
-    assert apart
+    nothing, judged = sides(by_model(learned, apart), apart)
+    assert not nothing
+    assert len(judged) == sum(len(batch) for _, batch in batches_of(apart)) > 0
 
 
 def test_one_host_is_no_split(small_lake):
     """A split by host wants two of them."""
     with pytest.raises(SettingError, match="at least two"):
         by_host(lake([small_lake.clean("web1"), small_lake.later("web1")]))
-
-
-def test_everything_is_judged_by_a_ready_model(sources):
-    """With a model that is there already nothing is learned and all is judged."""
-    learned, judged = sides(everything(), sources)
-    assert not learned
-    assert len(judged) == sum(len(batch) for _, batch in batches_of(sources))

@@ -11,6 +11,7 @@ import pytest
 
 from oddcall.service.cli import run
 from oddcall.training.labels import read_labels
+from oddcall.training.recording import read_batches
 
 
 def evaluate(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -89,6 +90,18 @@ def test_no_window_is_lost_or_counted_twice(small_lake, capsys):
     assert sum(program["windows"] for program in found["programs"]) == counts["judged"]
     # Learned from and judged: everything once, but what attacks touched is not learned from.
     assert counts["judged"] - 60 < counts["learned"] < counts["judged"]
+    assert counts["left_out"] == 0
+
+
+def test_windows_between_learning_and_judging_are_told(small_lake, capsys):
+    """Split by time, windows across the two parts are neither, and their number is said."""
+    words = ("--split", "time", "--test", small_lake.clean("web1"))
+    counts = json.loads(evaluate(capsys, *words, "--json"))["windows"]
+    whole = sum(map(len, read_batches(small_lake.clean("web1"))))
+    assert counts["left_out"] > 0
+    assert counts["learned"] + counts["judged"] + counts["left_out"] == whole
+    said = f"{counts['left_out']:,} windows across the learned and the judged time left out"
+    assert said in evaluate(capsys, *words)
 
 
 def test_programs_that_were_never_met_are_unknown(small_lake, capsys):
@@ -170,7 +183,7 @@ def test_without_labels_it_measures_promises(small_lake, bundle, capsys):
         (["--test", "{later}"], 2, "none of them"),
         (["--test", "{later}", "--split", "time", "--model", "{bundle}"], 2, "--model and --split"),
         (["--test", "{clean}", "--train", "{clean}"], 2, "the same one"),
-        (["--test", "{clean}", "--model", "{bundle}"], 2, "has learned from"),
+        (["--test", "{clean}", "--model", "{bundle}"], 2, "of the time that was learned from"),
         (["--test", "{later}", "--split", "host"], 2, "at least two"),
         (["--test", "{later}", "--split", "time", "--labels", "/nowhere"], 2, "/nowhere"),
         (["--test", "/nowhere", "--split", "time"], 5, "/nowhere"),
