@@ -82,6 +82,9 @@ class Processes:
         """Row of each window's process, and whether it is the right one."""
         known = _identity(self.columns["pid"], self.columns["start_time_ns"])
         asked = _identity(batch.pid, batch.start_time_ns)
+        if not len(known):
+            # All had gone stale, as after the host slept.
+            return np.zeros(len(asked), np.int64), np.zeros(len(asked), np.bool_)
         order = np.argsort(known)
         place = order[np.minimum(np.searchsorted(known[order], asked), len(known) - 1)]
         return place, known[place] == asked

@@ -197,6 +197,14 @@ def test_a_process_that_is_quiet_leaves(batch: Any, row: Any) -> None:
     assert len(processes) == 0
 
 
+def test_a_host_that_slept_is_watched_on(batch: Any, row: Any) -> None:
+    """After more than a minute without a tick all processes are stale, and the next are shown."""
+    board = board_of()
+    board.see(tick_of(batch(row(at_s=1, pid=5)), T0 + S))
+    board.see(tick_of(batch(row(at_s=100, pid=5), row(at_s=100, pid=6)), T0 + 100 * S))
+    assert sorted(p["pid"] for p in picture(board)["processes"]) == [5, 6]
+
+
 def test_a_program_keeps_its_key() -> None:
     """The key in an address is the same after a restart, and another binary's is another."""
     assert key_of(Program("/bin/a", 1, 2)) == key_of(Program("/bin/a", 1, 2))
