@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from oddcall.models.errors import RecordingError
+from oddcall.models.sparse import IntArray
 from oddcall.training.columns import values
 from oddcall.training.frame import read_recording
 from oddcall.training.parts import finished, read_metadata, tables
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What recordings must share for their windows to mean the same.
 _SHARED = ("arch", "hash_seed")
+#: What no two windows of a host share: whose they are, when they began and when they ended.
+_WHICH = ["pid", "start_time_ns", "t_start", "t_end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,10 @@ class Source:
 
 
 def lake(paths: Iterable[Path | str]) -> list[Source]:
-    """Find the recordings at or below some folders, oldest first.
+    """Find the recordings at or below some folders, oldest first, each once however it is named.
+
+    Recordings of one host may touch, as of a watch that goes on from what it learned, or be of
+    one time, as of two recorders; what may not be is one window in two of them.
 
     Parameters
     ----------
@@ -53,13 +62,31 @@ def lake(paths: Iterable[Path | str]) -> list[Source]:
     Raises
     ------
     RecordingError
-        When there is none, one cannot be read, or two cannot be taken together because their
-        numbers mean different things.
+        When there is none, one cannot be read, two cannot be taken together because their
+        numbers mean different things, or a window of one host is in two: a copy.
     """
-    found = [_source(path) for path in dict.fromkeys(_below(paths))]
+    places: dict[Path, Path] = {}
+    for path in _below(paths):
+        places.setdefault(path.resolve(), path)
+    found = together([_source(path) for path in places.values()])
+    for earlier, later in combinations(found, 2):
+        if earlier.host == later.host and later.start_ns < earlier.end_ns:
+            _require_apart(earlier, later)
+    return found
+
+
+def together(sources: Iterable[Source]) -> list[Source]:
+    """Take recordings together that may hold the same windows, oldest first.
+
+    Raises
+    ------
+    RecordingError
+        When their numbers mean different things.
+    """
+    found = sorted(sources, key=lambda source: (source.start_ns, str(source.path)))
     for source in found:
         _require_alike(source, found[0])
-    return sorted(found, key=lambda source: (source.start_ns, str(source.path)))
+    return found
 
 
 def read_recordings(paths: Iterable[Path | str] | Path | str) -> pd.DataFrame:
@@ -123,3 +150,34 @@ def _require_alike(source: Source, first: Source) -> None:
                 got=f"{source.metadata.get(key)}",
                 fix="Use recordings of one kind of host at a time.",
             )
+
+
+def _require_apart(earlier: Source, later: Source) -> None:
+    """Refuse two recordings that hold the same windows."""
+    begin, end = later.start_ns, min(earlier.end_ns, later.end_ns)
+    twice = _in_both(_windows(earlier, begin, end), _windows(later, begin, end))
+    if twice:
+        raise RecordingError(
+            f"{later.path} holds windows that {earlier.path} holds as well",
+            expected="every window once: one twice would count as two",
+            got=f"{twice:,} in both, of the same processes and moments",
+            fix="Name only one of them.",
+        )
+
+
+def _windows(source: Source, begin: int, end: int) -> IntArray:
+    """Tell the windows of a recording that lie in a stretch of time, (n, 4)."""
+    found = []
+    for table in tables(source.path, _WHICH):
+        which = np.stack([values(table, name) for name in _WHICH], axis=1)
+        found.append(which[(which[:, 2] >= begin) & (which[:, 3] <= end)])
+    return np.concatenate([*found, np.zeros((0, len(_WHICH)), np.int64)])
+
+
+def _in_both(these: IntArray, those: IntArray) -> int:
+    """Count the rows that two arrays, (n, k) and (m, k), share."""
+    rows = np.concatenate([these, those])
+    side = np.repeat([0, 1], [len(these), len(those)])
+    order = np.lexsort((side, *rows.T))
+    rows, side = rows[order], side[order]
+    return int(((rows[1:] == rows[:-1]).all(axis=1) & (side[1:] != side[:-1])).sum())

@@ -68,7 +68,8 @@ def given(train: Sequence[Source], test: Sequence[Source]) -> Fold:
     learned_paths, judged_paths = {s.path for s in train}, {s.path for s in test}
     times = [(s.host, s.start_ns, s.end_ns) for s in train]
     for judged in test:
-        _require_later(judged, times, "Give all to --test, with --split time.")
+        fix = "Judge another time, or leave --train out and give --split time."
+        _require_later(judged, times, fix)
 
     def judges(source: Source, batch: WindowBatch) -> Mask:
         return _of_paths(judged_paths)(source, batch) & _apart(times, source, batch)

@@ -126,14 +126,15 @@ def _plan(
 ) -> tuple[list[Source], list[Fold], str]:
     """Say what is read, what is learned and judged of it, and how that is called."""
     from oddcall.training import splits
-    from oddcall.training.lake import lake
+    from oddcall.training.lake import lake, together
 
     judged = lake(test)
     if model:
         return judged, [splits.by_model(model.metadata, judged)], "by the model given"
     if train:
-        fold = splits.given(lake(train), judged)
-        return lake([*train, *test]), [fold], "by the recordings given"
+        learned = lake(train)
+        fold = splits.given(learned, judged)
+        return together([*learned, *judged]), [fold], "by the recordings given"
     if split == "program":
         folds = splits.by_program()
     else:

@@ -47,7 +47,7 @@ class Evaluation:
     false_alerts, true_alerts : int
         Episodes opened by a clean window, and by one of an attack or what it left behind.
     host_days : float
-        Time judged, summed over the recordings.
+        Time judged, summed over the hosts; what two recordings of one share counts once.
     models : list of str
         Ids.
     """
@@ -127,6 +127,13 @@ class _Run:
             )
         )
 
+    def judged_ns(self) -> int:
+        """Time judged, summed over the hosts."""
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for number, span in self.span.items():
+            spans.setdefault(self.sources[number].host, []).append(span)
+        return sum(map(_covered, spans.values()))
+
     def _see(self, number: int, batch: WindowBatch) -> None:
         first, last = int(batch.t_start_ns.min()), int(batch.t_end_ns.max())
         begin, end = self.span.get(number, (first, last))
@@ -184,6 +191,15 @@ def evaluate(
         budget_per_day=budget,
         false_alerts=run.opened[False],
         true_alerts=run.opened[True],
-        host_days=sum(end - begin for begin, end in run.span.values()) / 86400e9,
+        host_days=run.judged_ns() / 86400e9,
         models=ids,
     )
+
+
+def _covered(spans: list[tuple[int, int]]) -> int:
+    """Length of what stretches of time cover together."""
+    length = reached = 0
+    for begin, end in sorted(spans):
+        length += max(0, end - max(begin, reached))
+        reached = max(reached, end)
+    return length

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,6 +25,40 @@ def test_a_folder_stands_for_the_recordings_below_it(small_lake):
     ]
     assert all(source.start_ns < source.end_ns for source in found)
     assert {source.host for source in found} == {"web1", "web2"}
+
+
+def test_one_recording_counts_once(small_lake, tmp_path):
+    """However a recording is named, through a link too, it is read once."""
+    clean = small_lake.clean("web1")
+    (tmp_path / "link").symlink_to(clean)
+    again = clean.parent / "." / "clean" / ".." / "clean"
+    (source,) = lake([clean, again, tmp_path / "link"])
+    assert source.path == clean
+
+
+def test_a_window_in_two_recordings_is_refused(small_lake, tmp_path):
+    """A copy is refused, and so is a recording that holds a few windows of another."""
+    clean, later = small_lake.clean("web1"), small_lake.later("web1")
+    shutil.copytree(clean, tmp_path / "copy")
+    batches = list(read_batches(clean))
+    with RecordingWriter(tmp_path / "longer", lake([clean])[0].metadata) as writer:
+        writer.append(batches[-1].take(np.arange(len(batches[-1]) - 3, len(batches[-1]))))
+        for batch in read_batches(later):
+            writer.append(batch)
+    for other, shared in (("copy", f"{sum(map(len, batches)):,}"), ("longer", "3")):
+        with pytest.raises(RecordingError, match=f"as well.* {shared} in both"):
+            lake([clean, tmp_path / other])
+
+
+def test_recordings_that_touch_are_taken_together(small_lake, tmp_path):
+    """Windows that began in the time of the recording before are no reason to refuse."""
+    (first,) = lake([small_lake.clean("web1")])
+    with RecordingWriter(tmp_path / "on", first.metadata) as writer:
+        for batch in read_batches(small_lake.later("web1")):
+            early = np.minimum(batch.t_start_ns, first.end_ns - 5_000_000_000)
+            writer.append(replace(batch, t_start_ns=early))
+    _, on = lake([first.path, tmp_path / "on"])
+    assert on.start_ns < first.end_ns < on.end_ns
 
 
 def test_batches_come_with_their_recording(small_lake):

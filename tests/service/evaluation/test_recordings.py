@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from oddcall.service.cli import run
 from oddcall.training.labels import read_labels
-from oddcall.training.recording import read_batches
+from oddcall.training.parts import read_metadata
+from oddcall.training.recording import RecordingWriter, read_batches
 
 
 def evaluate(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -102,6 +104,18 @@ def test_windows_between_learning_and_judging_are_told(small_lake, capsys):
     assert counts["learned"] + counts["judged"] + counts["left_out"] == whole
     said = f"{counts['left_out']:,} windows across the learned and the judged time left out"
     assert said in evaluate(capsys, *words)
+
+
+def test_two_recorders_of_one_time_are_one_host_day(small_lake, tmp_path, capsys):
+    """What two recordings of a host share counts once: alerts a day are no fewer for it."""
+    later = small_lake.later("web1")
+    with RecordingWriter(tmp_path / "beside", read_metadata(later)) as writer:
+        for batch in read_batches(later):  # a recorder whose ticks come a little later
+            writer.append(replace(batch, t_end_ns=batch.t_end_ns + 1_000_000))
+    words = ("--split", "time", "--json", "--test", later)
+    alone = json.loads(evaluate(capsys, *words))["alerts"]
+    both = json.loads(evaluate(capsys, *words, "--test", tmp_path / "beside"))["alerts"]
+    assert both["host_days"] == pytest.approx(alone["host_days"], rel=0.1)
 
 
 def test_programs_that_were_never_met_are_unknown(small_lake, capsys):
