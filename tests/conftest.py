@@ -1,16 +1,22 @@
-"""What every test shares: when the kernel may be touched, how hard hypothesis tries, a lake."""
+"""What tests share: when the kernel may be touched, hypothesis, a lake, a browser."""
 
 from __future__ import annotations
 
+import shutil
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from oddcall.models.window import WindowBatch
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Shared cores make single examples slow now and then; that says nothing about the code.
 settings.register_profile("oddcall", deadline=None)
@@ -102,3 +108,25 @@ def _write(folder: Path, metadata: dict[str, str], batches: list[WindowBatch]) -
 def _moved(batch: WindowBatch, seconds: int) -> WindowBatch:
     by = np.int64(seconds * _NS)
     return replace(batch, t_start_ns=batch.t_start_ns + by, t_end_ns=batch.t_end_ns + by)
+
+
+def browser_path() -> str:
+    """Chromium of the distribution. Ubuntu has it as a snap only, which cannot be run like this."""
+    found = shutil.which("chromium")
+    if found is None or b"/snap/" in Path(found).read_bytes():
+        if "ubuntu" in Path("/etc/os-release").read_text():
+            pytest.skip("Ubuntu's Chromium is a snap: it neither runs in a container nor for root")
+        pytest.fail("no chromium: `make setup-test` installs it")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser that draws pages, started once for a file of tests."""
+    from playwright.sync_api import sync_playwright
+
+    path = browser_path()
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddcall.models.storage import write_whole
+from oddcall.service.evaluation.traces_text import range_is, set_name
 from oddcall.service.quantities import counted
 from oddcall.training.figures import Result
 from oddcall.training.report.drawing import percent
@@ -20,9 +21,14 @@ from oddcall.training.report.page import (
 )
 from oddcall.training.report.separation import separation
 from oddcall.training.traces.traces import Split
+from oddcall.training.traces.views import MEMBERS
+from oddcall.training.traces.windows import Windows
 
 if TYPE_CHECKING:
     from oddcall.training.traces.attack_kinds import Kind
+
+#: Ours besides the default: its parts, and the live one. What others do is drawn before them.
+_BEHIND = (*(member.name for member in MEMBERS), Windows.name)
 
 
 def write(
@@ -39,28 +45,33 @@ def write(
         f"and {counted(len(split.attack), 'attack')}"
         + (f"; mean of {len(splits)} splits, curves of the first." if many else ".")
     )
-    # The default in front: by colour, by width, and in the table.
-    ordered = {default: results[default], **results}
+    ordered = {name: results[name] for name in _from_front(results, default)}
     body = [
         tiles(_tiles(ordered[default], default)),
         *separation(
             ordered,
             unit="traces",
             title="Attacks against normal traces",
-            lead=f"One score a trace; the default is {default}. Marks at 1, 5 and 10 % are the "
-            "middle 95 % over resampled traces. The table's last columns are at the threshold "
-            "that each detector chose for 5 % from its own held-out scores.",
+            lead=f"One score a trace; the default is {default}. {range_is(splits)} The marks at 1, "
+            "5 and 10 % are its ranges. The table's last columns are at the threshold that each "
+            "detector chose for 5 % from its own held-out scores.",
         ),
         *_kinds(kinds.get(default, {}), default),
     ]
-    text = page(f"Detectors on {split.name}", lead, body, f"oddcall {version('oddcall')}")
+    text = page(f"Detectors on {set_name(splits)}", lead, body, f"oddcall {version('oddcall')}")
     write_whole(path, text.encode())
 
 
+def _from_front(names: Iterable[str], default: str) -> list[str]:
+    """Order detectors, in the plots and in the table: the default, its rivals, its parts."""
+    return sorted(names, key=lambda name: (name != default, name in _BEHIND))
+
+
 def _tiles(best: Result, default: str) -> Iterator[Tile]:
+    found = best.detected.items()
     for name, value, key in (
         ("AUC", best.auc, "auc"),
-        *((f"found at {rate:.0%}", found, f"{rate:.2f}") for rate, found in best.detected.items()),
+        *((f"found at {percent(rate)}", share, f"{rate:.2f}") for rate, share in found),
     ):
         between = best.intervals.get(key)
         about = f"{between.low:.2f} to {between.high:.2f}" if between else default

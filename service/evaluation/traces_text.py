@@ -76,8 +76,8 @@ def table(
     split, many = splits[0], len(splits) > 1
     learned, normal, attack = len(split.train), len(split.normal), len(split.attack)
     runs = f", mean of {len(splits)} splits" if many else ""
-    name = split.name.rsplit(" ", 1)[0] if many else split.name
-    yield f"{name}: {learned:,} learned from, {normal:,} normal, {attack:,} attacks{runs}"
+    judged = f"{normal:,} normal, {attack:,} attacks"
+    yield f"{set_name(splits)}: {learned:,} learned from, {judged}{runs}"
     yield ""
     yield f"{'':37} found at false positives  own threshold"
     yield (
@@ -94,14 +94,25 @@ def table(
             f"{one:>6}{five:>6}{ten:>6}{result.fpr:>8.3f}{result.found:>7.3f}"
         )
     yield ""
-    drawn = "The range is 95 %, by resampling traces, copies together."
-    ranges = "The range is over the splits." if many else drawn
-    yield f"* the default. {ranges}"
+    yield f"* the default. {range_is(splits)}"
     yield "Own threshold: chosen from what was learned, for 5 % false positives."
     yield from _kept(results[default], default)
     if kinds.get(default):
         yield ""
         yield from _kind_table(kinds[default], default)
+
+
+def set_name(splits: Sequence[Split]) -> str:
+    """Name what is judged: ``"adfa-ring"`` where the splits are ``"adfa-ring 0"`` and more."""
+    name = splits[0].name
+    return name.rsplit(" ", 1)[0] if len(splits) > 1 else name
+
+
+def range_is(splits: Sequence[Split]) -> str:
+    """Say what the ranges of the figures are."""
+    if len(splits) > 1:
+        return f"The range is from the least to the greatest of the {len(splits)} splits."
+    return "The range is 95 %, by resampling traces, copies together."
 
 
 def _kept(result: Result, default: str) -> Iterable[str]:

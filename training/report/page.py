@@ -18,15 +18,16 @@ body{margin:0 auto;max-width:1020px;padding:32px 24px 64px;background:var(--page
 font:15px/1.5 system-ui,sans-serif}
 h1{font-size:26px;line-height:1.2;margin:0 0 4px;font-weight:650}
 h2{font-size:18px;margin:36px 0 6px;font-weight:650}
-p{margin:0 0 12px;max-width:72ch}.soft,figcaption{color:var(--soft)}
+p{margin:0 0 12px;max-width:72ch}h1,h2,p,figcaption{overflow-wrap:anywhere}
+.soft,figcaption{color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:20px 0}
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:12px 14px}
 .tile b{display:block;font-size:24px;line-height:1.25;font-weight:650}
 .tile span{display:block;font-size:13px;color:var(--soft)}
-.two{display:grid;grid-template-columns:repeat(auto-fill,minmax(380px,1fr));gap:20px}
+.two{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(380px,100%),1fr));gap:20px}
 figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:12px}
 figcaption{font-size:13px;padding:0 4px 6px}figcaption b{color:var(--ink);font-weight:600}
-figure+figure{margin-top:10px}.two figure+figure{margin-top:0}
+figure+figure{margin-top:10px}.two figure+figure{margin-top:0}.two+p{margin-top:10px}
 svg{display:block;width:100%;height:auto}
 svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg .label{font-size:12px}
 .grid{stroke:var(--rule);stroke-width:1;fill:none}.axis{stroke:var(--soft);stroke-width:1}
@@ -74,14 +75,19 @@ def page(title: str, lead: str, body: Iterable[str], foot: str) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-        f'<h1>{escape(title)}</h1><p class="soft">{escape(lead)}</p>'
+        f"<h1>{escape(title)}</h1>{remark(lead)}"
         f"{''.join(body)}<footer>{escape(foot)}</footer></body></html>\n"
     )
 
 
 def heading(text: str, about: str = "") -> str:
     """Begin a section."""
-    return f"<h2>{escape(text)}</h2>" + (f'<p class="soft">{escape(about)}</p>' if about else "")
+    return f"<h2>{escape(text)}</h2>" + (remark(about) if about else "")
+
+
+def remark(text: str) -> str:
+    """Say something beside what is shown."""
+    return f'<p class="soft">{escape(text)}</p>'
 
 
 def tiles(shown: Iterable[Tile]) -> str:

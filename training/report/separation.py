@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from oddcall.training.figures import Result
 from oddcall.training.report import curves
-from oddcall.training.report.page import figure, heading, legend, side_by_side
+from oddcall.training.report.page import figure, heading, legend, remark, side_by_side
 from oddcall.training.report.tables import detectors
 
 
@@ -16,7 +16,8 @@ def separation(results: Mapping[str, Result], *, unit: str, title: str, lead: st
     Parameters
     ----------
     results : mapping of Result
-        By detector; the first is drawn in front.
+        By detector; the first is drawn in front, and those past ``curves.MOST_LINES`` are in
+        the table only, which is then said.
     unit : str
         What is judged, in the plural: ``"windows"``.
     title, lead : str
@@ -25,11 +26,14 @@ def separation(results: Mapping[str, Result], *, unit: str, title: str, lead: st
     if not results:
         return
     yield heading(title, lead)
-    yield legend(list(results)[: curves.MOST_LINES])
+    names = list(results)
+    yield legend(names[: curves.MOST_LINES])
     yield side_by_side(
         (
             figure(curves.roc(results, unit=unit), "Found against reported"),
             figure(curves.precision_recall(results, unit=unit), "Precision against recall"),
         )
     )
+    if left_out := names[curves.MOST_LINES :]:
+        yield remark(f"Not drawn, in the table only: {', '.join(left_out)}.")
     yield detectors(results)

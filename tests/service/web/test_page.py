@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from oddcall.service.history import History
 from oddcall.training.synthetic import attacks
 
 #: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
 expect.set_options(timeout=120_000)
-
-
-def browser_path() -> str:
-    """Chromium of the distribution. Ubuntu has it as a snap only, which cannot be run like this."""
-    found = shutil.which("chromium")
-    if found is None or b"/snap/" in Path(found).read_bytes():
-        if "ubuntu" in Path("/etc/os-release").read_text():
-            pytest.skip("Ubuntu's Chromium is a snap: it neither runs in a container nor for root")
-        pytest.fail("no chromium: `make setup-test` installs it")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = browser_path()
-    with sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
