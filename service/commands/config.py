@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -29,6 +30,7 @@ _SHOW = """\b
 Examples:
   oddcall config show > oddcall.toml
   oddcall config show --json
+  oddcall config show --built-in
 """
 
 _FILE = click.option(
@@ -65,10 +67,11 @@ def check(config: Path | None) -> None:
     epilog=_SHOW,
 )
 @_FILE
+@click.option("--built-in", is_flag=True, help="Leave the file and the environment out.")
 @as_json("Print the settings as JSON.")
-def show(config: Path | None, json_: bool) -> None:
+def show(config: Path | None, built_in: bool, json_: bool) -> None:
     """Print every setting as a TOML file, with what it does and where it came from."""
-    loaded = load(file=config)
+    loaded = load(file=Path(os.devnull), environ={}) if built_in else load(file=config)
     values = loaded.settings.model_dump(mode="json")
     click.echo(json.dumps(values, indent=2) if json_ else "\n".join(shown(loaded)))
 

@@ -29,6 +29,8 @@ PREFIX = "ODDCALL_"
 FILE_VARIABLE = "ODDCALL_CONFIG"
 #: What else oddcall reads: where the public data sets are, and the recording of the notebooks.
 _NO_SETTINGS = {FILE_VARIABLE, "ODDCALL_DATASETS", "ODDCALL_RECORDING"}
+#: What works however wrong the settings are.
+_VALID = "`oddcall config show --built-in` prints"
 #: Settings that have a flag, and its name.
 FLAGS: dict[str, str] = {
     "state_dir": "--state-dir",
@@ -97,7 +99,7 @@ def setting_names(section: type[BaseModel] = Settings, prefix: str = "") -> Iter
 
 def variable(name: str) -> str:
     """Environment variable of a dotted setting."""
-    return PREFIX + name.replace(".", "_").upper()
+    return PREFIX + name.replace(".", "_").replace("-", "_").upper()
 
 
 def _layers(
@@ -109,13 +111,17 @@ def _layers(
     written = {} if path is None else dict(_flat(_read_toml(path)))
     yield from ((name, value, str(path)) for name, value in written.items())
     by_variable = {variable(name): name for name in setting_names()}
+    # ODDCALL_LEARN, for one: as the flag would be, were it a variable.
+    by_flag = {variable(flag.strip("-")): variable(name) for name, flag in FLAGS.items()}
     given = {key: text for key, text in environ.items() if key.startswith(PREFIX)}
     others = _NO_SETTINGS | references([*written.values(), *given.values()])
     for key in sorted(given):
         if key in by_variable:
             yield by_variable[key], given[key], key
         elif key not in others:
-            wrong.append(f"{key}: no such setting{_nearest(key, list(by_variable))}")
+            meant = by_flag.get(key)
+            near = f" (did you mean {meant}?)" if meant else _nearest(key, list(by_variable))
+            wrong.append(f"{key}: no such setting{near}")
     for name, value in flags.items():
         if value is not None:
             yield name, value, FLAGS[name]
@@ -134,7 +140,7 @@ def _read_toml(path: Path) -> dict[str, object]:
         raise SettingError(
             f"the configuration {path} is not TOML",
             got=str(error),
-            fix="Correct that line; `oddcall config show` prints a valid file.",
+            fix=f"Correct that line; {_VALID} a valid file.",
         ) from error
 
 
@@ -196,8 +202,6 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def _told(wrong: list[str]) -> SettingError:
     if len(wrong) == 1:
-        return SettingError(wrong[0], fix="`oddcall config show` prints every setting.")
+        return SettingError(wrong[0], fix=f"{_VALID} every setting.")
     listed = "".join(f"\n  {sentence}" for sentence in wrong)
-    return SettingError(
-        f"{len(wrong)} settings cannot be used:{listed}\n`oddcall config show` prints every setting"
-    )
+    return SettingError(f"{len(wrong)} settings cannot be used:{listed}\n{_VALID} every setting")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import signal
 import struct
 import subprocess
@@ -26,7 +25,8 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from oddcall.models.errors import OddcallError
 from oddcall.models.packed import packed, unpacked
-from oddcall.service.learning.child import ENVIRONMENT, kind_of
+from oddcall.service.config.inherited import environment
+from oddcall.service.learning.child import ONE_THREAD, kind_of
 
 if TYPE_CHECKING:
     from oddcall.models.window import WindowBatch
@@ -129,7 +129,7 @@ def _begun(verb: str, folder: Path, said: IO[bytes], **pipe: int) -> subprocess.
         [sys.executable, "-m", "oddcall.service.learning.apart", verb, str(folder)],
         stderr=said,
         start_new_session=True,
-        env={**os.environ, **ENVIRONMENT},
+        env=environment(ONE_THREAD),
         **streams,
     )
 

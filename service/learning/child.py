@@ -11,16 +11,12 @@ from pathlib import Path
 
 from oddcall.models import errors
 from oddcall.models.errors import OddcallError
-from oddcall.service.config.loading import FILE_VARIABLE
+from oddcall.service.config.inherited import environment
 
 #: Below every process that works for a person.
 _NICE = 10
-#: One thread of arithmetic; and our flags say it all, whatever file the host has.
-ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    FILE_VARIABLE: os.devnull,
-}
+#: Beside what every child of ours is given: one thread of arithmetic.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _BY_CODE = {
     kind.exit_code: kind
     for kind in vars(errors).values()
@@ -65,7 +61,7 @@ class TrainingChild:
             stdout=subprocess.DEVNULL,
             stderr=self._said,
             start_new_session=True,
-            env={**os.environ, **ENVIRONMENT},
+            env=environment(ONE_THREAD),
         )
         # Never before its parent: who has been made nicer and gave privileges up may not go back.
         nice = max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))

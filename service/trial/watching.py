@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 from oddcall.models import errors
 from oddcall.models.errors import OddcallError
 from oddcall.service.alerts.notice import is_notice
+from oddcall.service.config import inherited
 
 #: An episode is closed after so long without an alerting window: behaviours follow each other
 #: closely here. The default, 15 s, folds more alerts into one, so this counts no fewer of them.
@@ -137,17 +137,17 @@ class Watching:
 
 
 def environment() -> dict[str, str]:
-    """Give what the watch and the replay of a trial are set to, whatever file the host has."""
-    return {
-        **os.environ,
-        "ODDCALL_CONFIG": os.devnull,
-        "ODDCALL_ALERTS_QUIET": f"{QUIET_S}s",
-        # Every alert counts, however many there are and however alike.
-        "ODDCALL_ALERTS_COOLDOWN": "0s",
-        "ODDCALL_ALERTS_MOST_PER_HOUR": "100000",
-        # To learn for as long as was asked, and no longer.
-        "ODDCALL_LEARNING_PATIENCE": "1",
-    }
+    """Give what the watch and the replay of a trial are set to, whatever this host sets."""
+    return inherited.environment(
+        {
+            "ODDCALL_ALERTS_QUIET": f"{QUIET_S}s",
+            # Every alert counts, however many there are and however alike.
+            "ODDCALL_ALERTS_COOLDOWN": "0s",
+            "ODDCALL_ALERTS_MOST_PER_HOUR": "100000",
+            # To learn for as long as was asked, and no longer.
+            "ODDCALL_LEARNING_PATIENCE": "1",
+        }
+    )
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def _written(value: object) -> str:
 
 _HOST = Kind(_host, {"type": "string", "examples": ["127.0.0.1", "::1", "0.0.0.0"]})  # noqa: S104  an example
 _NAMES = Kind(_names, {"type": "array", "items": {"type": "string"}}, list)
-_TOKEN = Kind(_token, {"type": "string", "examples": ["${ODDCALL_TOKEN}"]}, _written)
+_TOKEN = Kind(_token, {"type": "string", "examples": ["${WATCH_TOKEN}"]}, _written)
 
 
 class WebSection(Section):

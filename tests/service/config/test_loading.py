@@ -99,6 +99,18 @@ def test_variables_that_are_no_settings_are_left_alone(file: Path) -> None:
         load(environ=environ)
 
 
+def test_the_advice_on_a_wrong_setting_can_be_followed() -> None:
+    """A flag's name as a variable is understood, and what is to be typed next works meanwhile."""
+    environ = {"ODDCALL_LEARN": "5m"}
+    with pytest.raises(SettingError, match="did you mean ODDCALL_LEARNING_DURATION") as caught:
+        load(environ=environ)
+    typed = re.search(r"`oddcall config (.*?)`", str(caught.value))
+    assert typed is not None
+    shown = CliRunner().invoke(command, typed[1].split(), env=environ)
+    assert shown.exit_code == 0
+    assert 'duration = "10m"' in shown.output
+
+
 def test_a_missing_file_is_told(file: Path) -> None:
     """A file that was asked for and is not there is an error, not ignored."""
     with pytest.raises(SettingError, match="no such file"):
