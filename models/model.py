@@ -22,7 +22,7 @@ from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.scoring import scores, sharing
 from oddcall.models.sparse import IntArray
 from oddcall.models.standing import Standing, Standings
-from oddcall.models.tolerance import Tolerances
+from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.verdict import LEVELS, Verdicts
 from oddcall.models.weighed import Weighed
 from oddcall.models.window import Program, WindowBatch
@@ -167,6 +167,10 @@ class Model:
     def standing(self, program: Program) -> Standing:
         """How a program's windows are judged; ``"unknown"`` for one never met."""
         return self._standing.of(program)
+
+    def forgetting(self, program: Program) -> list[Span]:
+        """Spans in which a program is not judged, as people asked to forget its baseline."""
+        return self._standing.forgetting(program)
 
     def profile_for(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.str_]]:
         """Profile that judges each window, (n,), -1 for none, and its level, (n,)."""

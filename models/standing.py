@@ -61,12 +61,13 @@ class Standings:
         level = np.array([standing.level for standing in table], "U11")[place]
         ready = np.array([standing.ready for standing in table], np.bool_)[place]
         for number, at in enumerate(used.tolist()):
-            for span in self._forgetting(batch.programs[at]):
+            for span in self.forgetting(batch.programs[at]):
                 gone = (place == number) & span.holds(batch.t_start_ns)
                 profile[gone], level[gone], ready[gone] = -1, "unknown", False
         return profile, level, ready
 
-    def _forgetting(self, program: Program) -> list[Span]:
+    def forgetting(self, program: Program) -> list[Span]:
+        """Spans in which a program is not judged, as people asked to forget its baseline."""
         if not self._tolerances.forgotten:
             return []
         return self._tolerances.forgets(program, self._begun_ns.get(program.place, 0))

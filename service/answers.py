@@ -44,5 +44,5 @@ def in_words(told: Tolerances) -> str:
     """Say how much is tolerated and forgotten."""
     behaviours, programs = len(told.tolerated), len(told.forgotten)
     said = [f"{counted(behaviours, 'behaviour')} tolerated"] if behaviours else []
-    said += [f"{counted(programs, 'program')} to be learned anew"] if programs else []
+    said += [f"{counted(programs, 'program')} forgotten"] if programs else []
     return ", ".join(said) or "nothing changes what is normal"

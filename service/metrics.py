@@ -21,7 +21,7 @@ from oddcall.service.board.picture import states
 #: Of the answer, as Prometheus asks for it.
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PHASES = ("starting", "learning", "training", "watching", "stopped")
-STATES = ("collecting", "learning", "ready", "drifting", "stale", "unknown")
+STATES = ("collecting", "learning", "ready", "drifting", "stale", "forgotten", "unknown")
 
 _Family = GaugeMetricFamily | CounterMetricFamily
 

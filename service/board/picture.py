@@ -264,7 +264,7 @@ def _program_timelines(board: Board, row: int) -> list[Json]:
 
 def _baseline(board: Board, known: Program, row: int | None) -> Json | None:
     """Give what is normal for a program beside what it did lately."""
-    if board.model is None:
+    if board.model is None or board.standing(known).state == "forgotten":
         return None
     profile = board.model.standing(known).profile
     if profile < 0:

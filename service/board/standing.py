@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from oddcall.models.window import Program
 from oddcall.service.quantities import counted, format_duration
@@ -21,7 +24,7 @@ class Standing:
     Attributes
     ----------
     state : str
-        ``"collecting"``, ``"learning"``, ``"ready"`` or ``"unknown"``.
+        ``"collecting"``, ``"learning"``, ``"ready"``, ``"forgotten"`` or ``"unknown"``.
     why : str
         A sentence.
     level : str
@@ -47,8 +50,15 @@ _SHADOWED = Standing(
 _NOT_YET = Standing("collecting", "No window of it was kept yet.")
 
 
-def by_model(model: Model) -> Standings:
-    """Tell how programs stand by the model that judges them."""
+def by_model(model: Model, now: Callable[[], int] = time.time_ns) -> Standings:
+    """Tell how programs stand by the model that judges them, and what people said since.
+
+    Parameters
+    ----------
+    model : Model
+    now : callable, default time.time_ns
+        Reads UTC, in nanoseconds: what was said holds for a time.
+    """
     known = {
         state.program: Standing(
             state.readiness,
@@ -65,11 +75,20 @@ def by_model(model: Model) -> Standings:
     }
 
     def standing(program: Program) -> Standing:
+        if spans := model.forgetting(program):
+            here = np.array([now()], np.int64)
+            if held := [span.since_ns for span in spans if span.holds(here)[0]]:
+                return _forgotten(max(held))
         if program in known:
             return known[program]
         return _SHADOWED if model.standing(program).level == "predecessor" else _NEVER_MET
 
     return standing
+
+
+def _forgotten(since_ns: int) -> Standing:
+    at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(since_ns / 1e9))
+    return Standing("forgotten", f"Forgotten at {at} UTC: not judged until learned anew.")
 
 
 def by_evidence(programs: list[Seen], min_windows: int) -> Standings:

@@ -32,7 +32,8 @@ Examples:
 _DID = {
     "ack": "noted as seen",
     "tolerate": "what {program} did is normal for it{until}",
-    "forget": "the baseline of {program} is dropped; it is learned anew",
+    "forget": "the baseline of {program} is dropped: it is not judged until it is\n"
+    "  learned anew, which a watch with --model or --record never does",
 }
 #: What one alert told, as an answer to it repeats: so many sentences.
 _SENTENCES = 6
@@ -80,7 +81,11 @@ _verb(
 )(_EXPIRES(_tolerate))
 
 
-@_verb("forget", "Drop the baseline of the program, and learn it anew.")
+@_verb(
+    "forget",
+    "Drop the baseline of the program, and learn it anew.\n\nUntil then it is not judged. A watch "
+    "with --model or --record learns no program.",
+)
 def _forget(settings: Settings, alert: str, note: str, json_: bool) -> None:
     _answer("forget", settings, alert, note, None, json_=json_)
 

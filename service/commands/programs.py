@@ -16,7 +16,7 @@ Examples:
   oddcall programs --state learning --state collecting
   oddcall programs --json
 """
-_STATES = ("collecting", "learning", "ready", "drifting", "stale", "unknown")
+_STATES = ("collecting", "learning", "ready", "drifting", "stale", "forgotten", "unknown")
 
 
 @click.command("programs", epilog=_EXAMPLES)

@@ -6,6 +6,7 @@ learning    windows enough, but it still shows something new
 ready       judged by its own baseline, and may alert
 drifting    its baseline moves, or what it does moves away from its baseline
 stale       not seen for long, or learned so long ago that the baseline is old
+forgotten   a person dropped its baseline: not judged until it is learned anew
 unknown     never met in training, and nothing kept of it yet
 ==========  =========================================================================
 """
@@ -169,6 +170,8 @@ class States:
         if seen is None:
             return told
         fresh = by_evidence([seen], self._min_windows)(program)
+        if told.state == "forgotten":
+            return replace(told, why=f"{told.why} {fresh.why}", windows=fresh.windows)
         shadow = " Its predecessor's baseline scores it meanwhile, without alerts."
         why = fresh.why + (shadow if told.level == "predecessor" else "")
         state = "learning" if fresh.state == "ready" else fresh.state

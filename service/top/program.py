@@ -22,6 +22,7 @@ COLOUR = {
     "ready": "green",
     "drifting": "yellow",
     "stale": "yellow",
+    "forgotten": "yellow",
     "learning": "blue",
     "collecting": "dim",
     "unknown": "dim",

@@ -9,7 +9,7 @@ const LEVEL = {
   similar: "programs like it, having none of its own", host: "the whole host, having none of its own",
   unknown: "nothing: it has no baseline",
 };
-const SAID = { ack: "Acknowledged", tolerate: "Tolerated", forget: "To be learned anew" };
+const SAID = { ack: "Acknowledged", tolerate: "Tolerated", forget: "Forgotten" };
 
 const facts = (pairs) => h("dl", { class: "facts" },
   pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
@@ -91,7 +91,7 @@ function answers(episode, again) {
       onkeydown: (event) => event.key === "Escape" && (event.stopPropagation(), place.replaceChildren()),
       onsubmit: (event) => { event.preventDefault(); say({ verb: "forget", alert: episode.id }); },
     },
-    h("p", {}, "The baseline of this program is dropped and learned anew. Until then it does not alert. Undo brings it back."),
+    h("p", {}, "The baseline of this program is dropped. It is not judged until it is learned anew, which a watch with --model or --record never does. Undo brings it back."),
     h("button", { class: "main", type: "submit" }, "Learn anew"), h("button", { type: "button", onclick: () => place.replaceChildren() }, "Cancel")));
     place.querySelector("button").focus();
   };

@@ -2,7 +2,7 @@
 
 import { ago, chance, h, keyed, put } from "/static/dom.js";
 
-const SAID = { ack: "acknowledged", tolerate: "tolerated", forget: "learning anew" };
+const SAID = { ack: "acknowledged", tolerate: "tolerated", forget: "forgotten" };
 
 function make() {
   return h("li", {},

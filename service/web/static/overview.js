@@ -6,7 +6,7 @@ import { bytes, count, h, meter, put, some, span } from "/static/dom.js";
 import { episodeList } from "/static/episodes.js";
 import { table } from "/static/table.js";
 
-const ORDER = ["ready", "drifting", "stale", "learning", "collecting", "unknown"];
+const ORDER = ["ready", "drifting", "stale", "learning", "collecting", "forgotten", "unknown"];
 
 function tile(title) {
   const big = h("p", { class: "big" });

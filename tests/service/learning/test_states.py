@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from oddcall.models.model import Model
+from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import Program
 from oddcall.service.cli import run
 from oddcall.service.learning.evidence import Seen
@@ -74,6 +75,35 @@ def test_each_state_has_a_reason(opened: Callable[..., States], batch: Any, row:
     assert states.standing(NGINX).why == "It was not seen for 39d23h."
     states.see(batch(row(at_s=200 * DAY_S)))
     assert states.standing(NGINX).why.startswith("Its baseline was learned 199d")
+
+
+def test_what_is_forgotten_is_not_called_ready(
+    trained: Callable[[list[Any]], Model], ordinary: list[Any], tmp_path: Path, screen: Any
+) -> None:
+    """It is forgotten since a time, whoever watches, until undone; and so it is after a restart."""
+    said_ns = 1_700_000_400_000_000_000
+    plain = trained(ordinary)
+    told = Tolerances(forgotten=[(NGINX, said_ns, Span(said_ns))])
+    undone = Tolerances(forgotten=[(NGINX, said_ns, Span(said_ns, said_ns + 60))])
+    in_use = [replace(plain, tolerances=told)]
+    newcomers: dict[Program, Seen] = {}
+    where = tmp_path / "programs.json"
+
+    def started() -> States:
+        return States(where, lambda: in_use[0], newcomers.get, 30.0 * DAY_S, 40, screen.say)
+
+    states = started()
+    why = "Forgotten at 2023-11-14 22:20 UTC: not judged until learned anew."
+    assert (states.standing(NGINX).state, states.standing(NGINX).why) == ("forgotten", why)
+    assert states.standing(replace(NGINX, ino=99)).state == "forgotten", "its successor as well"
+    newcomers[NGINX] = Seen(NGINX, 12, 5, 3.0, "collecting", 60.0)
+    learning = f"{why} 12 of the 40 windows that a baseline needs."
+    assert states.standing(NGINX).why == learning
+    states.write()
+    assert {r["exe"]: r["state"] for r in started().rows()}[NGINX.exe] == "forgotten"
+    in_use[0] = replace(plain, tolerances=undone)
+    newcomers.clear()
+    assert states.standing(NGINX).state != "forgotten"
 
 
 def test_states_outlive_a_restart(opened: Callable[..., States], batch: Any, row: Any) -> None:
