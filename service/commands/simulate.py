@@ -118,7 +118,14 @@ def run(
     from oddcall.service.simulate import interpreter
 
     pause_s = duration(pause, "--pause") if pause else 0.0
-    outcome = simulate.run(name, via=via, seconds=seconds, pause_s=pause_s, workdir=workdir)
+    outcome = simulate.run(
+        name,
+        via=via,
+        seconds=seconds,
+        pause_s=pause_s,
+        workdir=workdir,
+        waiting=lambda: click.echo(_waiting(via or "the demo server"), err=True),
+    )
     if json_:
         click.echo(json.dumps(outcome.as_dict()))
         return
@@ -126,6 +133,12 @@ def run(
     click.echo(f"{outcome.name}: done by {outcome.program}, pid {outcome.pid} ({facts})")
     if via is None and outcome.program.rsplit("/", 1)[-1] != interpreter.NAME:
         click.echo("no demo server was found, so that a new process did it: name one by --via PID")
+
+
+def _waiting(url: str) -> str:
+    from oddcall.service.simulate.connecting import STARTING_S
+
+    return f"nothing listens at {url} yet: trying for {STARTING_S:.0f} s"
 
 
 @command.command("serve", epilog=_SERVE)
@@ -155,5 +168,8 @@ def load(url: str, length: str, rate: float, json_: bool) -> None:
         def progress(done: float) -> None:
             screen.show(Status(f"sending requests to {url} for {length}", done))
 
-        seen = simulate.load(url, seconds, rate=rate, progress=progress)
+        def waiting() -> None:
+            screen.say(_waiting(url))
+
+        seen = simulate.load(url, seconds, rate=rate, progress=progress, waiting=waiting)
     click.echo(json.dumps(seen) if json_ else ", ".join(f"{k} {n:,}" for k, n in seen.items()))

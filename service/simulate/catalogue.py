@@ -107,6 +107,12 @@ def _joining(path: Path) -> tuple[Behaviour, ...]:
     return found
 
 
+def file_of(name: str) -> Path | None:
+    """Find the included file that a behaviour came from; None for one of ours."""
+    files = (p for p, found in _included.items() if name in {one.name for one in found})
+    return next(files, None)
+
+
 def included() -> list[Path]:
     """List the files whose behaviours have joined."""
     return list(_included)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlencode, urlsplit
@@ -15,7 +16,8 @@ from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import storage_error
 from oddcall.service.simulate import interpreter, registry
 from oddcall.service.simulate.behaviour import clear
-from oddcall.service.simulate.catalogue import included, named
+from oddcall.service.simulate.catalogue import file_of, included, named
+from oddcall.service.simulate.connecting import connect, unsaid
 from oddcall.service.simulate.outcome import Outcome, check_seconds
 from oddcall.service.state import default_state_dir
 
@@ -23,6 +25,8 @@ from oddcall.service.state import default_state_dir
 PYTHON = "python"
 _MODULE = "oddcall.service.simulate"
 _HEADER = {"X-Oddcall-Simulate": "yes"}
+#: What `named` says, in a server as well.
+_UNKNOWN = "no such behaviour"
 #: A behaviour's own bound on its children, and then some.
 _GRACE_S = 30.0
 
@@ -39,6 +43,7 @@ def run(
     seconds: float = 2.0,
     pause_s: float = 0.0,
     workdir: Path | None = None,
+    waiting: Callable[[], None] = unsaid,
 ) -> Outcome:
     """Run a behaviour, and say which process did it and when.
 
@@ -57,6 +62,8 @@ def run(
         Time between two steps.
     workdir : Path, optional
         Folder for temporary files and to find the demo server by; `default_workdir` if absent.
+    waiting : callable, optional
+        Called once where the server does not listen yet: it is tried for some seconds.
 
     Raises
     ------
@@ -80,7 +87,7 @@ def run(
                 fix="Start one: oddcall simulate serve",
             )
         via = server.url
-    return _cleared(_in_server(name, seconds, pause_s, via))
+    return _cleared(_in_server(name, seconds, pause_s, via, waiting))
 
 
 def _cleared(outcome: Outcome) -> Outcome:
@@ -149,7 +156,9 @@ def _in_new_process(name: str, seconds: float, pause_s: float, folder: Path) -> 
     return _outcome(ended.stdout)
 
 
-def _in_server(name: str, seconds: float, pause_s: float, url: str) -> Outcome:
+def _in_server(
+    name: str, seconds: float, pause_s: float, url: str, waiting: Callable[[], None]
+) -> Outcome:
     where = urlsplit(url)
     if where.scheme != "http" or where.hostname not in ("127.0.0.1", "localhost"):
         raise SettingError(
@@ -163,6 +172,7 @@ def _in_server(name: str, seconds: float, pause_s: float, url: str) -> Outcome:
     )
     query = urlencode({"seconds": seconds, "pause": pause_s})
     try:
+        connect(connection, waiting)
         connection.request("POST", f"/simulate/{name}?{query}", b"", _HEADER)
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
@@ -176,8 +186,19 @@ def _in_server(name: str, seconds: float, pause_s: float, url: str) -> Outcome:
     finally:
         connection.close()
     if answer.status != http.client.OK:
-        raise OddcallError(f"the server at {url} did not run {name}", got=_why(text, answer.status))
+        raise _not_run(name, url, _why(text, answer.status))
     return _outcome(text)
+
+
+def _not_run(name: str, url: str, why: str) -> OddcallError:
+    file = file_of(name)
+    if file and _UNKNOWN in why:
+        return SettingError(
+            f"the demo server at {url} has no {name}: it was started without {file.name}",
+            fix=f"Start one by `oddcall simulate serve --from {file.name}`, or run it in a new "
+            "process by --via python.",
+        )
+    return OddcallError(f"the server at {url} did not run {name}", got=why.rstrip("."))
 
 
 def _why(text: str, status: int) -> str:

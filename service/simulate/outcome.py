@@ -35,6 +35,10 @@ class Outcome:
         Seconds since the epoch, UTC.
     detail : dict
         What the behaviour observed of its own effect.
+    technique : str
+        MITRE ATT&CK id of what it is like.
+    visible : bool
+        Whether counts of calls can tell it from what the demo server does anyway.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Outcome:
     start: float
     end: float
     detail: Facts
+    technique: str = ""
+    visible: bool = True
 
     def as_dict(self) -> dict[str, object]:
         """Everything, fit for JSON."""
@@ -62,7 +68,9 @@ def perform(name: str, seconds: float, folder: Path, pause_s: float = 0.0) -> Ou
     check_seconds(seconds, pause_s)
     start = time.time()
     detail = behaviour.act(Bounds.lasting(seconds, folder, pause_s))
-    return Outcome(name, _PID, _PROGRAM, str(folder), start, time.time(), detail)
+    end = time.time()
+    seen = (behaviour.technique, not behaviour.invisible)
+    return Outcome(name, _PID, _PROGRAM, str(folder), start, end, detail, *seen)
 
 
 def check_seconds(seconds: float, pause_s: float = 0.0) -> None:

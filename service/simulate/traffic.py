@@ -12,6 +12,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from oddcall.models.errors import OddcallError, SettingError
+from oddcall.service.simulate.connecting import connect, unsaid
 
 #: Method, path, and how often out of the sum.
 _MIX = (
@@ -43,8 +44,9 @@ def load(
     rate: float = 40.0,
     seed: int | None = None,
     progress: Callable[[float], None] | None = None,
+    waiting: Callable[[], None] = unsaid,
 ) -> dict[str, int]:
-    """Send requests of many kinds at a bounded rate.
+    """Send requests of many kinds at a bounded rate, once the server listens.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ def load(
         Makes the order of requests the same each time.
     progress : callable, optional
         Told the share done, 0 to 1, after each request.
+    waiting : callable, optional
+        Called once where the server does not listen yet: it is tried for some seconds.
 
     Returns
     -------
@@ -81,9 +85,9 @@ def load(
             got=f"{seconds} s at {rate} a second",
         )
     client = _Client(where.hostname, where.port or 80, random.Random(seed))  # noqa: S311  no secret
-    begin = time.monotonic()
-    due = begin
     with contextlib.closing(client):
+        client.open(waiting)
+        due = begin = time.monotonic()
         while (now := time.monotonic()) < begin + seconds:
             if due > now:
                 time.sleep(min(due - now, begin + seconds - now))
@@ -108,6 +112,15 @@ class _Client:
     def close(self) -> None:
         for connection in self._kept:
             connection.close()
+
+    def open(self, waiting: Callable[[], None]) -> None:
+        """Make the first connection, to a server that may have been started just now."""
+        connection = http.client.HTTPConnection(*self._address, timeout=_LONGEST_S)
+        try:
+            connect(connection, waiting)
+        except OSError as error:
+            raise self._silent(error) from error
+        self._kept.append(connection)
 
     def request(self) -> None:
         """Send one request, or now and then a connection without one."""
@@ -137,14 +150,17 @@ class _Client:
         try:
             self._ask(connection)
         except (OSError, http.client.HTTPException) as error:
-            raise OddcallError(
-                "the web server does not answer",
-                expected=f"an answer from {self._address[0]}:{self._address[1]}",
-                got=str(error),
-                fix="Start one: oddcall simulate serve",
-            ) from error
+            raise self._silent(error) from error
         finally:
             connection.close()
+
+    def _silent(self, error: Exception) -> OddcallError:
+        return OddcallError(
+            "the web server does not answer",
+            expected=f"an answer from {self._address[0]}:{self._address[1]}",
+            got=str(error),
+            fix="Start one: oddcall simulate serve",
+        )
 
     def _ask(self, connection: http.client.HTTPConnection) -> None:
         method, path, _ = self.chance.choices(_MIX, [share for *_, share in _MIX])[0]

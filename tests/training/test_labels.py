@@ -103,8 +103,11 @@ def test_an_outcome_of_a_simulation_is_a_label(tmp_path: Path):
         start=1764104400.5,
         end=1764104402.0,
         detail={"ports": 3},
+        technique="T1046",
+        visible=False,
     )
     (tmp_path / "l").write_text(json.dumps(done.as_dict()) + "\n")
     (label,) = read_labels(tmp_path / "l")
     assert (label.name, label.pid, label.program) == ("port-scan", 4711, "/usr/bin/x")
+    assert (label.technique, label.visible) == ("T1046", False)
     assert label.start_ns == SCAN.start_ns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,21 @@ def test_a_demo_server_runs_them_in_its_own_process(mine: Path, tmp_path: Path) 
         assert (outcome.pid, outcome.detail) == (server.pid, {"made": 3})
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
+
+
+def test_a_server_that_was_started_without_the_file_says_so(
+    mine: Path, demo: Any, tmp_path: Path
+) -> None:
+    """Promise: one sentence names the file and what to type, not every behaviour there is."""
+    simulate.include(mine)
+    with pytest.raises(SettingError) as refused:
+        simulate.run("three-files", via=demo.url, workdir=tmp_path)
+    said = str(refused.value)
+    assert f"started without {mine.name}" in said
+    assert f"`oddcall simulate serve --from {mine.name}`" in said
+    assert "--via python" in said
+    assert "port-scan" not in said
+    assert ".." not in said
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -125,6 +126,7 @@ def test_a_behaviour_runs_inside_the_server(demo, via: str | None):
     assert outcome.pid == demo.pid
     assert Path(outcome.program).name == interpreter.NAME
     assert str(outcome.detail["said"]).startswith("uid=")
+    assert (outcome.technique, outcome.visible) == ("T1059.004", True)
 
 
 @pytest.mark.parametrize("name", ["port-scan", "bulk-rewrite", "ptrace-child", "memfd-exec"])
@@ -163,8 +165,30 @@ def test_other_processes_are_never_entered(demo, via: str):
         run("port-scan", via=via, workdir=demo.folder)
 
 
-def test_a_server_that_does_not_answer_is_named(tmp_path: Path):
+def test_a_server_that_is_starting_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Promise: what is typed right after `serve &` is done once it listens, and people are told."""
+    monkeypatch.setattr("oddcall.service.simulate.connecting.STARTING_S", PATIENCE_S)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        words = serve_command(port, tmp_path)
+        started.append(subprocess.Popen(words, env=interpreter.environment()))
+
+    try:
+        seen = load(f"http://127.0.0.1:{port}", 0.2, rate=100, waiting=start)
+        assert seen["requests"] > 0
+        assert len(started) == 1, "told once"
+    finally:
+        for server in started:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(60) == 0
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Promise: a closed port is one sentence with what to type."""
+    monkeypatch.setattr("oddcall.service.simulate.connecting.STARTING_S", 0.0)
     with pytest.raises(OddcallError, match=r"does not answer.*simulate serve"):
         run("port-scan", via="http://127.0.0.1:1", workdir=tmp_path)
     with pytest.raises(OddcallError, match=r"does not answer.*simulate serve"):
