@@ -38,7 +38,8 @@ class StateDir:
     """Names the places below one directory, and makes it on first use."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        # Absolute, as messages name it: the reader may be in another folder than the watch.
+        self.path = path = path.absolute()
         self.baseline = path / "baseline.oddcall"
         self.learning = path / "learning"
         self.catch_up = path / "catch-up"

@@ -192,7 +192,8 @@ class Board:
         if not len(batch):
             return
         here = np.zeros(len(batch), np.int64)
-        p = np.where(verdicts.profile >= 0, verdicts.p_value, np.nan)
+        # Of what may alert alone: past the threshold there is an alert.
+        p = np.where(verdicts.ready, verdicts.p_value, np.nan)
         with self.lock:
             self.programs.judge(batch, verdicts)
             self.processes.judge(batch, verdicts)

@@ -24,7 +24,7 @@ class Processes:
     ----------
     columns : dict of str to array (n,)
         ``pid``, ``start_time_ns``, ``ppid``, ``uid``, ``program`` (row of `Programs`), ``comm``,
-        ``t_end_ns``, ``calls_s``, ``errors_s``, ``p`` (NaN where not judged), ``alert``,
+        ``t_end_ns``, ``calls_s``, ``errors_s``, ``p`` (NaN where it may not alert), ``alert``,
         ``ended``.
     """
 
@@ -66,7 +66,7 @@ class Processes:
         if not self.columns:
             return
         place, here = self._find(batch)
-        p = np.where(verdicts.profile >= 0, verdicts.p_value, np.nan)
+        p = np.where(verdicts.ready, verdicts.p_value, np.nan)
         self.columns["p"][place[here]] = p[here]
         self.columns["alert"][place[here]] = verdicts.alert[here]
 

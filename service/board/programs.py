@@ -41,7 +41,7 @@ class Programs:
     last_ns : int64
         End of the last window, UTC; 0 for none.
     p_now : float64
-        Least p-value of the last tick that judged it; NaN for none.
+        Least p-value of the last tick that held a window of it; NaN where none may alert.
     rings : tuple of Ring
         The same numbers in detail for minutes and roughly for hours.
     """
@@ -76,13 +76,13 @@ class Programs:
 
     def judge(self, batch: WindowBatch, verdicts: Verdicts) -> None:
         """Add the verdicts on a batch that is not empty."""
-        judged = verdicts.profile >= 0
-        rows, ends = self._rows_of(batch)[judged], batch.t_end_ns[judged]
-        p = verdicts.p_value[judged]
+        # A p-value that no alert may follow would be taken for one that an alert was missed of.
+        judged, rows = verdicts.ready, self._rows_of(batch)
+        self.p_now[rows] = np.nan
+        rows, ends, p = rows[judged], batch.t_end_ns[judged], verdicts.p_value[judged]
         for ring in self.rings:
             ring.add("p", rows, ends, p)
             ring.add("alerts", rows, ends, verdicts.alert[judged])
-        self.p_now[rows] = np.nan
         np.fmin.at(self.p_now, rows, p)
 
     def rate(self, name: str) -> NDArray[np.float64]:

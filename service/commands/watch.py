@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import AGAIN, as_json, people, with_settings
@@ -70,6 +71,7 @@ def command(
     """
     from oddcall.service import live, session, upkeep
     from oddcall.service.config.reload import Reload
+    from oddcall.service.learning.summary import not_learned
     from oddcall.service.origin import host_of
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import hanging_up, stopping
@@ -93,6 +95,9 @@ def command(
         screen = open_screen(people(json_ or session.takes_stdout(settings)))
         held.callback(screen.close)
         held.enter_context(sensor)
+        asked = click.get_current_context().get_parameter_source("learning_duration")
+        if known and asked is ParameterSource.COMMANDLINE:
+            screen.say(not_learned(known, model, state.path))
         screen.say(live.how_it_counts(sensor))
         screen.say(sensor.shed_privileges(live.written(settings, alerts, record)))
         metadata = live.recording_metadata(sensor)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,18 @@ def headline(model: Model) -> str:
     return (
         f"model {model.id[:12]}: {counted(len(model.programs), 'program')}, {ready} ready; "
         f"expects {_rate(model)}, budget {model.budget_per_day:g}"
+    )
+
+
+def not_learned(model: Model, file: Path | None, folder: Path) -> str:
+    """Say why a watch that was asked to learn does not: a model was named, or is kept."""
+    if file is not None:
+        return f"--learn is not used: {file} judges, as --model names it"
+    ended_ns = max((known.last_ns for known in model.programs), default=0)
+    age = format_duration(max(round(time.time() - ended_ns / 1e9), 0))
+    return (
+        f"--learn is not used: this host was learned {age} ago, kept in {folder}; "
+        "--relearn learns it anew"
     )
 
 

@@ -101,9 +101,12 @@ def told_of(page: Json) -> str:
     """Say how a program stands, in one paragraph."""
     if page["seen"] is None:
         return f"{page['why']} Not seen since the start."
+    judged = "None of its windows may alert"
+    if page["p_now"] is not None or page["p_worst"] is not None:
+        worst = chance(page["p_worst"])
+        judged = f"p now {chance(page['p_now'])}, least in five minutes {worst}"
     return (
-        f"{page['why']} p now {chance(page['p_now'])}, least in five minutes "
-        f"{chance(page['p_worst'])}; {rate(page['calls_s'])} calls and "
+        f"{page['why']} {judged}; {rate(page['calls_s'])} calls and "
         f"{rate(page['errors_s'])} errors a second."
     )
 

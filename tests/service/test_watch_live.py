@@ -169,6 +169,8 @@ def test_a_host_is_learned_watched_and_replayed(
     restarted = running(words, **quick)
     wait_for(lambda: restarted.said("watching with model"), restarted)
     assert not restarted.said("no model yet")
+    assert restarted.said("--learn is not used: this host was learned"), "and what learns anew"
+    assert restarted.said(f"kept in {state}; --relearn learns it anew")
     assert restarted.end(signal.SIGINT) == 0
 
 

@@ -70,7 +70,7 @@ export function timeline(label) {
       const worst = Math.min(...shown.p.filter((p) => p !== null), 1);
       put(readout, shown.p.some((p) => p !== null)
         ? `least likely in this span: p = ${chance(worst)}` + (shown.threshold ? `; alerts from p = ${chance(shown.threshold)}` : "")
-        : "nothing is judged yet: calls are counted");
+        : "nothing that may alert was judged here: calls are counted");
       return;
     }
     const calls = shown.calls[i] / shown.width_s;

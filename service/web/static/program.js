@@ -66,7 +66,7 @@ export function program(id) {
     pill.className = `pill ${told.state}`;
     put(pill, told.state);
     put(exe, [told.exe, told.unit, told.container].filter(Boolean).join("  ·  "));
-    put(why, `${told.why} ${LEVEL[told.level] || ""} ${told.seen ? `Last window ${ago(told.seen, state.time)}; p = ${chance(told.p_now)}, least in five minutes ${chance(told.p_worst)}; ${rate(told.calls_s)} calls and ${rate(told.errors_s)} errors a second.` : "Not seen since the start."}`);
+    put(why, `${told.why} ${LEVEL[told.level] || ""} ${told.seen ? `Last window ${ago(told.seen, state.time)}; ${told.p_now === null && told.p_worst === null ? "none may alert" : `p = ${chance(told.p_now)}, least in five minutes ${chance(told.p_worst)}`}; ${rate(told.calls_s)} calls and ${rate(told.errors_s)} errors a second.` : "Not seen since the start."}`);
     normalOf(told);
     if (told.timelines.length) line.update({ ...told.timelines[which], threshold: state.budget.threshold });
     list.update(told.episodes, state);

@@ -100,6 +100,27 @@ def test_what_is_not_judged_has_no_p_value(batch: Any, row: Any, trained: Model)
     assert picture(board)["processes"][0]["p"] is None
 
 
+def test_what_may_not_alert_has_no_p_value(batch: Any, row: Any, trained: Model) -> None:
+    """Past the threshold there is an alert: a program that is still learned has no bar there."""
+    board = board_of()
+    board.watching(trained)
+    windows = batch(row(at_s=1, program=WEB.program, calls={101: 500}))
+    found = trained.judge(windows)
+    none = np.zeros(1, np.bool_)
+    board.see(tick_of(windows, T0 + S))
+    board.judged(windows, found)
+    assert found.alert.all()
+    assert picture(board)["processes"][0]["p"] <= trained.threshold
+    for at, verdicts in ((2, found), (700, replace(found, ready=none, alert=none))):
+        windows = batch(row(at_s=at, program=WEB.program, calls={101: 500}))
+        board.see(tick_of(windows, T0 + at * S))
+        board.judged(windows, verdicts)
+    (shown,) = [p for p in picture(board)["programs"] if p["exe"] == WEB.program.exe]
+    assert (shown["p_now"], shown["p_worst"]) == (None, None)
+    assert set(timeline(board, "10m")["p"]) == {None}
+    assert picture(board)["processes"][0]["p"] is None
+
+
 def test_learning_is_seen(batch: Any, row: Any) -> None:
     """While it learns, progress and each program's state are there; watching ends that."""
     board, evidence = board_of(), Evidence(60, 2, 40)
