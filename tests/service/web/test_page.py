@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from oddcall.service.history import History
 from oddcall.training.synthetic import attacks
@@ -177,9 +177,18 @@ def test_it_fits_a_telephone(page: Page) -> None:
     scanned(page).click()
     expect(page.locator(".sentence")).to_be_visible()
     fits(page)
+    page.route("**/api/programs/*", _far_down)
     page.locator(".title h1 a").click()
     expect(page.locator(".ranges > div").nth(3)).to_be_visible()
+    expect(page.locator("p.mono")).to_contain_text("/opt/aaaa")
     fits(page)
+    page.unroute_all(behavior="wait")
+
+
+def _far_down(asked: Route) -> None:
+    """Answer as the watch does, but of a program with a path that has no place to break."""
+    answer = asked.fetch()
+    asked.fulfill(response=answer, json={**answer.json(), "exe": f"/opt/{'a' * 120}/bin/server"})
 
 
 def test_a_stranger_is_asked_for_the_key(browser: Browser, watching: Any) -> None:
