@@ -28,7 +28,7 @@ from oddcall.models.sparse import IntArray
 #: The tail begins at this quantile of the clean scores.
 _TAIL_AT = 0.9
 #: Excesses needed before the sample may say that the tail is heavier than the prior.
-_EXCESSES_FOR_SHAPE = 40
+_EXCESSES_FOR_SHAPE = 15
 _HEAVIEST = 0.8
 #: No p-value is smaller: a verdict must stay a positive number.
 SMALLEST = 1e-300

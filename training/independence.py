@@ -32,7 +32,9 @@ def independent_share(score: FloatArray) -> float:
     n = len(score)
     if n < 2:
         return 1.0
-    odd = (score > np.quantile(score, _ODD)).astype(np.float64)
+    high = np.quantile(score, _ODD)
+    # Where more windows tie at the top than are to be odd, those that tie are.
+    odd = (score > high if score.max() > high else score >= high).astype(np.float64)
     odd -= odd.mean()
     power = float(odd @ odd)
     if power <= 0:

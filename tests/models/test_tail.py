@@ -131,6 +131,15 @@ def test_a_heavy_sample_is_believed():
     assert one(np.random.default_rng(1).exponential(1, 4000), HEAVY).shape[0] < 0.35
 
 
+def test_ten_minutes_are_enough_to_show_a_heavy_tail():
+    """Calibrated on 240 windows, a heavy law is believed on average, and a light one stays so."""
+    random = np.random.default_rng(2)
+    heavy = [float(one(random.pareto(1.5, 240), HEAVY).shape[0]) for _ in range(200)]
+    light = [float(one(random.exponential(1, 240), HEAVY).shape[0]) for _ in range(200)]
+    assert np.mean(heavy) > 0.4
+    assert np.mean(light) < 0.32
+
+
 @given(scores, scores)
 def test_profiles_do_not_mix(first: FloatArray, second: FloatArray):
     """Two profiles in one table give what each gives alone."""

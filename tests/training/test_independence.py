@@ -24,6 +24,14 @@ def test_windows_that_repeat_each_other_count_once(times: int):
     assert 1 / np.mean(found) == pytest.approx(times, rel=0.4)
 
 
+def test_stretches_that_are_all_alike_count_once():
+    """Where more windows than a tenth tie at the top, a stretch of them is one observation."""
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        stretches = np.repeat(random.permutation([1.0, 1.0, 0.0, 0.5, 0.0, 0.2, 0.4, 0.1]), 30)
+        assert independent_share(stretches) < 0.1
+
+
 def test_it_is_the_order_that_counts():
     """The same values shuffled are independent again."""
     random = np.random.default_rng(0)
