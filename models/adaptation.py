@@ -4,8 +4,9 @@ Programs change: another version of a page, a longer log, a new nightly job. A b
 moves ends in accusing everybody; one that follows everything is taught by an attacker who takes
 his time. So it follows little and late:
 
-- only windows that are trusted teach: fully covered, of a settled baseline, not unlikely, not
-  tolerated, and of a program that has not alerted for ten minutes;
+- only windows that are trusted teach: fully covered, of a settled baseline, not unlikely but for
+  symbols that may become known, not tolerated, and of a program that has not alerted for ten
+  minutes;
 - where a program's windows lie on average moves by at most ``FAR`` a day, in equal small parts of
   the day, so that a flood of windows moves it no further than a few do;
 - a new symbol becomes known only after it was met in many moments over half an hour, at most
@@ -110,7 +111,12 @@ class Adaptation:
         self.since_ns[self.evidence < HOLDS] = 0
 
     def learn(
-        self, vectors: csr_matrix, profile: IntArray, trusted: NDArray[np.bool_], now_ns: int
+        self,
+        vectors: csr_matrix,
+        profile: IntArray,
+        trusted: NDArray[np.bool_],
+        new: NDArray[np.bool_],
+        now_ns: int,
     ) -> tuple[Subspaces | None, list[tuple[int, int]]]:
         """Learn from the trusted ones of the windows of one moment.
 
@@ -119,6 +125,8 @@ class Adaptation:
         vectors : float32 CSR (n, D)
         profile : int64 (n,)
         trusted : bool (n,)
+        new : bool (entries,)
+            Which entries of the vectors are new.
         now_ns : int
 
         Returns
@@ -132,12 +140,28 @@ class Adaptation:
         self._part[used] = part
         owner = np.repeat(profile, np.diff(vectors.indptr))
         taught = np.repeat(trusted, np.diff(vectors.indptr))
+        met = taught & new
+        learned = self._meet(vectors.indices[met], owner[met], now_ns)
         owner, column, value = owner[taught], vectors.indices[taught], vectors.data[taught]
         slot = self._spaces.slots(column, owner)
         known = slot > 0
         np.add.at(self._sum, slot[known] - 1, value[known])
         np.add.at(self._windows, profile[trusted], 1.0)
-        return moved, self._meet(column[~known], owner[~known], now_ns)
+        return moved, learned
+
+    def harmless(self, vectors: csr_matrix, new: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether all that is new in each window is of the kind that may become known, (n,).
+
+        Parameters
+        ----------
+        vectors : float32 CSR (n, D)
+        new : bool (entries,)
+            Which of their entries are new (``Novelty.new``).
+        """
+        row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+        heavy = new & ~self._learnable[vectors.indices]
+        safe: NDArray[np.bool_] = np.bincount(row[heavy], minlength=vectors.shape[0]) == 0
+        return safe
 
     def drifting(self) -> IntArray:
         """Profiles whose programs drift."""

@@ -7,7 +7,7 @@ program; a program with too little history shares the pool of the programs most 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -168,6 +168,9 @@ class Contributions:
     contribution : float64 (k,)
         Share of the verdict, summing to 1 over all features: each detector's parts, weighed
         by how much of the evidence that detector brought.
+    usual : int64 (u,)
+        Columns of the window that are no news: in the baseline, learned since, or said to be
+        normal. Default none.
     """
 
     features: IntArray
@@ -178,6 +181,7 @@ class Contributions:
     novelty: FloatArray
     most: IntArray
     contribution: FloatArray
+    usual: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

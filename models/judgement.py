@@ -25,6 +25,8 @@ from oddcall.models.window import Program, WindowBatch
 
 #: Seconds after an alert in which nothing is learned of its program.
 QUIET_S = 600.0
+#: After so long what was news of a program once is news again.
+_TOLD_NS = 86_400_000_000_000
 #: Windows kept of a sum, to be shown as one if it comes to an alert: the latest so many.
 _KEPT = 32
 #: Calls named where a program drifts.
@@ -71,6 +73,7 @@ class Judgement:
         count = len(model.profiles)
         self._news = News.none(count)
         self._told = np.zeros((count, model.spec.bytes), np.uint8)
+        self._told_ns = np.zeros(count, np.int64)
         self._parts: dict[int, list[WindowBatch]] = {}
         self._alerted_ns = np.full(count, -(10**18), np.int64)
         self._adaptation = _adaptation(model)
@@ -145,11 +148,16 @@ class Judgement:
         now_ns = int(batch.t_end_ns[rows].max())
         nats = -np.log(weighed.found.mixture[own])
         adaptation.watch(nats[calm], profile[calm], now_ns)
-        trusted = calm & (verdicts.p_value[rows] >= UNLIKELY)
+        everybody = weighed.profile[weighed.rows]
+        # News of a settled program makes any window unlikely: were it not trusted for that, what
+        # is harmless and here to stay would never become known, nor anything else be learned.
+        likely = verdicts.p_value[rows] >= UNLIKELY
+        new = self._entries(weighed, everybody)
+        harmless = adaptation.harmless(weighed.vectors, new)[own]
+        trusted = calm & (weighed.found.mixture[own] >= UNLIKELY) & (likely | harmless)
         taught = np.zeros(len(weighed.rows), np.bool_)
         taught[own[trusted]] = True
-        everybody = weighed.profile[weighed.rows]
-        spaces, symbols = adaptation.learn(weighed.vectors, everybody, taught, now_ns)
+        spaces, symbols = adaptation.learn(weighed.vectors, everybody, taught, new, now_ns)
         if spaces is None and not symbols:
             return
         detectors = self._model.detectors
@@ -158,6 +166,14 @@ class Judgement:
         if symbols:
             detectors = tuple(d.known(symbols) if isinstance(d, Novelty) else d for d in detectors)
         self._model = replace(self._model, detectors=detectors)
+
+    def _entries(self, weighed: Weighed, profile: IntArray) -> NDArray[np.bool_]:
+        """Mask of the entries of the vectors that are news to their programs."""
+        new = np.zeros(weighed.vectors.nnz, np.bool_)
+        for detector in self._model.detectors:
+            if isinstance(detector, Novelty):
+                new |= detector.new(weighed.vectors, profile)
+        return new
 
     def _novel(self, weighed: Weighed) -> NDArray[np.bool_]:
         novel = np.zeros(len(weighed.rows), np.bool_)
@@ -172,6 +188,7 @@ class Judgement:
         """Add the news of the windows ``weighed.rows[mine]`` up, and let the sums speak as well."""
         rows = weighed.rows[mine]
         profile = weighed.profile[rows]
+        self._forget_told(profile, int(batch.t_end_ns[rows].max()))
         fresh = self._fresh(weighed, mine, profile)
         self._news, level = self._news.after(
             fresh, profile, batch.t_start_ns[rows], batch.t_end_ns[rows]
@@ -192,8 +209,14 @@ class Judgement:
             self._parts.pop(i, None)
         return verdicts
 
+    def _forget_told(self, profile: IntArray, now_ns: int) -> None:
+        """Begin anew, a day after the first of it, with what was news of programs."""
+        used = np.unique(profile)
+        over = used[now_ns - self._told_ns[used] > _TOLD_NS]
+        self._told[over], self._told_ns[over] = 0, now_ns
+
     def _fresh(self, weighed: Weighed, mine: IntArray, profile: IntArray) -> FloatArray:
-        """Novelty of windows, leaving out what has been news of their program before."""
+        """Novelty of windows, leaving out what was news of their program within a day."""
         fresh = np.zeros(len(mine))
         vectors = weighed.vectors[mine]
         used, place = np.unique(profile, return_inverse=True)

@@ -193,12 +193,13 @@ class Model:
         vector = self.spec.vectors(one)
         profile = self.standing(one.programs[one.program[0]]).profile
         mixture, novelty = np.zeros(self.spec.width), np.zeros(self.spec.width)
-        share = np.zeros(self.spec.width)
+        share, usual = np.zeros(self.spec.width), np.zeros(0, np.int64)
         if profile >= 0:
             found, views, _ = self._tolerant(one, np.array([profile], np.int64))
             mixture, novelty = self._parts(views, profile)
             mixture *= not news_only
             share = self._shares(found, mixture, novelty)
+            usual = np.setdiff1d(vector.indices, self._news(views, profile)).astype(np.int64)
         features = np.argsort(-share, kind="stable")[: np.count_nonzero(share)].astype(np.int64)
         observed = vector.toarray()[0][features]
         typical, most = np.zeros((0, 3), np.float32), np.zeros(len(features), np.int64)
@@ -216,7 +217,17 @@ class Model:
             novelty[features],
             most,
             share[features],
+            usual,
         )
+
+    def _news(self, views: dict[Evidence, csr_matrix], profile: int) -> IntArray:
+        """Columns of one window that no detector of news has seen."""
+        news = [np.zeros(0, np.int64)]
+        for detector in self.detectors:
+            if hasattr(detector, "new"):
+                vector = views[detector.evidence]
+                news.append(vector.indices[detector.new(vector, np.array([profile], np.int64))])
+        return np.concatenate(news)
 
     def unseen(self, batch: WindowBatch) -> IntArray:
         """Columns of symbols that a batch holds and baselines never saw, or never so much of."""

@@ -166,6 +166,11 @@ class Tolerances:
         stacked = [vstack(part, format="csr") for part in (freed, beside)]
         return np.concatenate(rows), stacked[0], stacked[1]
 
+    def symbols(self, batch: WindowBatch) -> IntArray:
+        """Columns that people have said count as seen, of the programs of a batch by then."""
+        told = [behaviour.symbols for _, group in self._groups(batch) for behaviour in group]
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *told]))
+
     def _groups(self, batch: WindowBatch) -> list[tuple[IntArray, list[Behaviour]]]:
         """Rows of a batch that are tolerated anything, by what that is; each row once."""
         current = [

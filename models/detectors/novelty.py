@@ -116,6 +116,10 @@ class Novelty:
             seen[profile, column >> 3] |= np.uint8(128 >> (column & 7))
         return replace(self, seen=seen)
 
+    def new(self, vectors: csr_matrix, profile: IntArray) -> NDArray[np.bool_]:
+        """Mask of the entries of these vectors that were never seen, (entries,)."""
+        return self._new_entries(vectors, profile)[0]
+
     def symbols(self, vectors: csr_matrix, profile: IntArray, count: int) -> NDArray[np.uint8]:
         """Packed bitmaps of the symbols these windows hold, (count, D / 8)."""
         return _bitmaps(vectors, profile, count)

@@ -33,6 +33,7 @@ class _Reference:
 
     def __init__(self, spec: FeatureSpec, baseline: Baseline, parts: Contributions) -> None:
         self.spec, self.baseline = spec, baseline
+        self.seen = np.union1d(baseline.features, parts.usual)
         self.weight = np.zeros(spec.width)
         self.weight[parts.features] = parts.contribution
         self.most = np.zeros(spec.width, np.int64)
@@ -42,7 +43,7 @@ class _Reference:
         return self.baseline.typical(columns).astype(np.float64)
 
     def novel(self, columns: IntArray) -> NDArray[np.bool_]:
-        return ~np.isin(columns, self.baseline.features)
+        return ~np.isin(columns, self.seen)
 
     def known(self, block: str, width: int) -> IntArray:
         """Indexes of a block that carry part of the verdict, present in the window or not."""

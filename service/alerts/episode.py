@@ -161,6 +161,7 @@ class Episodes:
         self._open: dict[str, _Episode] = {}
         self._past = Pasts(self._settings.max_open)
         self._throttle = Throttle(self._settings.most_per_hour, self._host)
+        self._judge = model
         self._now_ns = 0
 
     def __len__(self) -> int:
@@ -176,8 +177,12 @@ class Episodes:
         for past in recalled(lines):
             self._past.keep(past)
 
-    def step(self, batch: WindowBatch, verdicts: Verdicts) -> Told:
-        """Take one tick's windows; returns the lines it gives, in order."""
+    def step(self, batch: WindowBatch, verdicts: Verdicts, judge: Model | None = None) -> Told:
+        """Take one tick's windows; returns the lines it gives, in order.
+
+        ``judge`` is the model with what it has learned since it was trained, where it has.
+        """
+        self._judge = judge or self.model
         if not len(batch):
             return Told()
         self._now_ns = int(batch.t_end_ns.max())
@@ -199,7 +204,7 @@ class Episodes:
     def _sighting(self, batch: WindowBatch, row: int, verdicts: Verdicts) -> Sighting:
         profile = int(verdicts.profile[row])
         baseline = self.model.profiles[profile] if profile >= 0 else None
-        explanation = self._explain(self.model, batch, row, verdicts)
+        explanation = self._explain(self._judge, batch, row, verdicts)
         return Sighting.of(batch, row, verdicts, baseline, explanation)
 
     def _groups(self, batch: WindowBatch, rows: NDArray[np.int64]) -> dict[_Key, list[int]]:

@@ -46,7 +46,7 @@ def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
     for batch in batches:
         judgement.model = episodes.model
         verdicts = judgement.judge(batch)
-        told = episodes.step(batch, verdicts)
+        told = episodes.step(batch, verdicts, judgement.model)
         yield Step(batch, verdicts, told.sent, told.held, told.notices, drift=judgement.drift)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from oddcall.models import adaptation
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.judgement import Judgement
 from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
@@ -104,21 +105,47 @@ def test_windows_of_poor_coverage_teach_nothing(model: Model):
     assert judgement._adaptation._windows.sum() == 0
 
 
-def test_a_new_step_is_known_in_time_but_no_call_that_reaches_out(model: Model):
-    """A harmless new call becomes known after half an hour of many moments; a socket never does."""
+def beside(model: Model, extra: list[int], every_s: int = 30) -> Judgement:
+    """An hour of windows that hold some more calls."""
     judgement = Judgement(model)
     random = np.random.default_rng(0)
     chain = Chain(WEB.program, PATHS, WEIGHTS)
+    for i in range(3600 // every_s):
+        calls = np.concatenate([chain.walk(2000, random), extra]).astype(np.int64)
+        judgement.judge(window(chain, calls, second=1000 + every_s * i))
+    return judgement
+
+
+def knows(judgement: Judgement, number: int) -> bool:
+    novelty = next(d for d in judgement.model.detectors if d.name == "novelty")
+    profile = judgement.model.standing(WEB.program).profile
+    return bool(np.unpackbits(novelty.seen, axis=1)[profile, number])
+
+
+def test_a_harmless_call_is_known_in_time_but_no_call_that_reaches_out(model: Model):
+    """A harmless new call becomes known after half an hour of many moments; a socket never does,
+    nor what is met beside it."""
     getpid, socket = 39, 41
-    for i in range(120):
-        calls = np.concatenate([chain.walk(2000, random), [getpid, socket]])
-        judgement.judge(window(chain, calls, second=1000 + 30 * i))
-    assert judgement._adaptation is not None
-    bits = np.unpackbits(
-        next(d for d in judgement.model.detectors if d.name == "novelty").seen, axis=1
-    )
-    profile = model.standing(WEB.program).profile
-    assert not bits[profile, socket]
+    assert not knows(Judgement(model), getpid)
+    judgement = beside(model, [getpid])
+    assert knows(judgement, getpid)
+    judgement = beside(model, [getpid, socket])
+    assert not knows(judgement, socket)
+    assert not knows(judgement, getpid)
+
+
+def test_what_became_known_is_told_as_known(model: Model):
+    """An alert beside a call that was learned while watching does not call that never made."""
+    judgement, random = beside(model, [39]), np.random.default_rng(3)
+    calls = np.array([39, 39, *(101,) * 50])
+    made = np.concatenate([Chain(WEB.program, PATHS, WEIGHTS).walk(600, random), calls])
+    batch = window(WEB, made, second=5000)
+    verdicts = judgement.judge(batch)
+    assert verdicts.alert[0]
+    said = explain(judgement.model, batch, 0, verdicts).sentence
+    assert "50 ptrace" in said
+    assert "getpid" not in said
+    assert "getpid" in explain(model, batch, 0, verdicts).sentence
 
 
 def test_watch_and_replay_learn_the_same(model: Model):

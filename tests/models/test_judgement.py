@@ -9,7 +9,7 @@ from oddcall.models.judgement import Judgement
 from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
 from oddcall.training.fit import fit
-from oddcall.training.synthetic import REDIS, WEB, attacks, host, window
+from oddcall.training.synthetic import REDIS, WEB, Chain, attacks, host, window
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,26 @@ def test_a_cause_is_told_by_the_window_that_shows_it(model: Model):
     assert verdicts.alert[0]
     assert verdicts.p_value[1] == pytest.approx(alone.p_value[0])
     assert not verdicts.alert[1]
+
+
+def test_news_that_was_met_long_ago_is_news_again():
+    """Calls met one by one over an hour hide them, half a minute apart, for that day only."""
+    steps = (41, 62, 42, 43, 49, 50, 56)  # socket, kill, connect, accept, bind, listen, clone
+    chain = Chain(WEB.program, WEB.paths[:5], WEB.weights[:5])
+    random = np.random.default_rng(1)
+    model = fit([window(chain, chain.walk(600, random), second=i) for i in range(1500)])
+    judgement = Judgement(model)
+
+    def alerts(begin: float, every_s: float) -> int:
+        found = 0
+        for i, number in enumerate(steps):
+            calls = np.concatenate([chain.walk(20000, random), [number]]).astype(np.int64)
+            found += judgement.judge(window(chain, calls, second=begin + every_s * i)).alert[0]
+        return int(found)
+
+    assert alerts(6000, 600) == 0
+    assert alerts(16_000, 5) == 0
+    assert alerts(7 * 86400, 5) > 0
 
 
 def test_a_steady_program_does_not_drift_because_its_baseline_moves():

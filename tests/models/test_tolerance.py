@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from oddcall.models.explanation.explanation import explain
 from oddcall.models.features import FeatureSpec
 from oddcall.models.model import Model
 from oddcall.models.tolerance import KEPT, Behaviour, Span, Tolerances
@@ -149,6 +150,25 @@ def test_an_explanation_leaves_out_what_is_tolerated(model: Model) -> None:
     named = {SPEC.names[column] for column in said.features[said.novel]}
     assert "syscalls:101" in named
     assert not named & {"syscalls:41", "syscalls:42", "errors:42"}
+
+
+def test_what_is_tolerated_is_not_named_as_the_cause_of_something_else(model: Model) -> None:
+    """A call that was called normal, beside one that was not: only that one is the cause."""
+    random = np.random.default_rng(11)
+
+    def beside(extra: tuple[int, ...]) -> WindowBatch:
+        calls = np.concatenate([WEB.walk(600, random), [101] * 3, extra]).astype(np.int64)
+        return window(WEB, calls, second=1000.0)
+
+    quiet = tolerant(model, beside(()))
+    batch = beside((308,) * 9)
+    verdicts = quiet.judge(batch)
+    assert verdicts.alert[0]
+    told = explain(quiet, batch, 0, verdicts)
+    assert "9 setns" in told.sentence
+    assert "ptrace" not in told.sentence
+    assert not any("ptrace" in hint.why for hint in told.hints)
+    assert "ptrace" in explain(model, batch, 0, model.judge(batch)).sentence
 
 
 def test_a_forgotten_program_is_unknown_until_it_is_learned_anew(model: Model) -> None:
