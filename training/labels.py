@@ -26,6 +26,8 @@ from oddcall.models.storage import write_whole
 
 _NO = {"false", "no", "0"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: No time in seconds is so large for three thousand years; in another unit every time of today is.
+_FINER = ((10**17, "nanoseconds"), (10**14, "microseconds"), (10**11, "milliseconds"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +172,15 @@ def _ns(value: object) -> int:
         raise ValueError("a truth value for a time")  # noqa: TRY004  one kind of refusal
     try:
         # Decimal: seconds since the epoch to the microsecond are at the edge of a float.
-        return round(Decimal(str(value)) * 1_000_000) * 1000
+        seconds = Decimal(str(value))
+        microseconds = round(seconds * 1_000_000)
     except InvalidOperation:
         time = datetime.fromisoformat(str(value))
+    else:
+        for least, unit in _FINER:
+            if abs(seconds) >= least:
+                raise ValueError(f"{str(value)[:24]}, which are {unit}")
+        return microseconds * 1000
     if time.tzinfo is None:
         raise ValueError(f"no offset in {value}")
     return (time.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
