@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,8 @@ class Judged:
         Whether there was a baseline to hold it against.
     detectors : dict of float64 (n,)
         p-value of each detector by itself.
+    hosts : tuple of str
+        Host of each recording; by default one of a host without a name.
     """
 
     source: IntArray
@@ -57,6 +60,7 @@ class Judged:
     ready: NDArray[np.bool_]
     known: NDArray[np.bool_]
     detectors: dict[str, FloatArray]
+    hosts: tuple[str, ...] = ("",)
 
     def __len__(self) -> int:
         return len(self.p_value)
@@ -124,8 +128,14 @@ class Gathering:
         for name, p_value in verdicts.detectors.items():
             self._detectors.setdefault(name, []).append(p_value)
 
-    def judged(self) -> Judged | None:
-        """Everything so far; None when no window was judged."""
+    def judged(self, hosts: Sequence[str]) -> Judged | None:
+        """Everything so far; None when no window was judged.
+
+        Parameters
+        ----------
+        hosts : sequence of str
+            Host of each recording, by its number.
+        """
         if not self._columns:
             return None
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
@@ -133,4 +143,4 @@ class Gathering:
         detectors = {name: np.concatenate(parts) for name, parts in self._detectors.items()}
         # A detector that only some of the models have cannot be compared over all windows.
         whole = {name: column for name, column in detectors.items() if len(column) == n}
-        return Judged(**columns, programs=tuple(self._index), detectors=whole)
+        return Judged(**columns, programs=tuple(self._index), detectors=whole, hosts=tuple(hosts))

@@ -177,8 +177,10 @@ def _ns(value: object) -> int:
     except InvalidOperation:
         time = datetime.fromisoformat(str(value))
     else:
+        if seconds < 0:
+            raise ValueError(f"{str(value)[:24]}, before 1970")
         for least, unit in _FINER:
-            if abs(seconds) >= least:
+            if seconds >= least:
                 raise ValueError(f"{str(value)[:24]}, which are {unit}")
         return microseconds * 1000
     if time.tzinfo is None:

@@ -45,10 +45,13 @@ class AttackFound:
     Attributes
     ----------
     label : Label
-    windows, known : int
-        Windows it is in, and how many of them were held against a baseline.
+    hosts : tuple of str
+        Where its windows are; the host that its label names where it has none.
+    windows, known, able : int
+        Windows it is in, how many of them were held against a baseline, and how many of these
+        might have alerted.
     p_value : float
-        Least p-value among them; 1 without any.
+        Least p-value among those; 1 without any.
     found : bool
         Whether one of them alerted.
     delay_s : float or None
@@ -58,12 +61,31 @@ class AttackFound:
     """
 
     label: Label
+    hosts: tuple[str, ...]
     windows: int
     known: int
+    able: int
     p_value: float
     found: bool
     delay_s: float | None
     needs: float | None
+
+    @property
+    def judged(self) -> bool:
+        """Whether a window of it might have alerted: else it is neither found nor missed."""
+        return self.able > 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether recall speaks of it: it was judged, and counts can tell it."""
+        return self.judged and self.label.visible
+
+    @property
+    def lacks(self) -> str:
+        """What kept it from being judged; empty where it was."""
+        if self.judged:
+            return ""
+        return "a settled baseline" if self.known else "a baseline" if self.windows else "a window"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +104,9 @@ class ProgramJudged:
     alerting : int
         Clean windows that alerted.
     attacks, found : int
-        Attacks in it, and how many of them it alerted in.
+        Attacks that were judged in it, and how many of them it alerted in.
+    not_judged : int
+        Attacks in it of which no window might have alerted.
     """
 
     program: Program
@@ -94,6 +118,7 @@ class ProgramJudged:
     alerting: int
     attacks: int
     found: int
+    not_judged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +207,34 @@ def _attack(
     if able.any() and len(clean):
         score = unlikely(np.array([p_value]))[0]
         needs = float((len(clean) - np.searchsorted(clean, score, "left")) / len(clean))
-    windows, known = int(rows.sum()), int((rows & judged.known).sum())
-    return AttackFound(label, windows, known, p_value, bool(len(ends)), delay, needs)
+    where = sorted({judged.hosts[i] for i in np.unique(judged.source[rows]).tolist()})
+    return AttackFound(
+        label,
+        tuple(where) or ((label.host,) if label.host else ()),
+        windows=int(rows.sum()),
+        known=int((rows & judged.known).sum()),
+        able=int(able.sum()),
+        p_value=p_value,
+        found=bool(len(ends)),
+        delay_s=delay,
+        needs=needs,
+    )
+
+
+def recall(attacks: Sequence[AttackFound]) -> Rate:
+    """Share of the visible attacks that were found, of those that were judged."""
+    counted = [attack for attack in attacks if attack.counts]
+    return part_of(sum(attack.found for attack in counted), len(counted))
 
 
 def found_at(attacks: Sequence[AttackFound]) -> dict[float, float]:
-    """Share of the visible attacks that a threshold at each false-positive rate would find."""
-    seen = [attack for attack in attacks if attack.label.visible and attack.windows]
-    needs = np.array([1.0 if a.needs is None else a.needs for a in seen])
-    return {rate: float(np.mean(needs <= rate)) if len(seen) else 0.0 for rate in RATES}
+    """Share of the same attacks that a threshold at each false-positive rate would find.
+
+    Empty where none was judged.
+    """
+    counted = [attack for attack in attacks if attack.counts]
+    needs = np.array([1.0 if a.needs is None else a.needs for a in counted])
+    return {rate: float(np.mean(needs <= rate)) for rate in RATES} if counted else {}
 
 
 def programs_judged(judged: Judged) -> list[ProgramJudged]:
@@ -204,6 +248,7 @@ def programs_judged(judged: Judged) -> list[ProgramJudged]:
 def _program(judged: Judged, program: Program, rows: NDArray[np.bool_]) -> ProgramJudged:
     clean = rows & judged.clean
     attacks = np.unique(judged.attack[rows & (judged.attack >= 0)])
+    able = np.unique(judged.attack[rows & judged.attacked])
     found = np.unique(judged.attack[rows & judged.alert & (judged.attack >= 0)])
     return ProgramJudged(
         program,
@@ -213,8 +258,9 @@ def _program(judged: Judged, program: Program, rows: NDArray[np.bool_]) -> Progr
         float(judged.known[rows].mean()) if rows.any() else 0.0,
         float(np.mean(judged.p_value[clean] <= 0.05)) if clean.any() else None,
         int((clean & judged.alert).sum()),
-        len(attacks),
+        len(able),
         len(found),
+        len(attacks) - len(able),
     )
 
 

@@ -75,6 +75,7 @@ def command(
     measured then is whether promises are kept.
     """
     from oddcall.service.evaluation.recordings import evaluate
+    from oddcall.service.evaluation.recordings_labels import sentences
     from oddcall.service.evaluation.recordings_text import as_dict, table
     from oddcall.service.screen import Status, open_screen
     from oddcall.service.trust import named_model
@@ -103,6 +104,8 @@ def command(
 
         write(html, done, name, results)
     if json_:
+        for sentence in sentences(done.unmatched, done.judged.programs):
+            click.echo(f"warning: labels: {sentence}", err=True)
         click.echo(json.dumps(as_dict(done, name, results)))
         return
     click.echo("\n".join(table(done, name, results)))

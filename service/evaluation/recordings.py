@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from oddcall.models.errors import EvidenceError
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.context import recorded
 from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
+from oddcall.service.evaluation.recordings_labels import Stretch, Unmatched, unmatched
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import check_fit
 from oddcall.service.session import open_episodes
@@ -40,6 +43,10 @@ class Evaluation:
     judged : Judged
     all_attacks, attacks : list of AttackFound
         Of every label, in their order, and those that lie in the judged time.
+    unmatched : Unmatched
+        Labels that met nothing that was judged.
+    hosts : dict of str to str
+        Name of every judged host for people, by its id.
     learned, left_out : int
         Windows that the models learned from, over all folds, and those that lie across the
         learned and the judged time.
@@ -55,6 +62,8 @@ class Evaluation:
     judged: Judged
     all_attacks: list[AttackFound]
     attacks: list[AttackFound]
+    unmatched: Unmatched
+    hosts: dict[str, str]
     learned: int
     left_out: int
     budget_per_day: float
@@ -118,21 +127,19 @@ class _Run:
                 begin += len(batch)
                 yield source, batch, truth
 
-    def saw(self, label: Label) -> bool:
-        """Whether a label lies in time that was judged."""
-        return any(
-            label.start_ns < end and label.end_ns > begin and label.host in ("", source.host)
-            for source, (begin, end) in (
-                (self.sources[number], span) for number, span in self.span.items()
-            )
-        )
+    def met(self) -> set[int]:
+        """Give the labels that have a window in any recording, also in one that is learned."""
+        return {int(i) for truth in self.truth.values() for i in np.unique(truth)} - {CLEAN}
+
+    def judged_time(self) -> list[Stretch]:
+        """Host, begin and end of what was judged of each recording."""
+        return [(self.sources[number].host, *span) for number, span in self.span.items()]
 
     def judged_ns(self) -> int:
         """Time judged, summed over the hosts."""
-        spans: dict[str, list[tuple[int, int]]] = {}
-        for number, span in self.span.items():
-            spans.setdefault(self.sources[number].host, []).append(span)
-        return sum(map(_covered, spans.values()))
+        stretches = self.judged_time()
+        hosts = {host for host, _, _ in stretches}
+        return sum(_covered([s[1:] for s in stretches if s[0] == host]) for host in hosts)
 
     def _see(self, number: int, batch: WindowBatch) -> None:
         first, last = int(batch.t_start_ns.min()), int(batch.t_end_ns.max())
@@ -176,16 +183,19 @@ def evaluate(
         run.judge(fold, judge, alerts, lambda w, d: told(w, 0.5 + 0.5 * d))
         ids.append(judge.id)
         budget = judge.budget_per_day
-    judged = run.gathering.judged()
+    judged = run.gathering.judged([source.host for source in run.sources])
     if judged is None:
         raise EvidenceError(
             "nothing was left to judge", expected="windows in the part that is judged", got="none"
         )
     found = attacks_found(judged, run.labels)
+    missed = unmatched(found, run.met(), run.judged_time())
     return Evaluation(
         judged=judged,
         all_attacks=found,
-        attacks=[attack for attack in found if run.saw(attack.label)],
+        attacks=[attack for attack in found if missed.in_judged_time(attack.label)],
+        unmatched=missed,
+        hosts=_hosts([run.sources[number] for number in run.span]),
         learned=run.learned,
         left_out=run.left_out,
         budget_per_day=budget,
@@ -194,6 +204,13 @@ def evaluate(
         host_days=run.judged_ns() / 86400e9,
         models=ids,
     )
+
+
+def _hosts(sources: Sequence[Source]) -> dict[str, str]:
+    """Name hosts for people: by name, or by the begin of their ids where names do not differ."""
+    names = {source.host: source.metadata.get("host_name", "") for source in sources}
+    alike = len(set(names.values())) < len(names)
+    return {host: host[:12] if alike else name or host[:12] for host, name in names.items()}
 
 
 def _covered(spans: list[tuple[int, int]]) -> int:

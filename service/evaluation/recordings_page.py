@@ -9,11 +9,19 @@ from statistics import median
 
 from oddcall.models.storage import write_whole
 from oddcall.service.evaluation.recordings import Evaluation
-from oddcall.service.evaluation.recordings_text import false_alerts, number, recall
+from oddcall.service.evaluation.recordings_labels import sentences
+from oddcall.service.evaluation.recordings_text import (
+    after,
+    attacks_in,
+    false_alerts,
+    hosts_of,
+    number,
+    why_not_judged,
+)
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
 from oddcall.training.figures import Result
-from oddcall.training.recording_figures import AttackFound, kept, programs_judged
+from oddcall.training.recording_figures import AttackFound, kept, programs_judged, recall
 from oddcall.training.report import curves
 from oddcall.training.report.drawing import percent
 from oddcall.training.report.page import (
@@ -38,6 +46,8 @@ def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) 
         f"{counted(len(done.attacks), 'attack')}."
     )
     body = [tiles(_tiles(done, results))]
+    if said := " ".join(sentences(done.unmatched, judged.programs)):
+        body.append(heading("Labels", said))
     windows = separation(
         results,
         unit="windows",
@@ -46,26 +56,28 @@ def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) 
         "attack's when it overlaps it, also where the process did its usual work in it. Ranges "
         "are the middle 95 % over resampled stretches of time and programs.",
     )
-    for part in (windows, _time(done), _attacks(done.attacks), _programs(done)):
+    for part in (windows, _time(done), _attacks(done), _programs(done)):
         body += part
     text = page("What oddcall found", lead, body, f"oddcall {version('oddcall')}. Times are UTC.")
     write_whole(path, text.encode())
 
 
 def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
-    found, false = recall(done), false_alerts(done)
-    if done.attacks:
+    found, false = recall(done.attacks), false_alerts(done)
+    without = why_not_judged(done.attacks)
+    if found.of:
         delays = [attack.delay_s for attack in done.attacks if attack.delay_s is not None]
         low, high = found.between.low, found.between.high
         yield Tile(
             "attacks found",
             f"{found.count} of {found.of:.0f}",
-            f"{percent(low)} to {percent(high)} would be no surprise",
+            f"{percent(low)} to {percent(high)} would be no surprise"
+            + (f"; {without}" if without else ""),
         )
         if delays:
-            yield Tile(
-                "half of them within", f"{median(delays):.1f} s", f"last {max(delays):.1f} s"
-            )
+            yield Tile("half of them within", after(median(delays)), f"last {after(max(delays))}")
+    elif without:
+        yield Tile("attacks found", "none judged", without)
     yield Tile(
         "false alerts",
         f"{done.false_alerts} in {format_duration(max(done.host_days * 86400, 1))}",
@@ -94,8 +106,8 @@ def _time(done: Evaluation) -> Iterator[str]:
         "beyond the line is drawn at the edge.",
     )
     labels = [attack.label for attack in done.all_attacks]
-    for program, svg in strips(done.judged, labels):
-        yield figure(svg, program)
+    for name, svg in strips(done.judged, labels, done.hosts):
+        yield figure(svg, name)
     if rows:
         yield heading("Promises", "A p-value of 1 % promises that 1 % of clean windows get it.")
         yield side_by_side(
@@ -109,26 +121,39 @@ def _time(done: Evaluation) -> Iterator[str]:
         )
 
 
-def _attacks(attacks: list[AttackFound]) -> Iterator[str]:
-    if not attacks:
+def _attacks(done: Evaluation) -> Iterator[str]:
+    if not done.attacks:
         return
-    yield heading("Attacks", "Needs: clean windows that a threshold low enough for it reports.")
+    many = len(done.hosts) > 1
+    yield heading(
+        "Attacks",
+        "Needs: clean windows that a threshold low enough for it reports. Not judged: no window of "
+        "it had a baseline that may alert; it is neither found nor missed.",
+    )
     yield table(
-        ("attack", "technique", "windows", "least p", "found", "after", "needs"),
+        ("attack", *(["host"] if many else []), "technique", "windows", "least p", "found",
+         "after", "needs"),
         [
             (
                 a.label.name,
+                *([hosts_of(done, a)] if many else []),
                 a.label.technique,
                 f"{a.windows:,}",
-                f"{a.p_value:.1e}" if a.known else "no baseline",
-                "yes" if a.found else "no" if a.label.visible else "invisible",
-                "" if a.delay_s is None else f"{a.delay_s:.1f} s",
+                f"{a.p_value:.1e}" if a.judged else "",
+                _found(a),
+                after(a.delay_s),
                 "" if a.needs is None else percent(a.needs),
             )
-            for a in attacks
+            for a in done.attacks
         ],
-        ["hit" if a.found else "miss" if a.label.visible else "" for a in attacks],
-    )
+        ["hit" if a.found else "miss" if a.counts else "" for a in done.attacks],
+    )  # fmt: skip
+
+
+def _found(attack: AttackFound) -> str:
+    if not attack.judged:
+        return f"not judged, without {attack.lacks}"
+    return "yes" if attack.found else "no" if attack.label.visible else "invisible"
 
 
 def _programs(done: Evaluation) -> Iterator[str]:
@@ -144,7 +169,7 @@ def _programs(done: Evaluation) -> Iterator[str]:
                 f"{one.known:.0%}",
                 "" if one.at_five is None else percent(one.at_five),
                 f"{one.alerting:,}",
-                f"{one.found} of {one.attacks}" if one.attacks else "",
+                attacks_in(one),
             )
             for name, one in list(zip(names, programs, strict=True))[:60]
         ],

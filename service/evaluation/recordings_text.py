@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from statistics import median
+from textwrap import wrap
 from typing import Any
 
 from oddcall.service.alerts.alert import iso
 from oddcall.service.evaluation.recordings import Evaluation
-from oddcall.service.naming import shortened
+from oddcall.service.evaluation.recordings_labels import sentences
+from oddcall.service.naming import fitted, shortened
 from oddcall.service.quantities import counted, format_duration
-from oddcall.training.figures import Interval, Result
+from oddcall.training.figures import RATES, Interval, Result
 from oddcall.training.recording_figures import (
     TOGETHER,
     AttackFound,
@@ -20,9 +23,9 @@ from oddcall.training.recording_figures import (
     Rate,
     found_at,
     kept,
-    part_of,
     per_day,
     programs_judged,
+    recall,
 )
 
 #: Programs shown to people.
@@ -53,17 +56,42 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
             "false_per_host_day": _rate(false_alerts(done)),
             "budget_per_day": done.budget_per_day,
         },
-        "recall": _rate(recall(done)),
-        "found_at_fpr": {f"{rate:.2f}": part for rate, part in found_at(done.attacks).items()},
+        "recall": {
+            **_rate(recall(done.attacks)),
+            "not_judged": len(not_judged(done.attacks)),
+        },
+        "found_at_fpr": {f"{rate:.2f}": found_at(done.attacks).get(rate) for rate in RATES},
         "attacks": [_attack(attack) for attack in done.attacks],
+        "labels": done.unmatched.as_dict(),
         "programs": [_program(program) for program in programs_judged(judged)],
     }
 
 
-def recall(done: Evaluation) -> Rate:
-    """Share of the visible attacks that were found."""
-    visible = [attack for attack in done.attacks if attack.label.visible]
-    return part_of(sum(attack.found for attack in visible), len(visible))
+def not_judged(attacks: Sequence[AttackFound]) -> list[AttackFound]:
+    """Visible attacks that could be neither found nor missed."""
+    return [attack for attack in attacks if attack.label.visible and not attack.judged]
+
+
+def why_not_judged(attacks: Sequence[AttackFound]) -> str:
+    """Say how many attacks were not judged, and for lack of what; empty for none."""
+    lacking = Counter(attack.lacks for attack in not_judged(attacks))
+    said = ", ".join(
+        f"{count:,} without {what}" if len(lacking) > 1 else f"without {what}"
+        for what, count in lacking.items()
+    )
+    return f"{lacking.total():,} not judged: {said}" if lacking else ""
+
+
+def after(seconds: float | None) -> str:
+    """Write how long it took to find an attack; empty where it was not found."""
+    if seconds is None:
+        return ""
+    return f"{seconds:.1f} s" if seconds < 100 else format_duration(seconds)
+
+
+def hosts_of(done: Evaluation, attack: AttackFound) -> str:
+    """Name the hosts of an attack."""
+    return ", ".join(done.hosts.get(host, host) for host in attack.hosts)
 
 
 def false_alerts(done: Evaluation) -> Rate:
@@ -99,15 +127,18 @@ def _attack(attack: AttackFound) -> dict[str, Any]:
     label = attack.label
     return {
         "name": label.name,
+        "host": attack.hosts[0] if len(attack.hosts) == 1 else None,
         "program": label.program or None,
         "pid": label.pid,
         "technique": label.technique or None,
         "visible": label.visible,
         "start": iso(label.start_ns),
+        "end": iso(label.end_ns),
         "windows": attack.windows,
         "windows_with_baseline": attack.known,
-        "p_value": attack.p_value,
-        "found": attack.found,
+        "judged": attack.judged,
+        "p_value": attack.p_value if attack.judged else None,
+        "found": attack.found if attack.judged else None,
         "delay_s": attack.delay_s,
         "needs_fpr": attack.needs,
     }
@@ -126,12 +157,14 @@ def _program(judged: ProgramJudged) -> dict[str, Any]:
         "false_windows": judged.alerting,
         "attacks": judged.attacks,
         "found": judged.found,
+        "attacks_not_judged": judged.not_judged,
     }
 
 
 def table(done: Evaluation, split: str, results: dict[str, Result]) -> Iterator[str]:
     """Lay everything out for people."""
     yield from _head(done, split)
+    yield from labels(done)
     if results:
         yield ""
         yield from _separation(results)
@@ -143,7 +176,7 @@ def table(done: Evaluation, split: str, results: dict[str, Result]) -> Iterator[
     yield from _alerts(done)
     if done.attacks:
         yield ""
-        yield from _attacks(done.attacks)
+        yield from _attacks(done)
     yield ""
     yield from _programs(programs_judged(done.judged))
 
@@ -160,6 +193,13 @@ def _head(done: Evaluation, split: str) -> Iterator[str]:
     )
     if done.left_out:
         yield f"{counted(done.left_out, 'window')} across the learned and the judged time left out"
+
+
+def labels(done: Evaluation) -> Iterator[str]:
+    """Say which labels met nothing; no line where all did."""
+    for i, sentence in enumerate(sentences(done.unmatched, done.judged.programs)):
+        first = f"{'labels' if i == 0 else '':14}"
+        yield from wrap(sentence, 80, initial_indent=first, subsequent_indent=" " * 14)
 
 
 def _separation(results: dict[str, Result]) -> Iterator[str]:
@@ -189,24 +229,45 @@ def _alerts(done: Evaluation) -> Iterator[str]:
     )
     yield f"{'':14}a day would be no surprise; the budget is {done.budget_per_day:.3g}"
     if done.attacks:
-        found = recall(done)
-        delays = [attack.delay_s for attack in done.attacks if attack.delay_s is not None]
-        soon = f", half of them within {median(delays):.1f} s" if delays else ""
+        yield from _recall(done.attacks)
+
+
+def _recall(attacks: list[AttackFound]) -> Iterator[str]:
+    found, without = recall(attacks), why_not_judged(attacks)
+    if found.of:
+        delays = [attack.delay_s for attack in attacks if attack.delay_s is not None]
+        soon = f", half of them within {after(median(delays))}" if delays else ""
         yield f"attacks       {found.count} of {found.of:.0f} found{soon}"
-        at = ", ".join(f"{part:.0%}" for part in found_at(done.attacks).values())
+        at = ", ".join(f"{part:.0%}" for part in found_at(attacks).values())
         yield f"{'':14}at 1, 5, 10 % of clean windows reported: {at}"
+    if without:
+        yield f"{'' if found.of else 'attacks':14}{without}"
 
 
-def _attacks(attacks: list[AttackFound]) -> Iterator[str]:
-    yield f"{'attack':26}{'windows':>8}{'least p':>10}{'found':>8}{'after':>9}{'needs':>10}"
-    for attack in attacks:
-        name = attack.label.name[:25]
-        found = "yes" if attack.found else "no" if attack.label.visible else "(no)"
-        after = "" if attack.delay_s is None else f"{attack.delay_s:.1f} s"
+def _attacks(done: Evaluation) -> Iterator[str]:
+    many = len(done.hosts) > 1
+    host = f"{'host':14}" if many else ""
+    width = 36 - len(host)
+    yield (
+        f"{'attack':{width}}{host}{'windows':>8}{'least p':>9}{'found':>11}{'after':>8}{'needs':>8}"
+    )
+    for attack in done.attacks:
+        name = fitted(attack.label.name, width - 1)
+        host = f"{fitted(hosts_of(done, attack), 13):14}" if many else ""
         needs = "" if attack.needs is None else _share(attack.needs)
-        least = f"{attack.p_value:.1e}" if attack.known else "unknown"
-        yield f"{name:26}{attack.windows:>8,}{least:>10}{found:>8}{after:>9}{needs:>10}"
-    yield "needs: clean windows that a threshold low enough for it would report"
+        least = f"{attack.p_value:.1e}" if attack.judged else ""
+        yield (
+            f"{name:{width}}{host}{attack.windows:>8,}{least:>9}{_found(attack):>11}"
+            f"{after(attack.delay_s):>8}{needs:>8}"
+        )
+    if any(attack.needs is not None for attack in done.attacks):
+        yield "needs: clean windows that a threshold low enough for it would report"
+
+
+def _found(attack: AttackFound) -> str:
+    if not attack.judged:
+        return "not judged"
+    return "yes" if attack.found else "no" if attack.label.visible else "(no)"
 
 
 def _programs(programs: list[ProgramJudged]) -> Iterator[str]:
@@ -217,13 +278,20 @@ def _programs(programs: list[ProgramJudged]) -> Iterator[str]:
     )
     for name, one in list(zip(names, programs, strict=True))[:_ROWS]:
         at_five = "" if one.at_five is None else _share(one.at_five)
-        attacks = f"{one.found} of {one.attacks}" if one.attacks else ""
+        attacks = attacks_in(one)
         yield (
             f"{name:26}{one.windows:>9,}{one.known:>10.0%}{at_five:>10}{one.alerting:>10,}"
             f"{attacks:>12}"
         )
     if len(programs) > _ROWS:
         yield f"and {len(programs) - _ROWS} more"
+
+
+def attacks_in(program: ProgramJudged) -> str:
+    """Say how many of a program's attacks were found; empty where there were none."""
+    if program.attacks:
+        return f"{program.found} of {program.attacks}"
+    return "not judged" if program.not_judged else ""
 
 
 def _share(share: float) -> str:

@@ -65,6 +65,7 @@ def test_three_forms_say_the_same(tmp_path: Path, text: str):
         ('{"name": "x", "start": 1764104400500, "end": 1764104402000}', "are milliseconds"),
         ('{"name": "x", "start": 1764104400, "end": 1764104402000000}', "are microseconds"),
         ("name,start,end\nx,1764104400500000000,1764104402000000000\n", "are nanoseconds"),
+        ('{"name": "x", "start": -70000000000, "end": 1}', "before 1970"),
         ("[1, 2]", "entry 1"),
         ("what,when\nx,1\n", "line 2 .*none named start"),
     ],

@@ -1,13 +1,14 @@
-"""Scores over time, one strip a program, with the attacks shaded."""
+"""Scores over time, one strip a program of a host, with the attacks shaded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oddcall.training.ground_truth import CLEAN
 from oddcall.training.judged import Judged, unlikely
 from oddcall.training.labels import Label
 from oddcall.training.report.drawing import Plot
@@ -21,30 +22,63 @@ _ABOVE = 5.0
 _STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 604800)
 
 
-def strips(judged: Judged, labels: Sequence[Label], *, most: int = 6) -> list[tuple[str, str]]:
+def strips(
+    judged: Judged,
+    labels: Sequence[Label],
+    hosts: Mapping[str, str] | None = None,
+    *,
+    most: int = 6,
+) -> list[tuple[str, str]]:
     """Draw a strip for each of the programs that were attacked, and two more, at most so many.
+
+    The two are those with the most false alerts, or else with the most windows. A program has a
+    strip for each of its hosts.
+
+    Parameters
+    ----------
+    hosts : mapping of str to str, optional
+        Name of every host, by its id; a strip says it where there are several.
 
     Returns
     -------
-    list of (program, SVG)
+    list of (name, SVG)
     """
-    attacked = np.bincount(judged.program[judged.attack >= 0], minlength=len(judged.programs))
-    windows = np.bincount(judged.program, minlength=len(judged.programs))
-    order = sorted(range(len(windows)), key=lambda i: (attacked[i] == 0, -int(windows[i])))
+    names, of_source = np.unique(np.array(judged.hosts, np.str_), return_inverse=True)
+    host, programs = of_source.ravel()[judged.source], len(judged.programs)
+    strip = host * programs + judged.program
+    attacked, false, windows = (
+        np.bincount(strip[rows], minlength=len(names) * programs)
+        for rows in (judged.attack >= 0, judged.alert & (judged.attack == CLEAN), slice(None))
+    )
+    order = sorted(
+        range(len(windows)), key=lambda i: (attacked[i] == 0, -int(false[i]), -int(windows[i]))
+    )
     shown = [i for i in order if windows[i]][: min(int((attacked > 0).sum()) + 2, most)]
-    return [
-        (judged.programs[i].exe or "programs that are not told apart", _strip(judged, i, labels))
-        for i in shown
-    ]
+    several = len(np.unique(host)) > 1
+    found = []
+    for i in shown:
+        of, program = divmod(i, programs)
+        exe = judged.programs[program].exe or "programs that are not told apart"
+        id_ = str(names[of])
+        name = f"{exe} on {(hosts or {}).get(id_, id_)}" if several else exe
+        mine = host == of
+        span = judged.start_ns[mine].min() / 1e9, judged.end_ns[mine].max() / 1e9
+        found.append((name, _strip(judged, strip == i, name, labels, span)))
+    return found
 
 
-def _strip(judged: Judged, program: int, labels: Sequence[Label]) -> str:
-    rows = judged.program == program
-    begin, end = judged.start_ns.min() / 1e9, judged.end_ns.max() / 1e9
+def _strip(
+    judged: Judged,
+    rows: NDArray[np.bool_],
+    name: str,
+    labels: Sequence[Label],
+    span: tuple[float, float],
+) -> str:
+    begin, end = span
     level = float(unlikely(np.array([np.median(judged.threshold)]))[0])
     top = level + _ABOVE
     plot = Plot(
-        f"Scores of {judged.programs[program].exe} over time",
+        f"Scores of {name} over time",
         (begin, max(end, begin + 1)),
         (0.0, top),
         y_label="p (log)",

@@ -11,9 +11,17 @@ from pathlib import Path
 import pytest
 
 from oddcall.service.cli import run
-from oddcall.training.labels import read_labels
+from oddcall.service.config.settings import AlertSection
+from oddcall.service.evaluation.recordings import Evaluation
+from oddcall.service.evaluation.recordings import evaluate as judge
+from oddcall.service.evaluation.recordings_page import write
+from oddcall.service.evaluation.recordings_text import as_dict, table
+from oddcall.training.fit import FitSettings
+from oddcall.training.labels import Label, read_labels, write_labels
+from oddcall.training.lake import lake
 from oddcall.training.parts import read_metadata
 from oddcall.training.recording import RecordingWriter, read_batches
+from oddcall.training.splits import by_program
 
 
 def evaluate(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -95,15 +103,22 @@ def test_no_window_is_lost_or_counted_twice(small_lake, capsys):
     assert counts["left_out"] == 0
 
 
-def test_windows_between_learning_and_judging_are_told(small_lake, capsys):
+def test_windows_between_learning_and_judging_are_told(small_lake, tmp_path, capsys):
     """Split by time, windows across the two parts are neither, and their number is said."""
-    words = ("--split", "time", "--test", small_lake.clean("web1"))
-    counts = json.loads(evaluate(capsys, *words, "--json"))["windows"]
+    (source,) = lake([small_lake.clean("web1")])
+    early = Label("early", source.start_ns, source.start_ns + 10**9, pid=100)
+    write_labels(tmp_path / "labels", [early])
+    words = ("--split", "time", "--test", source.path, "--labels", tmp_path / "labels")
+    found = json.loads(evaluate(capsys, *words, "--json"))
+    assert [label["name"] for label in found["labels"]["learned_or_left_out"]] == ["early"]
+    counts = found["windows"]
     whole = sum(map(len, read_batches(small_lake.clean("web1"))))
     assert counts["left_out"] > 0
-    assert counts["learned"] + counts["judged"] + counts["left_out"] == whole
-    said = f"{counts['left_out']:,} windows across the learned and the judged time left out"
-    assert said in evaluate(capsys, *words)
+    # What is of an attack, or of the moments after it, is not learned from.
+    assert 0 < whole - counts["learned"] - counts["judged"] - counts["left_out"] < 20
+    text = evaluate(capsys, *words)
+    assert f"{counts['left_out']:,} windows across the learned and the judged time left" in text
+    assert "1 of 1 lies in what was learned from or left out: early." in text
 
 
 def test_two_recorders_of_one_time_are_one_host_day(small_lake, tmp_path, capsys):
@@ -118,24 +133,94 @@ def test_two_recorders_of_one_time_are_one_host_day(small_lake, tmp_path, capsys
     assert both["host_days"] == pytest.approx(alone["host_days"], rel=0.1)
 
 
-def test_programs_that_were_never_met_are_unknown(small_lake, capsys):
+@pytest.fixture(scope="module")
+def unknown(small_lake) -> Evaluation:
+    """Split by program: nothing that is judged has a baseline."""
+    return judge(
+        lake([small_lake.root]), read_labels(small_lake.labels), by_program(), None,
+        FitSettings(), AlertSection(), lambda *_: None,
+    )  # fmt: skip
+
+
+def test_programs_that_were_never_met_are_unknown(unknown):
     """Split by program, oddcall says that it knows none of them, and alerts on nothing."""
-    found = json.loads(
-        evaluate(
-            capsys,
-            "--split",
-            "program",
-            "--test",
-            small_lake.root,
-            "--labels",
-            small_lake.labels,
-            "--json",
-        )
-    )
+    found = as_dict(unknown, "split by program", {})
     assert found["windows"]["without_baseline"] == found["windows"]["judged"]
     assert found["alerts"]["false"] == found["alerts"]["true"] == 0
-    assert found["recall"]["count"] == 0
-    assert found["detectors"] == {}
+
+
+def test_what_was_not_judged_is_neither_found_nor_missed(unknown, tmp_path):
+    """Without a baseline an attack is no miss: not in recall, the table, the page or the JSON."""
+    found = as_dict(unknown, "split by program", {})
+    assert found["recall"]["of"] == 0
+    assert found["recall"]["not_judged"] == len(found["attacks"]) == 8
+    assert set(found["found_at_fpr"].values()) == {None}
+    assert {(a["judged"], a["found"], a["p_value"]) for a in found["attacks"]} == {
+        (False, None, None)
+    }
+    assert sum(program["attacks"] for program in found["programs"]) == 0
+    assert sum(program["attacks_not_judged"] for program in found["programs"]) == 8
+    text = "\n".join(table(unknown, "split by program", {}))
+    assert "attacks       8 not judged: without a baseline" in text
+    assert not re.search(r"[0-9] of [0-9]|\bno$", text)
+    write(tmp_path / "report.html", unknown, "split by program", {})
+    page = (tmp_path / "report.html").read_text()
+    assert "none judged" in page
+    assert 'class="miss"' not in page
+
+
+def test_of_several_hosts_each_attack_names_its_own(unknown, tmp_path):
+    """JSON, table and page say whose attack it is, and no strip holds two hosts' windows."""
+    found = as_dict(unknown, "split by program", {})
+    assert {(a["name"], a["host"]) for a in found["attacks"]} == {
+        (name, host)
+        for name in ("shell", "shell-child", "scan", "rewrite")
+        for host in ("web1", "web2")
+    }
+    assert all(attack["start"] < attack["end"] for attack in found["attacks"])
+    lines = list(table(unknown, "split by program", {}))
+    assert max(map(len, lines)) <= 80
+    assert sum(line.split()[:2] == ["scan", "web2"] for line in lines) == 1
+    write(tmp_path / "report.html", unknown, "split by program", {})
+    words = Page((tmp_path / "report.html").read_text()).words
+    strips = [word for word in words if word.startswith("/usr/bin/python3.11")]
+    assert sorted(strips) == [f"/usr/bin/python3.11 on {name}" for name in ("web1", "web2")]
+
+
+def test_labels_that_meet_nothing_are_told(small_lake, bundle, tmp_path, capsys):
+    """Of another time, another host or no process: each is named, with the time that was judged."""
+    (scan,) = (x for x in read_labels(small_lake.labels) if (x.name, x.host) == ("scan", "web1"))
+    hour = 3600 * 10**9
+    labels = [
+        scan,
+        replace(scan, name="slipped", start_ns=scan.start_ns + hour, end_ns=scan.end_ns + hour),
+        replace(scan, name="elsewhere", host="web9"),
+        replace(scan, name="short", pid=None, program="python3.11"),
+    ]
+    write_labels(tmp_path / "labels", labels)
+    words = ("--model", bundle, "--test", small_lake.later("web1"), "--labels", tmp_path / "labels")
+    assert run(["evaluate", "recordings", *map(str, words), "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    told = found["labels"]
+    assert told["given"] == 4
+    assert [x["name"] for x in told["outside"]] == ["slipped"]
+    assert [x["name"] for x in told["other_host"]] == ["elsewhere"]
+    assert [x["name"] for x in told["without_windows"]] == ["short"]
+    assert list(told["judged_time"]) == ["web1"]
+    assert {a["name"]: a["found"] for a in found["attacks"]} == {"scan": True, "short": None}
+    assert (found["recall"]["of"], found["recall"]["not_judged"]) == (1, 1)
+    said = " ".join(evaluate(capsys, *words).split())
+    for sentence in (
+        "1 of 4 lies outside the judged time, 1970-01-12 13:50:40 to 13:54:40 UTC: slipped.",
+        "1 of 4 is of a host that was not judged (judged: web1): elsewhere of web9.",
+        (
+            "1 of 4 has no window of its own: short (program python3.11). "
+            "A program is named by its path: /usr/bin/python3.11 was judged."
+        ),
+    ):
+        assert sentence in said
+        assert sentence in err
 
 
 class Page(HTMLParser):
