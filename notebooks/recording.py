@@ -21,9 +21,10 @@ from oddcall.training.report.looks import looks
 from oddcall.training.synthetic import host
 
 looks()
+scratch = tempfile.TemporaryDirectory(prefix="oddcall-")
 recording = os.environ.get("ODDCALL_RECORDING")
 if not recording:
-    recording = Path(tempfile.mkdtemp(prefix="oddcall-")) / "clean"
+    recording = Path(scratch.name) / "clean"
     with RecordingWriter(recording, dict.fromkeys(METADATA, "made")) as writer:
         for batch in host(300, seed=4):
             writer.append(batch)
@@ -32,11 +33,14 @@ if not recording:
 # ## As a table
 #
 # `read_recording` gives a pandas DataFrame, one row a window of one process; counts are pairs of
-# arrays. For many recordings at once there is `oddcall.training.lake.read_recordings`.
+# arrays. For many recordings at once there is `oddcall.training.lake.read_recordings`. As columns,
+# the way oddcall itself reads, the same rows are a `WindowBatch`.
 
 # %%
 frame = read_recording(recording)
-frame["name"] = frame.exe.str.rsplit("/", n=1).str[-1]
+batch = WindowBatch.concat(list(read_batches(recording)))
+scratch.cleanup()  # all is read
+frame["name"] = [batch.programs[i].name for i in batch.program]
 frame[["t_end", "name", "pid", "n_events", "syscall_ids", "observed_s", "lost"]].head(3)
 
 # %% [markdown]
@@ -44,7 +48,8 @@ frame[["t_end", "name", "pid", "n_events", "syscall_ids", "observed_s", "lost"]]
 #
 # Shares of calls, by program: a darker field is a larger part of what the program asks of the
 # kernel. The square root of the share is drawn (and is what the detectors see), since it shows
-# what is rare beside what is common.
+# what is rare beside what is common. Shown are the ten programs with the most windows; those of one
+# name are taken together.
 
 # %%
 names = frame.name.value_counts().index[:10].tolist()
@@ -53,7 +58,7 @@ for row, name in enumerate(names):
     mine = frame[frame.name == name]
     np.add.at(totals[row], np.concatenate(mine.syscall_ids.tolist()),
               np.concatenate(mine.syscall_counts.tolist()))  # fmt: skip
-roots = np.sqrt(totals / totals.sum(axis=1, keepdims=True))
+roots = np.sqrt(totals / np.maximum(totals.sum(axis=1, keepdims=True), 1))
 columns = np.argsort(-roots.max(axis=0))[:24]
 columns = columns[np.argsort(roots[:, columns].argmax(axis=0), kind="stable")]
 figure, axes = plt.subplots(figsize=(9, 4))
@@ -69,13 +74,13 @@ plt.show()
 # ## Where windows lie
 #
 # One vector a window (calls, steps between calls, failures and a few numbers), drawn in the two
-# directions that hold most of their differences. Windows of a program lie together: that is why
-# there is a baseline for each.
+# directions that hold most of their differences; of many windows, a sample of 4,000. Windows of a
+# program lie together: that is why there is a baseline for each.
 
 # %%
-batch = WindowBatch.concat(list(read_batches(recording)))
-vectors = FeatureSpec().vectors(batch).toarray()
-who = np.array([program.name for program in batch.programs])[batch.program]
+sample = np.sort(np.random.default_rng(0).permutation(len(batch))[:4000])
+vectors = FeatureSpec().vectors(batch.take(sample)).toarray()
+who = frame.name.to_numpy(str)[sample]
 centred = vectors - vectors.mean(axis=0)
 _, spread, directions = svds(centred, k=2, random_state=0)
 place = centred @ directions[::-1].T
@@ -93,15 +98,15 @@ plt.show()
 # ## How far programs are from each other
 #
 # Left: the Hellinger distance of what programs do on the whole, 0 for the same and 1 for nothing
-# in common. Right: how far each window is from the nearest other one of its own program, and from
-# the nearest of any other. Where the two overlap, programs can be taken for each other.
+# in common. Right: how far each of 600 windows is from the nearest other one of its own program,
+# and from the nearest of any other. Where the two overlap, programs can be taken for each other.
 
 # %%
 apart = np.sqrt(np.maximum(1 - roots @ roots.T, 0))
 chosen = np.random.default_rng(0).permutation(len(vectors))[:600]
-sample, label = vectors[chosen], who[chosen]
-length = (sample**2).sum(axis=1)
-distance = np.sqrt(np.maximum(length[:, None] + length - 2 * sample @ sample.T, 0))
+drawn, label = vectors[chosen], who[chosen]
+length = (drawn**2).sum(axis=1)
+distance = np.sqrt(np.maximum(length[:, None] + length - 2 * drawn @ drawn.T, 0))
 np.fill_diagonal(distance, np.inf)
 same = label[:, None] == label
 own = np.where(same, distance, np.inf).min(axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from oddcall.models.window import WindowBatch
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))
@@ -79,14 +83,29 @@ def test_every_notebook_is_tested() -> None:
     assert all(f"`{name}.py`" in told for name in names)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(
-    path: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """Every cell runs, little is printed, every panel is labelled, and what it says is true."""
+@dataclass
+class Run:
+    """What a notebook left: its names, what it printed, what it drew."""
+
+    found: dict[str, Any]
+    said: list[str]
+    drawn: list[Figure]
+
+    @property
+    def panels(self) -> list[Axes]:
+        return [
+            axes
+            for figure in self.drawn
+            for axes in figure.axes
+            if axes.get_label() != "<colorbar>"
+        ]
+
+
+@pytest.fixture
+def runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Run]:
+    """Run a notebook from top to bottom, without a display and without the public sets."""
     drawn: list[Figure] = []
 
     def show() -> None:
@@ -96,20 +115,64 @@ def test_a_notebook_runs(
         drawn.extend(new)
         plt.close("all")
 
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     monkeypatch.setattr(plt, "show", show)
     monkeypatch.setenv("ODDCALL_DATASETS", "/nowhere")
     monkeypatch.delenv("ODDCALL_RECORDING", raising=False)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with mpl.rc_context():
-        mpl.use("Agg")
-        found = runpy.run_path(str(path))
-    said = capsys.readouterr().out.splitlines()
-    assert 2 <= len(said) <= 30
-    assert max(map(len, said)) <= 100
-    assert len(drawn) >= 2
-    assert not [name for figure in drawn for name in unlabelled(figure)]
-    assert all(axes.get_title(loc="left") for figure in drawn for axes in figure.axes[:1])
-    CLAIMS[path.stem](found)
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+
+    def run(name: str) -> Run:
+        with mpl.rc_context():
+            mpl.use("Agg")
+            found = runpy.run_path(str(FOLDER / f"{name}.py"))
+        assert not list(scratch.iterdir()), "left behind"
+        return Run(found, capsys.readouterr().out.splitlines(), drawn)
+
+    return run
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_notebook_runs(name: str, runs: Callable[[str], Run]):
+    """Every cell runs, little is printed, nothing is left behind, every panel is labelled, and
+    what it says is true."""
+    run = runs(name)
+    assert 2 <= len(run.said) <= 30
+    assert max(map(len, run.said)) <= 100
+    assert len(run.drawn) >= 2
+    assert not [each for figure in run.drawn for each in unlabelled(figure)]
+    assert all(axes.get_title(loc="left") for axes in run.panels)
+    CLAIMS[name](run.found)
+
+
+def own_baseline(found: dict[str, Any]) -> None:
+    assert found["found"] == {}, "attacks are of the made host"
+    assert len(found["p"]) > 100
+    assert found["at_five"] <= 0.05 * 1.5
+    learned, later = WindowBatch.concat(found["learned"]), found["later"]
+    assert learned.t_end_ns.max() < later.t_start_ns.min()
+    assert {known.program for known in found["model"].programs} == set(learned.programs)
+
+
+def own_recording(found: dict[str, Any]) -> None:
+    assert found["nearest_is_own"] > 0.9
+    assert len(found["frame"]) == len(found["batch"])
+
+
+@pytest.mark.parametrize("claim", [own_baseline, own_recording], ids=["baseline", "recording"])
+def test_a_notebook_takes_a_recording_of_ones_own(
+    claim: Callable[[dict[str, Any]], None],
+    runs: Callable[[str], Run],
+    small_lake: Any,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """It is learned from and judged by itself, later time by earlier; no attack of the made host
+    is held against it."""
+    monkeypatch.setenv("ODDCALL_RECORDING", str(small_lake.clean("web2")))
+    run = runs(claim.__name__.removeprefix("own_"))
+    assert "nan" not in " ".join(run.said)
+    assert all(axes.get_title(loc="left") for axes in run.panels)
+    claim(run.found)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
