@@ -49,6 +49,25 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
         raise storage_error(path, error) from error
 
 
+def require_place(path: Path) -> None:
+    """Refuse a place that ``write_whole`` could not write to, before the work and not after it.
+
+    Raises
+    ------
+    StorageError
+        When the folder does not exist or may not be written to, or something else is there.
+    """
+    path = path.resolve()
+    try:
+        _keep_what_is_no_file(path)
+        if not path.parent.is_dir():
+            raise NotADirectoryError(errno.ENOENT, "")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "")
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Say in one sentence why ``path`` could not be written, and what to do."""
     full = error.errno in _FULL

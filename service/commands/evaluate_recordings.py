@@ -73,7 +73,12 @@ def command(
     Judges recordings as watch would have, and holds the verdicts against what
     was really done. Without labels everything is taken as clean: what is
     measured then is whether promises are kept.
+
+    An attack counts when a window of it was held against a baseline that may
+    alert: others are listed as not judged, and are neither found nor missed.
+    Labels that meet no window at all are named.
     """
+    from oddcall.models.storage import require_place
     from oddcall.service.evaluation.recordings import evaluate
     from oddcall.service.evaluation.recordings_labels import sentences
     from oddcall.service.evaluation.recordings_text import as_dict, table
@@ -84,6 +89,8 @@ def command(
     from oddcall.training.recording_figures import separated
 
     _one_of(train, model, split)
+    if html:
+        require_place(html)
     told = read_labels(labels) if labels else []
     ready = named_model(model, settings.trusted_key) if model else None
     sources, folds, name = _plan(train, test, ready, split)
@@ -99,18 +106,17 @@ def command(
         progress("measuring", 1.0)
         both = done.judged.clean.any() and done.judged.attacked.any()
         results = separated(done.judged, resamples=_RESAMPLES) if both else {}
-    if html:
-        from oddcall.service.evaluation.recordings_page import write
-
-        write(html, done, name, results)
     if json_:
         for sentence in sentences(done.unmatched, done.judged.programs):
             click.echo(f"warning: labels: {sentence}", err=True)
         click.echo(json.dumps(as_dict(done, name, results)))
-        return
-    click.echo("\n".join(table(done, name, results)))
+    else:
+        click.echo("\n".join(table(done, name, results)))
     if html:
-        click.echo(f"\nwrote {html}")
+        from oddcall.service.evaluation.recordings_page import write
+
+        write(html, done, name, results)
+        click.echo(f"\nwrote {html}", err=json_)
 
 
 def _one_of(train: Sequence[Path], model: Path | None, split: str | None) -> None:

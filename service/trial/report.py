@@ -13,6 +13,7 @@ from textwrap import wrap
 from typing import Any
 
 from oddcall.models.bundle import load_bundle
+from oddcall.service.evaluation.recordings_text import number
 from oddcall.service.quantities import Budget, counted, format_duration
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.trial.adversary import Hidden
@@ -20,6 +21,7 @@ from oddcall.service.trial.ancestry import Ancestry
 from oddcall.service.trial.trial import Course, Plan
 from oddcall.service.trial.verdict import Caught, belongs, moment
 from oddcall.service.trial.watching import Arrival, environment, oddcall
+from oddcall.training.recording_figures import Rate, per_day
 
 _DAY_S = 86_400.0
 
@@ -95,6 +97,11 @@ class Report:
         return sum(a.whose == whose and a.phase == phase for a in self.false_alerts)
 
     @property
+    def false_rate(self) -> Rate:
+        """Count false alerts of the work a host-day."""
+        return per_day(self.false_of("work"), self.watched_days)
+
+    @property
     def watched_days(self) -> float:
         """How long ordinary work was watched, in days."""
         begun, ended = self.course.watched
@@ -103,7 +110,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
         times = self.times_s
-        work = self.false_of("work")
+        rate = self.false_rate
+        high = rate.between.high
         return {
             "learned_s": self.plan.learn_s,
             "watched_s": round(self.watched_days * _DAY_S, 1),
@@ -112,11 +120,15 @@ class Report:
             "failed": {p.workload.name: p.failure for p in self.course.work if p.failure},
             "absent": {w.name: w.lacking for w in self.plan.workloads if w.lacking},
             "false_alerts": {
-                "work": work,
+                "work": rate.count,
                 "others": self.false_of("others"),
                 "oddcall": self.false_of("oddcall"),
                 "work_while_misbehaving": self.false_of("work", "misbehaving"),
-                "per_host_day": round(work / max(self.watched_days, 1e-9), 2),
+                "per_host_day": round(rate.value, 2),
+                "per_host_day_interval": [
+                    round(rate.between.low, 2),
+                    round(high, 2) if high != float("inf") else None,
+                ],
                 "over_budget": self.over_budget,
                 "alerts": [alert.as_dict() for alert in self.false_alerts],
             },
@@ -225,9 +237,13 @@ class Report:
             middle, longest = statistics.median(times), max(times)
             yield f"time to detection: median {middle:.1f} s, longest {longest:.1f} s"
         if self.watched_days:
-            rate = self.false_of("work") / self.watched_days
+            rate = self.false_rate
             watched = format_duration(round(self.watched_days * _DAY_S))
-            yield f"false alerts per host and day: {rate:.3g} (from {watched})"
+            yield from wrap(
+                f"false alerts per host and day: {number(rate.value)} (from {watched}); "
+                f"{number(rate.between.low)} to {number(rate.between.high)} would be no surprise",
+                80,
+            )
         if self.replayed is not None:
             same = "the same bytes" if self.replayed else "OTHER ALERTS"
             yield f"replay of what was judged gives {same}"

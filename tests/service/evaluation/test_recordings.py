@@ -286,12 +286,14 @@ def test_without_labels_it_measures_promises(small_lake, bundle, capsys):
         (["--test", "{later}", "--split", "host"], 2, "at least two"),
         (["--test", "{later}", "--split", "time", "--labels", "/nowhere"], 2, "/nowhere"),
         (["--test", "/nowhere", "--split", "time"], 5, "/nowhere"),
+        (["--test", "/nowhere", "--split", "time", "--html", "/nodir/x.html"], 7, "not exist"),
+        (["--test", "/nowhere", "--split", "time", "--html", "/dev/null"], 7, "not a file"),
     ],
 )
 def test_what_would_leak_or_cannot_be_is_refused(
     words: list[str], code: int, said: str, small_lake, bundle, capsys
 ):
-    """A wrong command line ends with the promised exit code and one sentence."""
+    """A wrong command line ends with the promised exit code and one sentence, before any work."""
     places = {
         "later": small_lake.later("web1"),
         "clean": small_lake.clean("web1"),
