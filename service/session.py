@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.bundle import load_bundle
@@ -21,6 +22,7 @@ from oddcall.service.board.board import ALERTS, Board
 from oddcall.service.config.reload import Reload
 from oddcall.service.config.settings import AlertSection, Settings
 from oddcall.service.history import History
+from oddcall.service.judgeable import made_elsewhere
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.learning import Learning
 from oddcall.service.learning.newcomers import Newcomers
@@ -164,6 +166,8 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
         if keeping:
             batches = keeping.pass_on(batches)
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
+        if episodes.abroad.away:
+            screen.say(fill(made_elsewhere(model), 80, subsequent_indent="  "))
         if keeping is None:
             # What is kept is judged again without what went before.
             episodes.recall(told)

@@ -84,6 +84,7 @@ class Upkeep:
             settings.learning.stale,
             settings.learning.min_windows,
             say,
+            episodes.abroad.same,
         )
         self._opened.callback(self.states.write)
         self._show(episodes.model)
@@ -147,7 +148,7 @@ class Upkeep:
 
     def _show(self, model: Model) -> None:
         self._board.watching(model)
-        self._board.standing = self.states.standing
+        self._board.standing, self._board.same = self.states.standing, self._episodes.abroad.same
 
     def _open_chronicle(self, section: AlertSection) -> Chronicle | None:
         """Keep alerts where they can be answered; without it a watch still watches."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from oddcall.models.errors import StorageError
+from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts import context
 from oddcall.service.alerts.alert import Alert
@@ -16,11 +18,13 @@ from oddcall.service.alerts.episode import Episodes
 from oddcall.service.alerts.judging import steps
 from oddcall.service.alerts.notice import Notice
 from oddcall.service.board.board import Board
+from oddcall.service.judgeable import PATIENCE_S, Judgeable
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 
 if TYPE_CHECKING:
+    from oddcall.models.model import Model
     from oddcall.sensor.sensor import Tick
     from oddcall.service.upkeep import Upkeep
     from oddcall.training.recording import RecordingWriter
@@ -102,6 +106,8 @@ class Pulse:
     began_ns: int = 0
     last_ns: int = 0
     began_cpu_s: float = 0.0
+    judgeable: Judgeable = field(default_factory=Judgeable)
+    _warned: bool = False
 
     def pass_on(self, ticks: Iterable[Tick]) -> Iterator[WindowBatch]:
         """Yield every tick's windows, and show how things stand after each."""
@@ -119,9 +125,17 @@ class Pulse:
         watched = format_duration(max(round((self.last_ns - self.began_ns) / 1e9), 0))
         lost = sum(self.lost.values())
         return (
-            f"watched for {watched}: {counted(self.windows, 'window')}, "
+            f"watched for {watched}: {self.judgeable}, "
             f"{counted(self.alerts, 'alert')}, lost {lost:,}"
         )
+
+    def judged(self, verdicts: Verdicts, model: Model) -> None:
+        """Take the verdicts on a batch, and warn once where nothing of a minute could alert."""
+        self.judgeable.see(verdicts)
+        if not self._warned and self.last_ns - self.began_ns >= PATIENCE_S * 1e9:
+            self._warned = True
+            if warning := self.judgeable.warning(model):
+                self.screen.say(fill(warning, 80, subsequent_indent="  "))
 
     def count(self, alert: Alert) -> None:
         """Count one alert."""
@@ -178,6 +192,7 @@ def watch(
 
     for step in steps(flushed(), episodes):
         board.judged(step.batch, step.verdicts)
+        pulse.judged(step.verdicts, episodes.model)
         tell(step.alerts, step.held, step.notices)
         upkeep.saw(step)
     told = episodes.end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -87,6 +87,16 @@ def together(sources: Iterable[Source]) -> list[Source]:
     for source in found:
         _require_alike(source, found[0])
     return found
+
+
+def provenance(sources: Sequence[Source]) -> dict[str, str]:
+    """Say where and how a model's windows were recorded: as the first recording says it.
+
+    Where they are of several hosts, ``hosts`` names all of them, with spaces between.
+    """
+    hosts = sorted({source.metadata.get("host_id", "") for source in sources} - {""})
+    several = {"hosts": " ".join(hosts)} if len(hosts) > 1 else {}
+    return {**sources[0].metadata, **several}
 
 
 def read_recordings(paths: Iterable[Path | str] | Path | str) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from oddcall.models.abroad import hosts_of
 from oddcall.models.errors import SettingError
 from oddcall.models.window import Program, WindowBatch
 from oddcall.training.lake import Source
@@ -86,8 +87,8 @@ def by_model(model: Mapping[str, str], test: Sequence[Source]) -> Fold:
         When a recording lies whole in the time that the model learned of its host.
     """
     begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
-    host = model.get("host_id") or model.get("host_name", "")
-    times = [(host, begin, end)]
+    hosts = hosts_of(model) or {model.get("host_name", "")}
+    times = [(host, begin, end) for host in hosts]
     for judged in test:
         _require_later(judged, times, "Judge later ones, or give --split time instead of --model.")
     return Fold(
@@ -164,7 +165,8 @@ def group_of(program: Program, groups: int = GROUPS) -> int:
 
 def has_learned(model: Mapping[str, str], source: Source) -> bool:
     """Whether a model, of that metadata, learned from time of that recording's host in it."""
-    same = model.get("host_id", "") == source.metadata.get("host_id", "")
+    theirs = source.metadata.get("host_id", "")
+    same = theirs in hosts_of(model) or theirs == model.get("host_id", "")
     begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
     return same and source.start_ns < end and begin < source.end_ns
 

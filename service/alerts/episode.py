@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from oddcall.models.abroad import Abroad
 from oddcall.models.explanation.explanation import Explanation
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
@@ -144,6 +145,8 @@ class Episodes:
     ----------
     saw : callable, default does nothing
         Given the id of an episode and the alerting windows that joined it.
+    abroad : Abroad
+        Whom of this host the model knows.
     """
 
     def __init__(
@@ -157,6 +160,7 @@ class Episodes:
         self.model, self._explain = model, explain
         self.saw: Callable[[str, WindowBatch], None] = _not_kept
         self._host, self._describe = dict(host), describe
+        self.abroad = Abroad(self._host.get("id", ""), model)
         self._settings = settings or EpisodeSettings()
         self._open: dict[str, _Episode] = {}
         self._past = Pasts(self._settings.max_open)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One batch, what was made of it, and the lines of alerts that came of that.
+    """One batch as it was counted, what was made of it, and the lines of alerts of that.
 
     ``alerts`` are for every sink, ``held`` ones for the history only, and ``notices`` say in the
     alerts' place what was held back or counted.
@@ -45,16 +45,22 @@ def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
     judgement = Judgement(episodes.model)
     for batch in batches:
         judgement.model = episodes.model
-        verdicts = judgement.judge(batch)
-        told = episodes.step(batch, verdicts, judgement.model)
+        episodes.abroad.take(episodes.model)
+        known = episodes.abroad.told(batch)
+        verdicts = judgement.judge(known)
+        told = episodes.step(known, verdicts, judgement.model)
         yield Step(batch, verdicts, told.sent, told.held, told.notices, drift=judgement.drift)
 
 
 def judge(
-    batches: Iterable[WindowBatch], episodes: Episodes, send: Callable[[Alert | Notice], None]
+    batches: Iterable[WindowBatch],
+    episodes: Episodes,
+    send: Callable[[Alert | Notice], None],
+    saw: Callable[[Verdicts], None],
 ) -> None:
-    """Judge batches to their end, and close what is open then."""
+    """Judge batches to their end, telling of every batch's verdicts; close what is open then."""
     for step in steps(batches, episodes):
+        saw(step.verdicts)
         for line in (*step.notices, *step.alerts):
             send(line)
     told = episodes.end()

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddcall.models.verdict import Verdicts
-from oddcall.models.window import WindowBatch
+from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import Alert
 from oddcall.service.board.processes import Processes
 from oddcall.service.board.programs import Programs
@@ -107,6 +107,8 @@ class Board:
         self.programs, self.processes = Programs(), Processes()
         #: How a program stands; the phase sets it.
         self.standing: Standings = by_evidence([], 0)
+        #: Gives the model's program that one of this host is; whoever judges sets it.
+        self.same: Callable[[Program], Program] = lambda program: program
         #: How the sinks stand; whoever opens them sets it.
         self.sinks: Callable[[], list[State]] = list
         self.timelines = {

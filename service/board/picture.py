@@ -145,7 +145,9 @@ def program(board: Board, key: str) -> Json | None:
 def _known(board: Board) -> dict[Program, None]:
     """Programs seen since the start, then those that only the model knows."""
     trained = [state.program for state in board.model.programs] if board.model else []
-    return dict.fromkeys([*board.programs.rows, *trained])
+    met = {board.same(program) for program in board.programs.rows}
+    here = [*board.programs.rows, *(program for program in trained if program not in met)]
+    return dict.fromkeys(here)
 
 
 def _lately(board: Board) -> dict[str, NDArray[np.float64]]:
@@ -266,7 +268,7 @@ def _baseline(board: Board, known: Program, row: int | None) -> Json | None:
     """Give what is normal for a program beside what it did lately."""
     if board.model is None or board.standing(known).state == "forgotten":
         return None
-    profile = board.model.standing(known).profile
+    profile = board.model.standing(board.same(known)).profile
     if profile < 0:
         return None
     baseline = board.model.profiles[profile]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -73,6 +74,7 @@ def command(
     each way: which budget can be lived with is seen on one's own history.
     """
     from oddcall.service.alerts.context import recorded
+    from oddcall.service.judgeable import made_elsewhere
     from oddcall.service.origin import host_of
     from oddcall.service.replay.replay import check_fit, replay
     from oddcall.service.screen import open_screen
@@ -98,12 +100,17 @@ def command(
         with closing(Delivery([*sinks, file] if file else sinks, screen.say)) as delivery:
             episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
             prepare(episodes)
+            if episodes.abroad.away:
+                screen.say(fill(made_elsewhere(judge), 80, subsequent_indent="  "))
             account = replay(read_batches(recording), episodes, delivery, screen)
     already = file.already if file else 0
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))
         return
-    click.echo(f"{account}" + (f"; {already} lines were in the file already" if already else ""))
+    held = f"; {already} lines were in the file already" if already else ""
+    click.echo(f"{account}; {account.judgeable}{held}")
+    if warning := account.judgeable.warning(judge):
+        click.echo(fill(warning, 80, subsequent_indent="  "))
 
 
 def _laid_over(settings: Settings, feedback: str) -> Callable[[Episodes], None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from oddcall.training.fit import FitSettings, fit
 from oddcall.training.ground_truth import CLEAN, ground_truth
 from oddcall.training.judged import Gathering, Judged
 from oddcall.training.labels import Label
-from oddcall.training.lake import Source
+from oddcall.training.lake import Source, provenance
 from oddcall.training.recording import read_batches
 from oddcall.training.recording_figures import AttackFound, attacks_found
 from oddcall.training.splits import Fold
@@ -85,12 +86,19 @@ class _Run:
         self.learned = self.left_out = 0
         self.windows = sum(map(len, self.truth.values()))
 
-    def clean(self, fold: Fold) -> Iterator[WindowBatch]:
+    def learn(self, fold: Fold, settings: FitSettings, told: Progress) -> Model:
+        """Learn a fold's model, and say in it which recordings it is of."""
+        used: dict[Path, Source] = {}
+        model = fit(self._clean(fold, used), settings, self.sources[0].metadata, told)
+        return replace(model, metadata=model.metadata | provenance([*used.values()]))
+
+    def _clean(self, fold: Fold, used: dict[Path, Source]) -> Iterator[WindowBatch]:
         """Windows that a fold learns from: none of an attack, nor of what one left behind."""
         for source, batch, truth in self._labelled(self.sources):
             taken = fold.learns(source, batch) & (truth == CLEAN)
             self.learned += int(taken.sum())
             if taken.any():
+                used[source.path] = source
                 yield batch.take(taken)
 
     def judge(self, fold: Fold, model: Model, alerts: AlertSection, told: Progress) -> None:
@@ -177,9 +185,7 @@ def evaluate(
         def told(what: str, done: float, i: int = i) -> None:
             progress(what, (i + done) / len(folds))
 
-        judge = model or fit(
-            run.clean(fold), settings, sources[0].metadata, lambda w, d: told(w, 0.5 * d)
-        )
+        judge = model or run.learn(fold, settings, lambda w, d: told(w, 0.5 * d))
         run.judge(fold, judge, alerts, lambda w, d: told(w, 0.5 + 0.5 * d))
         ids.append(judge.id)
         budget = judge.budget_per_day

@@ -70,6 +70,8 @@ class States:
         Windows a baseline needs.
     say : callable
         Told once when they cannot be written.
+    same : callable
+        Gives the model's program that one of this host is.
     """
 
     def __init__(
@@ -80,7 +82,9 @@ class States:
         stale_s: float,
         min_windows: int,
         say: Callable[[str], None],
+        same: Callable[[Program], Program],
     ) -> None:
+        self._same = same
         self._path, self._model, self._newcomer = path, model, newcomer
         self._stale_ns, self._min_windows, self._say = int(stale_s * 1e9), min_windows, say
         self._known = dict(_read(path))
@@ -106,7 +110,7 @@ class States:
         self._began_ns = self._began_ns or self._now_ns
         # One turn a program of the batch, not a window.
         for number in np.unique(batch.program).tolist():
-            program = batch.programs[number]
+            program = self._same(batch.programs[number])
             before = self._known.get(program)
             if before is None and len(self._known) >= _STRANGERS + len(self._model().programs):
                 continue
@@ -159,17 +163,18 @@ class States:
             self._failed = False
 
     def _standing(self, program: Program, by: Callable[[Program], Standing]) -> Standing:
-        told = by(program)
+        home = self._same(program)
+        told = by(home)
         if told.state == "ready":
-            if why := self._stale(program):
+            if why := self._stale(home):
                 return replace(told, state="stale", why=why)
-            if why := self.drifting(program) or self._drifted_before(program):
+            if why := self.drifting(home) or self._drifted_before(home):
                 return replace(told, state="drifting", why=why)
             return told
         seen = self._newcomer(program)
         if seen is None:
             return told
-        fresh = by_evidence([seen], self._min_windows)(program)
+        fresh = by_evidence([seen], self._min_windows)(seen.program)
         if told.state == "forgotten":
             return replace(told, why=f"{told.why} {fresh.why}", windows=fresh.windows)
         shadow = " Its predecessor's baseline scores it meanwhile, without alerts."

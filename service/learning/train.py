@@ -12,7 +12,7 @@ import numpy as np
 from oddcall.models.bundle import save_bundle
 from oddcall.models.window import Program, WindowBatch
 from oddcall.training.fit import FitSettings, fit
-from oddcall.training.lake import lake
+from oddcall.training.lake import lake, provenance
 from oddcall.training.presence import Presence
 from oddcall.training.recording import read_batches
 
@@ -51,7 +51,7 @@ def train(
     batches = chain.from_iterable(
         presence.pass_on(_remembered(read_batches(source.path), forgotten)) for source in sources
     )
-    model = fit(batches, settings, sources[0].metadata, progress, presence)
+    model = fit(batches, settings, provenance(sources), progress, presence)
     save_bundle(model, output, signing_key=signing_key)
     return model
 

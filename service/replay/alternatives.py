@@ -187,6 +187,7 @@ def compare(
         read = 0
         for step in steps(_batches(recording, alternative), episodes):
             outcome.account.see(step.batch)
+            outcome.account.judgeable.see(step.verdicts)
             for alert in (*step.alerts, *step.held):
                 outcome.see(alert)
             read += len(step.batch)
@@ -221,6 +222,12 @@ def notes(outcomes: Sequence[Outcome], recording: Path) -> list[str]:
         said.append(
             f"{', '.join(longer)}: counts are added up exactly, but the model knows windows of "
             "its own interval; to compare fairly, train one at the other interval"
+        )
+    mute = [o.alternative.name for o in outcomes if o.account.judgeable.warning(o.model)]
+    if mute:
+        said.append(
+            f"{', '.join(mute)}: none of the windows could alert, as the model has no settled "
+            "baseline of a program in this recording"
         )
     lax = [o.alternative.name for o in outcomes if o.model.threshold >= LAXEST]
     if lax:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.episode import Episodes
 from oddcall.service.alerts.judging import judge
 from oddcall.service.alerts.notice import Notice, is_notice
+from oddcall.service.judgeable import Judgeable
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
@@ -31,6 +32,7 @@ class Account:
     end_ns: int = 0
     alerts: int = 0
     lines: int = 0
+    judgeable: Judgeable = field(default_factory=Judgeable)
 
     @property
     def days(self) -> float:
@@ -54,6 +56,7 @@ class Account:
         """Give the numbers for a machine."""
         return {
             "windows": self.windows,
+            "could_alert": self.judgeable.ready,
             "days": round(self.days, 6),
             "alerts": self.alerts,
             "lines": self.lines,
@@ -103,7 +106,7 @@ def replay(
             account.count(line)
         delivery.send(line)
 
-    judge(_seen(batches, account, screen), episodes, send)
+    judge(_seen(batches, account, screen), episodes, send, account.judgeable.see)
     return account
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -85,6 +85,7 @@ class OddCalls:
     warnings = ("What is promised of it rests on nothing.",)
     programs = ()
     detectors = ()
+    metadata: ClassVar[dict[str, str]] = {}
     spec = FeatureSpec()
     profiles = (SimpleNamespace(windows=1204, first_ns=T0 - 172_800 * S, last_ns=T0),)
 

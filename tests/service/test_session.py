@@ -286,6 +286,7 @@ def test_an_account_adds_up(batch: Any, row: Any) -> None:
     account.count({"state": "close"})
     assert account.as_dict() == {
         "windows": 2,
+        "could_alert": 0,
         "days": 0.5,
         "alerts": 1,
         "lines": 2,

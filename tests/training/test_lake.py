@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from oddcall.models.errors import RecordingError
-from oddcall.training.lake import lake, read_recordings
+from oddcall.training.lake import lake, provenance, read_recordings
 from oddcall.training.recording import METADATA, RecordingWriter, read_batches, read_recording
 from oddcall.training.synthetic import host
 
@@ -93,3 +93,11 @@ def test_what_is_no_recording_is_named(tmp_path):
     """An empty folder is refused as reading it alone would be."""
     with pytest.raises(RecordingError, match="is not a recording"):
         lake([tmp_path])
+
+
+def test_a_model_says_of_which_hosts_it_is(small_lake):
+    """Of one host it says what the recording says; of several it names all of them."""
+    one = lake([small_lake.clean("web1"), small_lake.later("web1")])
+    assert provenance(one) == one[0].metadata
+    both = lake([small_lake.clean("web2"), small_lake.later("web1")])
+    assert provenance(both) == {**both[0].metadata, "hosts": "web1 web2"}

@@ -21,6 +21,7 @@ from oddcall.training.splits import (
     by_time,
     given,
     group_of,
+    has_learned,
 )
 
 
@@ -143,3 +144,14 @@ def test_one_host_is_no_split(small_lake):
     """A split by host wants two of them."""
     with pytest.raises(SettingError, match="at least two"):
         by_host(lake([small_lake.clean("web1"), small_lake.later("web1")]))
+
+
+def test_what_several_hosts_taught_is_kept_apart_on_each(sources):
+    """A model of two hosts is not judged by its own time on the second of them either."""
+    span = {"first_ns": str(sources[0].start_ns), "last_ns": str(max(s.end_ns for s in sources))}
+    model = {"host_id": "web1", "hosts": "web1 web2", **span}
+    (second,) = [s for s in sources if s.host == "web2"][:1]
+    assert has_learned(model, second)
+    assert not has_learned({"host_id": "web1", **span}, second)
+    with pytest.raises(SettingError, match="of the time that was learned from"):
+        by_model(model, [second])

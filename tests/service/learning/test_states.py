@@ -34,8 +34,12 @@ def trained() -> Callable[[list[Any]], Model]:
     return model
 
 
+def _same(program: Program) -> Program:
+    return program
+
+
 def states_of(model: Model, path: Path, screen: Any, newcomers: dict[Program, Seen]) -> States:
-    return States(path, lambda: model, newcomers.get, 30.0 * DAY_S, 40, screen.say)
+    return States(path, lambda: model, newcomers.get, 30.0 * DAY_S, 40, screen.say, _same)
 
 
 @pytest.fixture
