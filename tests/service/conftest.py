@@ -110,6 +110,9 @@ class OddCalls:
     def standing(self, _program: Program) -> Any:
         return SimpleNamespace(profile=0, level="program", ready=True)
 
+    def forgetting(self, _program: Program) -> list[Any]:
+        return []
+
     def unseen(self, batch: WindowBatch) -> Any:
         return np.intersect1d(batch.syscalls.ids, [PTRACE, CONNECT])
 

@@ -94,7 +94,7 @@ def test_what_is_forgotten_is_not_called_ready(
     where = tmp_path / "programs.json"
 
     def started() -> States:
-        return States(where, lambda: in_use[0], newcomers.get, 30.0 * DAY_S, 40, screen.say)
+        return States(where, lambda: in_use[0], newcomers.get, 30.0 * DAY_S, 40, screen.say, _same)
 
     states = started()
     why = "Forgotten at 2023-11-14 22:20 UTC: not judged until learned anew."
