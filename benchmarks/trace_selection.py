@@ -18,8 +18,9 @@ import numpy as np
 
 from oddcall.training.traces.datasets import PROTOCOLS
 from oddcall.training.traces.evaluation import DETECTORS
+from oddcall.training.traces.reading import read_traces
 from oddcall.training.traces.selection import RULES, WEIGHTS, Judged, judge, overall, trials
-from oddcall.training.traces.traces import TraceSet, Vocabulary, read_traces
+from oddcall.training.traces.traces import TraceSet, Vocabulary
 from oddcall.training.traces.views import MEMBERS
 
 _VOTES = {member.name: 1.0 for member in MEMBERS}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import SettingError, StorageError
 from oddcall.service.commands.options import as_json, people
 from oddcall.service.evaluation.traces_text import as_dict, table
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   oddcall evaluate traces --train clean/ --normal later/ --attack attacks/
+  oddcall evaluate traces --train clean/ --attack attacks/
+  oddcall evaluate traces --train labelled.csv --detector views
   oddcall evaluate traces --set mit-lpr --detector views --json
   oddcall evaluate traces --set adfa-833
   oddcall evaluate traces --set lid-ds --data CVE-2017-7529/
@@ -39,11 +42,26 @@ _RESAMPLES = 200
 
 
 @click.command("traces", epilog=_EXAMPLES)
-@click.option("--train", metavar="DIR", type=click.Path(path_type=Path), help="Clean traces.")
+@click.option("--train", metavar="PATH", type=click.Path(path_type=Path), help="Clean traces.")
 @click.option(
-    "--normal", metavar="DIR", type=click.Path(path_type=Path), help="Clean traces to judge."
+    "--normal",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Clean traces to judge.  [default: a third of --train, held out]",
 )
-@click.option("--attack", metavar="DIR", type=click.Path(path_type=Path), help="Attacks to judge.")
+@click.option(
+    "--attack",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Attacks to judge; not needed where traces have labels.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(("auto", "file", "process", "line")),
+    default="auto",
+    show_default=True,
+    help="What is a trace: a file, each process of one (lines of process and call), or each line.",
+)
 @click.option("--set", "set_", type=click.Choice(_SETS), help="A public data set's own split.")
 @click.option(
     "--data",
@@ -62,24 +80,27 @@ _RESAMPLES = 200
 )
 @as_json("Print the figures as JSON.")
 def command(
-    train: Path | None,
-    normal: Path | None,
-    attack: Path | None,
+    layout: str,
     set_: str | None,
     data: Path | None,
     detectors: tuple[str, ...],
     html: Path | None,
     json_: bool,
+    **places: Path | None,
 ) -> None:
     """Tell attacks from normal traces, one score a trace.
 
-    A trace is a text file of system calls, by number or by name, separated by
-    white space; gzip is unpacked. Detectors learn from the clean traces only.
+    A trace is what a process called, in order, by number or by name, in a text
+    file of its own, as what strace printed, or in a table (CSV, JSON); gzip is
+    unpacked. What was taken for a trace is said. Detectors learn from the clean
+    traces only. --train, --normal and --attack are files or folders.
     """
     from oddcall.service.screen import Status, open_screen
     from oddcall.training.traces.evaluation import DEFAULT, chosen_detectors
 
     chosen_detectors(detectors)
+    if html:
+        _require_place(html)
     screen = open_screen(people(json_), every_s=5)
 
     def progress(what: str, done: float) -> None:
@@ -87,7 +108,7 @@ def command(
 
     try:
         progress("reading traces", 0.0)
-        splits = _splits(train, normal, attack, set_, data, progress)
+        splits = _splits(places, layout, set_, data, progress)
         _warn(splits[0])
         results, kinds = _evaluated(splits, detectors, progress)
     finally:
@@ -105,51 +126,49 @@ def command(
         click.echo(f"\nwrote {html}")
 
 
+def _require_place(page: Path) -> None:
+    """Raise StorageError where a page cannot be written, before the work and not after it."""
+    folder = page.resolve().parent
+    if page.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise StorageError(
+            f"{page} cannot be written",
+            expected="a file in a folder that is there and may be written to",
+            got="a folder" if page.is_dir() else f"{folder}, which is not",
+        )
+
+
 def _splits(
-    train: Path | None,
-    normal: Path | None,
-    attack: Path | None,
+    places: dict[str, Path | None],
+    layout: str,
     set_: str | None,
     data: Path | None,
     progress: Progress,
 ) -> list[Split]:
-    given = (train, normal, attack)
+    from oddcall.training.traces.reading import read_split
+
     if set_:
-        if any(given):
+        if any(places.values()) or layout != "auto":
             raise SettingError(
                 "--set brings its own traces",
-                expected="--set, or --train, --normal and --attack",
+                expected="--set, or --train and --attack",
                 got="both",
             )
         return _set(set_, data)
-    if train is None or normal is None or attack is None:
-        lacking = [
-            flag
-            for flag, path in zip(("--train", "--normal", "--attack"), given, strict=True)
-            if path is None
-        ]
+    if data:
+        raise SettingError("--data is of a public set", expected="--set NAME with it")
+    train = places["train"]
+    if train is None:
         raise SettingError(
             "there is nothing to evaluate on",
-            expected="--train, --normal and --attack, or --set",
-            got=f"no {', no '.join(lacking)}",
+            expected="--train and --attack, or --set",
+            got="no --train",
         )
-    return [_plain(train, normal, attack, progress)]
-
-
-def _plain(train: Path, normal: Path, attack: Path, progress: Progress) -> Split:
-    from oddcall.training.traces.traces import Split, Vocabulary, read_traces, require_alike
-
-    vocabulary = Vocabulary()
-    learned, clean, attacks = (
-        read_traces(path, vocabulary, progress) for path in (train, normal, attack)
-    )
-    require_alike(learned, clean, str(normal))
-    require_alike(learned, attacks, str(attack))
-    return Split("traces", learned, clean, attacks)
+    return [read_split(train, places["normal"], places["attack"], layout, progress)]
 
 
 def _warn(split: Split) -> None:
-    from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, unknown_names
+    from oddcall.training.traces.tokens import unknown_names
+    from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET
 
     strange = unknown_names(split.train.vocabulary)
     if strange:
@@ -162,8 +181,8 @@ def _warn(split: Split) -> None:
     ):
         if traces.unread:
             click.echo(
-                f"warning: of the traces {what} {len(traces):,} were read, a sample, and"
-                f" {traces.unread:,} were not: a set is held to {MOST_CALLS_OF_SET:,} calls",
+                f"warning: of the traces {what} {len(traces):,} were read, a sample, and those of"
+                f" {traces.unread:,} files were not: a set is held to {MOST_CALLS_OF_SET:,} calls",
                 err=True,
             )
         if traces.cut:

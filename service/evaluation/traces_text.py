@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from oddcall.service.quantities import counted
+
 if TYPE_CHECKING:
     from oddcall.training.figures import Result
     from oddcall.training.traces.attack_kinds import Kind
@@ -50,12 +52,15 @@ def as_dict(
         "traces": [
             {
                 "split": split.name,
+                "held_out": split.held_out,
                 **{
                     part: {
                         "traces": len(traces),
                         "calls": len(traces.calls),
                         "unread": traces.unread,
                         "cut": traces.cut,
+                        "empty": traces.empty,
+                        "read_as": list(traces.read_as),
                     }
                     for part, traces in (
                         ("train", split.train),
@@ -78,6 +83,7 @@ def table(
     runs = f", mean of {len(splits)} splits" if many else ""
     judged = f"{normal:,} normal, {attack:,} attacks"
     yield f"{set_name(splits)}: {learned:,} learned from, {judged}{runs}"
+    yield from _read(split)
     yield ""
     yield f"{'':37} found at false positives  own threshold"
     yield (
@@ -113,6 +119,23 @@ def range_is(splits: Sequence[Split]) -> str:
     if len(splits) > 1:
         return f"The range is from the least to the greatest of the {len(splits)} splits."
     return "The range is 95 %, by resampling traces, copies together."
+
+
+def _read(split: Split) -> Iterable[str]:
+    """Say what was taken for a trace, and what was not."""
+    from oddcall.training.traces.layouts import LAYOUTS
+
+    parts = {"--train": split.train, "--normal": split.normal, "--attack": split.attack}
+    ways = {flag: traces.read_as for flag, traces in parts.items() if traces.read_as}
+    said = {flag: ", ".join(LAYOUTS[way] for way in how) for flag, how in ways.items()}
+    if len(set(said.values())) == 1:
+        yield f"read as: {next(iter(said.values()))}"
+    else:
+        yield from (f"read as: {how} ({flag})" for flag, how in said.items())
+    if split.held_out:
+        yield "normal: held out of --train, copies of a trace together"
+    if empty := sum(traces.empty for traces in parts.values()):
+        yield f"empty: {counted(empty, 'file')} without a call, left out"
 
 
 def _kept(result: Result, default: str) -> Iterable[str]:

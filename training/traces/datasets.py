@@ -19,18 +19,12 @@ import numpy as np
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces.traces import (
-    MOST_CALLS,
-    Split,
-    TraceSet,
-    Vocabulary,
-    call_token,
-    parse_trace,
-    read_traces,
-    require_some,
-)
+from oddcall.training.traces.reading import read_traces, require_some
+from oddcall.training.traces.tokens import call_token, numbered
+from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
 
 _HERE = "ODDCALL_DATASETS"
+_ADFA = "ADFA-LD.zip"
 #: Lengths that Ring et al. keep, and the test normals they draw.
 _RING_LENGTHS = (8, 4495)
 _RING_NORMALS = 746
@@ -47,8 +41,8 @@ def datasets_root() -> Path:
 def adfa_833(path: Path | None = None) -> Split:
     """ADFA-LD as its authors split it: 833 to learn from, 4,372 normal, 746 attacks.
 
-    Creech and Hu 2013; Ubuntu 11.04, 32-bit call numbers. ``path`` is the archive, or the
-    directory that it unpacks to.
+    Creech and Hu 2013; Ubuntu 11.04, 32-bit call numbers. ``path`` is the archive, the
+    directory that it unpacks to, or one that holds either.
     """
     return _adfa(path, "adfa-833")
 
@@ -59,7 +53,7 @@ def adfa_ring(path: Path | None = None, seed: int = 0) -> Split:
     746 of them, drawn at random, are judged against the attacks; the others are learned from.
     """
     split = _adfa(path, "adfa-ring")
-    pool = _joined(split.train, split.normal)
+    pool = TraceSet.joined([split.train, split.normal])
     low, high = _RING_LENGTHS
     fit = np.flatnonzero((pool.lengths >= low) & (pool.lengths <= high))
     drawn = np.random.default_rng(seed).permutation(fit)
@@ -108,13 +102,15 @@ def read_unm(path: Path, vocabulary: Vocabulary) -> TraceSet:
     labels: list[str] = []
     for name, text in sorted(_members(path), key=lambda member: _time_of(member[0])):
         for pid, words in _by_process(text, name):
-            found.append(parse_trace(b" ".join(words[:MOST_CALLS]), name, vocabulary))
+            found.append(numbered(words, name, vocabulary))
             labels.append(f"{name}:{pid}")
     return require_some(TraceSet.of(found, vocabulary, labels), str(path))
 
 
 def _adfa(path: Path | None, name: str) -> Split:
     root = path or _adfa_home()
+    if (root / _ADFA).is_file():
+        root = root / _ADFA
     vocabulary = Vocabulary()
     reads = _adfa_archive if root.is_file() else _adfa_directory
     train, normal, attack = (
@@ -125,8 +121,8 @@ def _adfa(path: Path | None, name: str) -> Split:
 
 
 def _adfa_home() -> Path:
-    archive = datasets_root() / "adfa-ld" / "ADFA-LD.zip"
-    return archive if archive.exists() else datasets_root() / "adfa-ld" / "ADFA-LD"
+    home = datasets_root() / "adfa-ld"
+    return home if home.exists() else home / _ADFA
 
 
 def _adfa_directory(root: Path, part: str, vocabulary: Vocabulary) -> TraceSet:
@@ -143,7 +139,7 @@ def _adfa_archive(path: Path, part: str, vocabulary: Vocabulary) -> TraceSet:
         members = [info for info in archive.infolist() if _belongs(info, part)]
         _bounded(sum(info.file_size for info in members), path)
         for info in sorted(members, key=lambda info: info.filename):
-            trace = parse_trace(archive.read(info), f"{path}:{info.filename}", vocabulary)
+            trace = numbered(archive.read(info).split(), f"{path}:{info.filename}", vocabulary)
             if len(trace):
                 found.append(trace)
                 labels.append(info.filename.split(f"{part}/", 1)[1])
@@ -159,14 +155,10 @@ def _belongs(info: zipfile.ZipInfo, part: str) -> bool:
 
 def _not_adfa(path: Path, part: str) -> RecordingError:
     return RecordingError(
-        f"{path} is not ADFA-LD", expected=f"a folder {part} of traces", got="none of that name"
+        f"{path} is not ADFA-LD",
+        expected=f"{_ADFA}, the folder it is in, or the folder that it unpacks to",
+        got=f"no folder {part} with traces in it",
     )
-
-
-def _joined(first: TraceSet, second: TraceSet) -> TraceSet:
-    calls = np.concatenate([first.calls, second.calls])
-    indptr = np.concatenate([first.indptr, second.indptr[1:] + first.indptr[-1]])
-    return TraceSet(calls, indptr, first.labels + second.labels, first.vocabulary)
 
 
 def _present(path: Path) -> Path:

@@ -18,15 +18,15 @@ import numpy as np
 
 from oddcall.models.errors import RecordingError, SettingError
 from oddcall.models.sparse import IntArray
+from oddcall.training.traces.layouts import Found
+from oddcall.training.traces.reading import collect, require_some
+from oddcall.training.traces.tokens import call_token
 from oddcall.training.traces.traces import (
     MOST_CALLS,
     MOST_CALLS_OF_SET,
     Split,
     TraceSet,
     Vocabulary,
-    call_token,
-    collect,
-    require_some,
 )
 
 #: Normal recordings that LID-DS 2019 is learned from; its own loader's protocol.
@@ -60,7 +60,8 @@ def lid_ds(scenario: Path) -> Split:
     raise SettingError(
         f"{scenario} is no scenario of LID-DS",
         expected="runs.csv (2019), or folders training and test (2021)",
-        got="neither",
+        got="neither" if scenario.is_dir() else "no folder of that name",
+        fix="Give the folder that the archive of one scenario unpacks to, such as CVE-2017-7529/.",
     )
 
 
@@ -82,7 +83,9 @@ def beth(root: Path) -> Split:
     def picked(wanted: bool) -> TraceSet:
         chosen = [trace for trace, label in zip(traces, evil, strict=True) if label == wanted]
         kind = "evil" if wanted else "benign"
-        return require_some(TraceSet.of(chosen, vocabulary), f"the {kind} processes of {root}")
+        return require_some(
+            TraceSet.of(chosen, vocabulary), f"the {kind} processes of {root}", "one"
+        )
 
     return Split("beth", TraceSet.of(train, vocabulary), picked(wanted=False), picked(wanted=True))
 
@@ -97,7 +100,11 @@ def _lid_ds_2019(scenario: Path, vocabulary: Vocabulary) -> Split:
         (attack if exploited else normal).append(trace)
     sets = (normal[:_LEARNED_2019], normal[_LEARNED_2019:], attack)
     train, later, attacks = (
-        require_some(TraceSet.of([t for t in part if len(t)], vocabulary), str(scenario))
+        require_some(
+            TraceSet.of([t for t in part if len(t)], vocabulary),
+            str(scenario),
+            f"more than {_LEARNED_2019} normal recordings and an exploit, as runs.csv names them",
+        )
         for part in sets
     )
     return Split(f"lid-ds {scenario.name}", train, later, attacks)
@@ -105,12 +112,21 @@ def _lid_ds_2019(scenario: Path, vocabulary: Vocabulary) -> Split:
 
 def _zipped(folder: Path, vocabulary: Vocabulary) -> TraceSet:
     """Read every recording of a folder: an archive with NAME.sc and NAME.json in it."""
-    return collect(
-        sorted(folder.glob("*.zip")),
-        lambda path: _recording(_calls_of(path), 2021, str(path), vocabulary),
-        folder,
-        vocabulary,
-    )
+    archives = sorted(folder.glob("*.zip"))
+    if not archives:
+        unpacked = any(folder.rglob("*.sc"))
+        raise SettingError(
+            f"there is no recording in {folder}",
+            expected="the archives NAME.zip of LID-DS as they come",
+            got="unpacked ones" if unpacked else "no archive" if folder.is_dir() else "no folder",
+            fix="Give the folder of a scenario as its own archive unpacks, no further.",
+        )
+
+    def read(path: Path) -> list[Found]:
+        calls = _recording(_calls_of(path), 2021, str(path), vocabulary)
+        return [Found("", calls)] if len(calls) else []
+
+    return collect(archives, read, folder, vocabulary)[0]
 
 
 def _calls_of(path: Path) -> Iterator[bytes]:

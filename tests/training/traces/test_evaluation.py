@@ -127,12 +127,27 @@ def test_people_get_a_table(folders: dict[str, Path]) -> None:
     assert all(name in answer.stdout for name in DETECTORS)
     assert f"{DEFAULT}*" in answer.stdout
     assert max(map(len, answer.stdout.splitlines())) <= 80
+    assert "read as: one file a trace" in answer.stdout
+
+
+def test_what_is_held_out_or_empty_is_said(folders: dict[str, Path]) -> None:
+    """Without --normal the table says whose the normal traces are, and which files were empty."""
+    (folders["train"] / "empty").write_text("")
+    del folders["normal"]
+    answer = invoke(folders, "--detector", "stide")
+    assert answer.exit_code == 0, answer.output
+    assert "40 learned from, 20 normal" in answer.stdout
+    assert "normal: held out of --train" in answer.stdout
+    assert "empty: 1 file without a call" in answer.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "no --train, no --normal, no --attack"),
+        ([], 2, "no --train"),
+        (["--data", "x"], 2, "--set NAME"),
+        (["--set", "adfa-833", "--layout", "line"], 2, "both"),
+        (["--train", "x", "--html", "/nowhere/x.html"], 7, "/nowhere"),
         (["--set", "beth"], 2, "--data"),
         (["--set", "adfa-833", "--train", "x"], 2, "both"),
         (["--set", "mit-lpr", "--data", "/nowhere"], 2, "is not there"),

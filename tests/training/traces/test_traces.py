@@ -1,4 +1,4 @@
-"""Promises of reading traces: plain files, the public sets' layouts, and what bad input is told."""
+"""Promises of traces and of the public sets: what they hold, and what bad ones are told."""
 
 from __future__ import annotations
 
@@ -15,19 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.models.errors import EvidenceError, RecordingError, SettingError
-from oddcall.training.traces import traces as module
+from oddcall.models.errors import RecordingError, SettingError
 from oddcall.training.traces.datasets import adfa_833, adfa_ring, datasets_root, mit_lpr, read_unm
 from oddcall.training.traces.labelled_hosts import beth, lid_ds
-from oddcall.training.traces.traces import (
-    TraceSet,
-    Vocabulary,
-    call_token,
-    parse_trace,
-    read_traces,
-    require_alike,
-    unknown_names,
-)
+from oddcall.training.traces.traces import TraceSet, Vocabulary
 
 
 def words(traces: TraceSet, i: int) -> list[str]:
@@ -36,131 +27,10 @@ def words(traces: TraceSet, i: int) -> list[str]:
     return [tokens[call] for call in traces.trace(i)]
 
 
-def read(root: Path) -> TraceSet:
-    return read_traces(root, Vocabulary())
-
-
 def put(path: Path, text: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path
-
-
-def test_reads_recursively_in_order_of_paths(tmp_path: Path) -> None:
-    """Every file below the directory is one trace, in the order of the paths."""
-    put(tmp_path / "b" / "deep" / "2.txt", "5 6\n7")
-    put(tmp_path / "a.txt", "3 4\t3 ")
-    found = read(tmp_path)
-    assert found.labels == ("a.txt", "b/deep/2.txt")
-    assert [words(found, i) for i in range(2)] == [["3", "4", "3"], ["5", "6", "7"]]
-
-
-def test_gzip_is_read_whatever_its_name(tmp_path: Path) -> None:
-    """A gzip file is unpacked, and equals its plain text."""
-    put(tmp_path / "a", "1 2 3")
-    put(tmp_path / "b.anything", gzip.compress(b"1 2 3"))
-    found = read(tmp_path)
-    assert words(found, 0) == words(found, 1)
-    assert found.same().tolist() == [0, 0]
-
-
-def test_names_are_written_one_way(tmp_path: Path) -> None:
-    """Names may be in capitals or carry the kernel's own prefix; zeros may lead a number."""
-    put(tmp_path / "a", "sys_openat READ __x64_sys_close")
-    assert words(read(tmp_path), 0) == ["openat", "read", "close"]
-    assert call_token(b"007") == "7"
-
-
-def test_what_is_no_trace_is_passed_over(tmp_path: Path) -> None:
-    """Hidden files, README, LICENSE and empty files are no traces."""
-    for name in (".DS_Store", "README.txt", "LICENSE", "notes.md", "empty.txt"):
-        put(tmp_path / name, "" if name == "empty.txt" else "Words about the data.")
-    put(tmp_path / "real.txt", "1 2")
-    assert read(tmp_path).labels == ("real.txt",)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (b"1 2\x003", "a binary file"),
-        (b"1 2 $PATH", "$PATH"),
-        (b"It was a dark and stormy night", "words that no kernel has"),
-        (b"\x1f\x8bnot gzip at all", "cannot be unpacked"),
-        (gzip.compress(b"1 2 3" * 100)[:-12], "cannot be unpacked"),
-        ("1 2 \u00e9".encode(), "xe9"),
-    ],
-)
-def test_foreign_files_are_named(tmp_path: Path, text: bytes, said: str) -> None:
-    """A file that is no trace is refused by name, saying what was found in it."""
-    put(tmp_path / "good", "1 2 3")
-    put(tmp_path / "odd", text)
-    with pytest.raises(RecordingError, match="odd") as caught:
-        read(tmp_path)
-    assert said in str(caught.value)
-
-
-def test_missing_and_empty_directories_differ(tmp_path: Path) -> None:
-    """A directory that is not there, a file, and one without traces are told apart."""
-    with pytest.raises(SettingError, match="nothing of that name"):
-        read(tmp_path / "none")
-    with pytest.raises(SettingError, match="a file"):
-        read(put(tmp_path / "file", "1"))
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(EvidenceError, match="no trace"):
-        read(tmp_path / "empty")
-
-
-def test_an_unknown_name_among_known_ones_is_kept(tmp_path: Path) -> None:
-    """A call that no table has stays a call of its own, and is reported."""
-    put(tmp_path / "a", "openat read frobnicate close")
-    found = read(tmp_path)
-    assert words(found, 0)[2] == "frobnicate"
-    assert unknown_names(found.vocabulary) == ["frobnicate"]
-
-
-def test_numbers_are_not_compared_with_names(tmp_path: Path) -> None:
-    """One set by number and one by name is an error, not a perfect detection."""
-    put(tmp_path / "a" / "1", "1 2 3")
-    put(tmp_path / "b" / "1", "openat read")
-    vocabulary = Vocabulary()
-    numbers, names = (read_traces(tmp_path / part, vocabulary) for part in "ab")
-    require_alike(numbers, numbers, "a")
-    with pytest.raises(RecordingError, match=r"calls by number.*calls by name"):
-        require_alike(numbers, names, "b")
-
-
-def test_a_long_trace_is_cut_and_a_huge_set_sampled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Memory is bounded: ends of traces and files of a set are left out, and both are said."""
-    monkeypatch.setattr(module, "MOST_CALLS", 10)
-    monkeypatch.setattr(module, "MOST_CALLS_OF_SET", 25)
-    put(tmp_path / "a", "1 " * 50)
-    found = read(tmp_path)
-    assert (found.lengths.tolist(), found.cut, found.unread) == ([10], 1, 0)
-    for name in "bcdefgh":
-        put(tmp_path / name, "2 " * 50)
-    some = read(tmp_path)
-    assert (len(some), some.unread, some.cut) == (2, 6, 2)
-    assert list(some.labels) == sorted(some.labels)
-    assert read(tmp_path).labels == some.labels
-
-
-def test_numbers_and_names_in_one_set_are_refused(tmp_path: Path) -> None:
-    """Files of one directory must be written alike; the message names one of each kind."""
-    put(tmp_path / "a", "1 2 3")
-    put(tmp_path / "b", "openat read close")
-    with pytest.raises(RecordingError, match=r"mixed.*numbers in .*a.*, names in .*b"):
-        read(tmp_path)
-
-
-@given(st.lists(st.lists(st.integers(0, 600), min_size=1, max_size=30), min_size=1, max_size=12))
-def test_numbers_survive_reading(lists: list[list[int]]) -> None:
-    """What was written is what is read, call by call."""
-    vocabulary = Vocabulary()
-    parsed = [parse_trace(" ".join(map(str, calls)).encode(), "x", vocabulary) for calls in lists]
-    found = TraceSet.of(parsed, vocabulary)
-    assert [[int(w) for w in words(found, i)] for i in range(len(found))] == lists
 
 
 @given(
@@ -210,6 +80,10 @@ def test_adfa_is_read_from_its_archive_or_its_folder(tmp_path: Path) -> None:
         assert np.array_equal(a.calls, b.calls)
     assert [len(s) for s in (packed.train, packed.normal, packed.attack)] == [12, 800, 3]
     assert packed.attack.labels[0].startswith("Adduser_0/")
+    (tmp_path / "a.zip").rename(tmp_path / "ADFA-LD.zip")
+    assert len(adfa_833(tmp_path).train) == 12, "the folder that the archive is in"
+    with pytest.raises(RecordingError, match=r"ADFA-LD\.zip, the folder it is in"):
+        adfa_833(tmp_path / "ADFA-LD" / "Attack_Data_Master")
 
 
 def test_ring_draws_746_normals_of_its_lengths(tmp_path: Path) -> None:
@@ -309,6 +183,12 @@ def test_a_broken_lid_ds_recording_is_named(tmp_path: Path) -> None:
         lid_ds(tmp_path)
     with pytest.raises(SettingError, match="no scenario"):
         lid_ds(tmp_path / "training")
+    with pytest.raises(SettingError, match="no folder of that name"):
+        lid_ds(tmp_path / "none")
+    (tmp_path / "training" / "x.zip").unlink()
+    put(tmp_path / "training" / "x" / "x.sc", "")
+    with pytest.raises(SettingError, match="unpacked ones"):
+        lid_ds(tmp_path)
 
 
 BETH = [

@@ -1,0 +1,311 @@
+"""Reading traces of one's own: from files and folders, whatever a trace is in them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
+from oddcall.models.sparse import IntArray
+from oddcall.training.traces.detector import FOLDS
+from oddcall.training.traces.layouts import LAYOUTS, Found, layout_of, lines_of, plain, traces_of
+from oddcall.training.traces.tokens import require_one_kind
+from oddcall.training.traces.traces import (
+    MOST_CALLS,
+    MOST_CALLS_OF_SET,
+    Progress,
+    Split,
+    TraceSet,
+    Vocabulary,
+)
+
+#: How much smaller gzip makes a trace, at most: what a packed file may turn out to hold.
+_PACKED = 25
+#: Files that lie beside traces and are none.
+_NO_TRACE = re.compile(r"(\..*|readme.*|licen[cs]e.*|.*\.md|.*\.pdf)", re.IGNORECASE)
+#: Files of a place by which its layout is seen.
+_LOOKED_AT = 200
+#: Part of the traces to learn from that is judged as normal where none are given.
+_HELD_OUT = 1 / 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A file or a folder of traces, and what its labels say: 1, 0, or -1 without one, (n,)."""
+
+    traces: TraceSet
+    labels: IntArray
+
+    def labelled(self, attack: int) -> TraceSet:
+        return self.traces.take(np.flatnonzero(self.labels == attack))
+
+
+def read_split(
+    train: Path,
+    normal: Path | None,
+    attack: Path | None,
+    layout: str = "auto",
+    progress: Progress | None = None,
+) -> Split:
+    """Read what is learned from, and what is judged.
+
+    A trace with a label goes where its label says, whatever place it was found in.
+
+    Parameters
+    ----------
+    train, normal, attack : Path
+        Files or folders. Without ``normal`` a third of what is learned from is judged instead,
+        copies of a trace together; without ``attack`` the traces must have labels.
+    layout : str, default "auto"
+        What a trace is in the files, of ``LAYOUTS``.
+    progress : callable, optional
+        Told what is being read and the part that is done, 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        A file is in two of the places, or it cannot be known what a trace is in the files.
+    EvidenceError
+        A place holds no trace.
+    RecordingError
+        A file is not of traces, or some are written by number and some by name.
+    """
+    flags = {"--train": train, "--normal": normal, "--attack": attack}
+    roots = {flag: root for flag, root in flags.items() if root is not None}
+    files = {flag: trace_files(root) for flag, root in roots.items()}
+    _require_apart(files)
+    vocabulary = Vocabulary()
+    layouts = _layouts(files, layout)
+    places = {
+        flag: _read(paths, roots[flag], layouts[flag], vocabulary, progress)
+        for flag, paths in files.items()
+    }
+    require_one_kind((str(roots[flag]), place.traces) for flag, place in places.items())
+    known = len(places["--train"].traces)
+    if layouts["--train"] == "file" != layout and known < FOLDS:
+        raise EvidenceError(
+            f"there are too few traces in {train} to learn from, one in each file",
+            expected=f"at least {FOLDS}",
+            got=str(known),
+            fix="Give more, or add --layout line if each line is a trace.",
+        )
+    return _split(places)
+
+
+def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = None) -> TraceSet:
+    """Read the traces of one place, in the order of the paths of its files; labels say nothing.
+
+    Plain text or gzip. Hidden files, README, LICENSE and empty files are passed over. Calls past
+    ``MOST_CALLS`` of a trace are left out; of a set that holds more than ``MOST_CALLS_OF_SET`` a
+    sample of the files is read, the same one each time. Raises as ``read_split`` does.
+    """
+    paths = trace_files(root)
+    layout = _layouts({"": paths}, "auto")[""]
+    traces = _read(paths, root, layout, vocabulary, progress).traces
+    require_one_kind([(str(root), traces)])
+    return traces
+
+
+def trace_files(root: Path) -> list[Path]:
+    """Files of a place that may hold traces, sorted; raises SettingError when there is none."""
+    if root.is_file():
+        return [root]
+    if not root.is_dir():
+        raise SettingError(
+            f"the traces in {root} cannot be read",
+            expected="a file or a folder of traces",
+            got="nothing of that name",
+        )
+    paths = (path for path in root.rglob("*") if path.is_file())
+    return sorted(path for path in paths if not _NO_TRACE.fullmatch(path.name))
+
+
+def collect(
+    paths: Sequence[Path],
+    read: Callable[[Path], Iterable[Found]],
+    root: Path,
+    vocabulary: Vocabulary,
+    progress: Progress | None = None,
+) -> tuple[TraceSet, IntArray]:
+    """Read files until ``MOST_CALLS_OF_SET`` calls are held; raises EvidenceError for none.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        At or below ``root``, in the order that the set is to have.
+    read : callable
+        Gives the traces of one file.
+    root, vocabulary, progress
+        As for ``read_traces``.
+
+    Returns
+    -------
+    traces : TraceSet
+    labels : int64 (n,)
+        1 of an attack, 0 of a normal trace, -1 without a label.
+    """
+    found: dict[int, list[Found]] = {}
+    total = empty = 0
+    order = _reading_order(paths)
+    for done, i in enumerate(order):
+        if progress and done % 16 == 0:
+            progress(f"reading {root}", done / len(order))
+        traces = list(read(paths[i]))
+        size = sum(len(one.calls) for one in traces)
+        if found and total + size > MOST_CALLS_OF_SET:
+            break
+        empty += not traces
+        found[int(i)], total = traces, total + size
+    else:
+        done = len(order)
+    kept = [(paths[i], one) for i in sorted(found) for one in found[i]]
+    names = (_label(path, root, one.name) for path, one in kept)
+    traces_set = TraceSet.of([one.calls for _, one in kept], vocabulary, names)
+    cut = int(np.sum(traces_set.lengths >= MOST_CALLS))
+    labels = np.array([-1 if one.attack is None else int(one.attack) for _, one in kept], np.int64)
+    return (
+        require_some(
+            replace(traces_set, unread=len(order) - done, cut=cut, empty=empty), str(root)
+        ),
+        labels,
+    )
+
+
+def require_some(traces: TraceSet, where: str, expected: str = "") -> TraceSet:
+    """Give the set back, or raise EvidenceError when it is empty."""
+    if len(traces):
+        return traces
+    raise EvidenceError(
+        f"there is no trace in {where}",
+        expected=expected or "files of system calls, by number or by name",
+        got=f"{traces.empty} files, all empty" if traces.empty else "no such file",
+    )
+
+
+def hold_out(traces: TraceSet, part: float = _HELD_OUT, seed: int = 0) -> NDArray[np.bool_]:
+    """Draw traces at random, (n,), copies of one together: at most ``part`` of them.
+
+    A trace with so many copies that they would be more is not drawn.
+    """
+    same = traces.same()
+    copies = np.bincount(same, minlength=1)
+    drawn, left = np.zeros(len(copies), np.bool_), int(part * len(traces))
+    for kind in np.random.default_rng(seed).permutation(len(copies)):
+        if copies[kind] <= left:
+            drawn[kind], left = True, left - int(copies[kind])
+    return drawn[same]
+
+
+def _read(
+    paths: Sequence[Path],
+    root: Path,
+    layout: str,
+    vocabulary: Vocabulary,
+    progress: Progress | None,
+) -> _Place:
+    read_as: set[str] = set()
+
+    def read(path: Path) -> list[Found]:
+        how, found = traces_of(_text(path), str(path), layout, vocabulary)
+        if found:
+            read_as.add(how)
+        return found
+
+    traces, labels = collect(paths, read, root, vocabulary, progress)
+    return _Place(replace(traces, read_as=tuple(k for k in LAYOUTS if k in read_as)), labels)
+
+
+def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
+    """See what is a trace in the files of each place: as in the first, where that says it."""
+    if asked != "auto":
+        return dict.fromkeys(files, asked)
+    found: dict[str, str] = {}
+    ruling = ""
+    for flag, paths in files.items():
+        step = max(len(paths) // _LOOKED_AT, 1)
+        texts = [lines for path in paths[::step] if (lines := lines_of(_text(path)))]
+        if not found:
+            found[flag], joined = layout_of(texts, len(paths))
+            ruling = found[flag] if joined or found[flag] in {"process", "line"} else ""
+        else:
+            found[flag] = ruling or layout_of(texts, len(paths))[0]
+    return found
+
+
+def _split(places: dict[str, _Place]) -> Split:
+    """Sort traces by label, and those without one by the place they are from."""
+    known = places["--train"]
+    train = TraceSet.joined([known.labelled(-1), known.labelled(0)], known.traces)
+    clean = [TraceSet.of([], train.vocabulary)]
+    clean += [place.labelled(0) for flag, place in places.items() if flag != "--train"]
+    odd = [place.labelled(1) for place in places.values()]
+    for flag, judged in (("--normal", clean), ("--attack", odd)):
+        if flag in places:
+            judged.append(places[flag].labelled(-1))
+    normal, attack = (
+        TraceSet.joined(judged, places[flag].traces if flag in places else None)
+        for flag, judged in (("--normal", clean), ("--attack", odd))
+    )
+    if not len(attack):
+        raise SettingError(
+            "there is no attack to judge",
+            expected="--attack, or traces with labels",
+            got="neither" if "--attack" not in places else "labels that are all of normal traces",
+        )
+    held_out = "--normal" not in places and not len(normal)
+    if held_out:
+        drawn = hold_out(train)
+        normal = train.take(np.flatnonzero(drawn))
+        train = TraceSet.joined([train.take(np.flatnonzero(~drawn))], train)
+    return Split("traces", train, normal, attack, held_out)
+
+
+def _require_apart(files: dict[str, list[Path]]) -> None:
+    """Raise SettingError when a file is in two places, be it by a link."""
+    real = {flag: {path.resolve() for path in paths} for flag, paths in files.items()}
+    for one, other, fix in (
+        ("--train", "--attack", "Name folders that hold the clean traces only."),
+        ("--normal", "--attack", "Name folders that hold the clean traces only."),
+        ("--train", "--normal", "Leave --normal out: then a third of --train is held out for it."),
+    ):
+        if both := real.get(one, set()) & real.get(other, set()):
+            raise SettingError(
+                "what is learned from and what is judged must be apart",
+                expected=f"no file in both {one} and {other}",
+                got=f"{len(both):,} of them, such as {min(both)}",
+                fix=fix,
+            )
+
+
+def _label(path: Path, root: Path, name: str) -> str:
+    file = path.name if path == root else str(path.relative_to(root))
+    return f"{file}:{name}" if name else file
+
+
+def _reading_order(paths: Sequence[Path]) -> IntArray:
+    """Order of reading: a fixed shuffle where a set may not fit, to make what fits a sample."""
+    order = np.arange(len(paths))
+    size = sum(
+        path.stat().st_size * (_PACKED if path.suffix in {".gz", ".zip"} else 1) for path in paths
+    )
+    # A call takes two bytes or more.
+    return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order
+
+
+def _text(path: Path) -> bytes:
+    raw = path.read_bytes()
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            raise RecordingError(
+                f"{path} cannot be unpacked", expected="a whole gzip file", got=str(error)
+            ) from error
+    return plain(raw, str(path))

@@ -1,0 +1,124 @@
+"""Traces in tables: a call or a trace a row, by comma-separated values or as JSON objects."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
+from oddcall.training.traces.tokens import foreign, words_of
+
+#: Names of a column, in small letters; where a table has several, the first of these counts.
+_CALLS = (
+    *("syscall", "syscalls", "sys_call", "syscall_name", "syscall_nr", "syscall_id"),
+    *("system_call", "call", "calls", "sequence", "trace", "event_name", "eventname"),
+)
+_PROCESS = ("pid", "process_id", "processid", "pro_id", "tid", "thread_id")
+_LABEL = ("label", "is_attack", "attack", "malicious", "evil", "class")
+_CLEAN = {"0", "0.0", "normal", "benign", "clean", "false", "no", "none", "null", ""}
+#: The host logs of NGIDS-DS (Haider et al. 2017) come without the line that names the columns.
+_NGIDS = re.compile(
+    rb"\d+/\d+/\d{4},\d+:\d+:\d+,\d+,[^,]*,\d+,\d+,[^,]*,[^,]*,[01](,[\d.]+)*\s*", re.ASCII
+)
+_NGIDS_COLUMNS = ("date", "time", "pid", "path", "syscall", "event", "category", "kind", "label")
+#: Rows by which is seen whether each holds a call or a trace.
+_LOOKED_AT = 100
+
+Row = tuple[str, list[bytes], bool | None]
+
+
+def is_table(text: bytes) -> bool:
+    """Whether a text is a table: by its first line."""
+    first = text.lstrip()[:4096].split(b"\n", 1)[0]
+    if first.startswith(b"{") or re.match(rb"\[\s*\{", text.lstrip()[:64]):
+        return True
+    return bool(_NGIDS.fullmatch(first)) or _column(_cells(first), _CALLS) is not None
+
+
+def rows(text: bytes, where: str) -> tuple[Iterator[Row], bool, bool]:
+    """Read process, calls and label of each row.
+
+    Returns
+    -------
+    rows : iterator of (str, list of bytes, bool or None)
+        The process is empty, and the label None, where the table has no such column.
+    of_traces : bool
+        Whether a row holds a trace, and not one call.
+    has_process : bool
+    """
+    records = _objects(text, where) if text.lstrip()[:1] in b"{[" else _lines(text)
+    head = list(islice(records, _LOOKED_AT))
+    names = [str(name) for name in head[0]]
+    calls, process, label = (_column(names, known) for known in (_CALLS, _PROCESS, _LABEL))
+    if calls is None:
+        raise foreign(where, f"a table of {', '.join(names)[:80]}", column_fix())
+
+    def row(record: dict[str, object]) -> Row:
+        verdict = None if label is None else _word(record.get(label)).lower() not in _CLEAN
+        pid = "" if process is None else _word(record.get(process))
+        return pid, words_of(_word(record.get(calls)).encode()), verdict
+
+    found = [row(record) for record in head]
+    of_traces = any(len(words) > 1 for _, words, _ in found)
+    return chain(found, map(row, records)), of_traces, process is not None
+
+
+def column_fix() -> str:
+    """Say how the columns of a table are to be named."""
+    return (
+        "Let the first line name the columns: syscall that of the calls, and, if there are such,"
+        " pid that of the processes and label that of attack or normal."
+    )
+
+
+def _column(names: Iterable[str], known: tuple[str, ...]) -> str | None:
+    """Name, as it is written, of the first of these columns that there is."""
+    given = {re.sub(r"[\s-]+", "_", name.strip().lower()): name for name in names}
+    return next((given[name] for name in known if name in given), None)
+
+
+def _cells(line: bytes) -> list[str]:
+    text = line.decode("utf-8", "replace")
+    return next(csv.reader([text], delimiter=_delimiter(text), skipinitialspace=True), [])
+
+
+def _delimiter(line: str) -> str:
+    return max(",;\t|", key=line.count)
+
+
+def _lines(text: bytes) -> Iterator[dict[str, object]]:
+    lines = io.StringIO(text.decode("utf-8", "replace").lstrip(), newline="")
+    first = lines.readline()
+    lines.seek(0)
+    ngids = _NGIDS_COLUMNS if _NGIDS.fullmatch(first.encode()) else None
+    return csv.DictReader(lines, ngids, delimiter=_delimiter(first), skipinitialspace=True)
+
+
+def _objects(text: bytes, where: str) -> Iterator[dict[str, object]]:
+    try:
+        for one in json.loads(text) if text.lstrip().startswith(b"[") else _each(text):
+            if not isinstance(one, dict):
+                raise foreign(where, f"{str(one)[:40]} among JSON objects", column_fix())
+            yield one
+    except ValueError as error:
+        raise foreign(where, f"JSON that is not whole: {error}") from error
+
+
+def _each(text: bytes) -> Iterator[object]:
+    """Give one object after another, on a line of its own or not."""
+    decode, rest, at = json.JSONDecoder().raw_decode, text.decode("utf-8", "replace"), 0
+    while at < len(rest):
+        if rest[at] in " \t\r\n,":
+            at += 1
+            continue
+        one, at = decode(rest, at)
+        yield one
+
+
+def _word(cell: object) -> str:
+    if isinstance(cell, list):
+        return " ".join(map(str, cell))
+    return "" if cell is None else str(cell).strip()

@@ -1,0 +1,135 @@
+"""How a call is written in a trace: by number or by name, and what is neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+
+from oddcall.models.calls import TABLES, compat_names, names
+from oddcall.models.errors import RecordingError
+from oddcall.models.sparse import IntArray
+from oddcall.training.traces.traces import MOST_CALLS, TraceSet, Vocabulary
+
+#: What may stand between calls, beside white space: commas, bars, what lists are written with.
+_BETWEEN = bytes.maketrans(b",;|[](){}\"'", b" " * 11)
+_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+#: Ten digits: those of x32 begin at 2**30. Tables that went through floats write 59.0.
+_NUMBER = re.compile(rb"([+-]?[0-9]{1,10})(?:\.0)?")
+_HEX = re.compile(rb"0[xX][0-9A-Fa-f]{1,8}")
+_PREFIX = re.compile(r"^(_*nr_|(__(x64|ia32|arm64)_)?(compat_)?sys_)")
+#: A text is no trace when more than this part of its different words is in no table of calls.
+_MOST_STRANGE = 0.5
+#: So many may be strange in any trace: a short one of a call that is newer than the tables.
+_FEW_STRANGE = 2
+#: Part of a set's calls that may be written the other way: names that a tracer did not know.
+_MOST_OTHERWISE = 0.05
+
+
+def words_of(text: bytes) -> list[bytes]:
+    """Split a text into what stands for calls."""
+    return text.translate(_BETWEEN).split()
+
+
+def call_token(word: bytes) -> str | None:
+    """Write a call one way: decimal without leading zeros, names without prefix; None if bad."""
+    if number := _NUMBER.fullmatch(word):
+        return str(int(number[1]))
+    if _HEX.fullmatch(word):
+        return str(int(word, 16))
+    if _NAME.fullmatch(word):
+        return _PREFIX.sub("", word.decode("ascii").lower())
+    return None
+
+
+def numbered(words: Sequence[bytes], where: str, vocabulary: Vocabulary, fix: str = "") -> IntArray:
+    """Give each word the number of its call, (n,).
+
+    Raises
+    ------
+    RecordingError
+        They are no calls; with ``fix``, if there is one, as what to do.
+    """
+    array = np.array(words[:MOST_CALLS])
+    if not len(array):
+        return np.zeros(0, np.int64)
+    different, place = np.unique(array, return_inverse=True)
+    tokens = []
+    for word in different.tolist():
+        token = call_token(word)
+        if token is None:
+            raise foreign(where, ascii(word[:24].decode("utf-8", "replace")), fix)
+        tokens.append(token)
+    strange = [token for token in tokens if not _known(token)]
+    if len(strange) > max(_MOST_STRANGE * len(tokens), _FEW_STRANGE):
+        raise foreign(where, f"words that no kernel has: {', '.join(strange[:3])}", fix)
+    return np.array([vocabulary.id(token) for token in tokens], np.int64)[place]
+
+
+def foreign(where: str, got: str, fix: str = "") -> RecordingError:
+    """Make the error of a text that holds no trace."""
+    return RecordingError(
+        f"{where} is not a trace",
+        expected="system calls by number or name, with white space, commas or bars between them;"
+        " or what strace prints; or a table with a column named syscall",
+        got=got,
+        fix=fix or "Take the file away, or name the public set that it is of with --set.",
+    )
+
+
+def unknown_names(vocabulary: Vocabulary) -> list[str]:
+    """List the calls that were written by a name that is in no table."""
+    return [token for token in vocabulary.tokens if not _known(token)]
+
+
+def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
+    """Raise RecordingError when some traces are written by number and others by name.
+
+    It is decided for all sets together: a name that a tracer did not know is a number among
+    names, and is one more call.
+
+    Parameters
+    ----------
+    sets : iterable of (str, TraceSet)
+        Where each set was read, and the set.
+    """
+    examples: dict[bool, str] = {}
+    numbers = calls = 0
+    mixed = ""
+    for where, traces in sets:
+        is_number = np.array([_is_number(token) for token in traces.vocabulary.tokens], np.bool_)
+        counts = np.add.reduceat(is_number[traces.calls].astype(np.int64), traces.indptr[:-1])
+        for by_number, one in ((True, counts == traces.lengths), (False, counts == 0)):
+            if one.any():
+                examples.setdefault(by_number, f"{where}/{traces.labels[int(one.argmax())]}")
+        if not mixed and len(odd := np.flatnonzero((counts > 0) & (counts < traces.lengths))):
+            mixed = f"both in {where}/{traces.labels[int(odd[0])]}"
+        numbers += int(counts.sum())
+        calls += len(traces.calls)
+    if len(examples) > 1:
+        mixed = f"numbers in {examples[True]}, names in {examples[False]}"
+    elif min(numbers, calls - numbers) <= _MOST_OTHERWISE * calls:
+        return
+    raise RecordingError(
+        "numbers and names of calls are mixed",
+        expected="all traces by number, or all by name",
+        got=mixed,
+        fix="Take away what is no call, or give traces of one kind.",
+    )
+
+
+def _is_number(token: str) -> bool:
+    return token.lstrip("-").isdigit()
+
+
+def _known(token: str) -> bool:
+    return _is_number(token) or token in _kernel_names()
+
+
+@cache
+def _kernel_names() -> frozenset[str]:
+    return frozenset(
+        name for arch in TABLES for table in (names(arch), compat_names(arch)) for name in table
+    )
