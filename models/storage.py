@@ -17,6 +17,10 @@ _WHY = {
     errno.EACCES: "permission is denied",
     errno.ENOENT: "the folder does not exist",
 }
+_NEXT = {
+    errno.EROFS: "Name a place on another file system.",
+    errno.ENOENT: "Make the folder, or name another place.",
+}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -76,8 +80,20 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         got=_WHY.get(error.errno or 0, error.strerror or str(error)),
         fix="Free some space or name another place; what was written before is whole."
         if full
-        else "Name a place that this user may write to.",
+        else _NEXT.get(error.errno or 0, "Name a place that this user may write to."),
     )
+
+
+def unwritable(folder: Path) -> OSError | None:
+    """Say why nothing can be made in a folder, making nothing; None when it can."""
+    if not folder.is_dir():
+        code = errno.ENOENT
+    elif os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        return None
+    else:
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        code = errno.EROFS if read_only else errno.EACCES
+    return OSError(code, _WHY[code])
 
 
 def _keep_what_is_no_file(path: Path) -> None:

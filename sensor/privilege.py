@@ -35,6 +35,8 @@ NAMES = (
 LOADING = ("CAP_BPF", "CAP_PERFMON")
 #: What shows whose a count is, for as long as it counts.
 READING = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
+#: What lists the programs that others loaded.
+LOOKING = ("CAP_SYS_ADMIN",)
 #: What lets root write where another user owns the folder.
 WRITING = "CAP_DAC_OVERRIDE"
 

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from oddcall.models.errors import OddcallError
+from oddcall.models.storage import unwritable
 from oddcall.sensor.check import Check
 from oddcall.service.config.loading import load
 from oddcall.service.config.settings import Settings
@@ -168,9 +169,9 @@ def _packages() -> Check:
 def _state(state: StateDir) -> Check:
     """Look, and make nothing."""
     place = _nearest(state.path)
-    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
-        fix = "Run as its owner (sudo?), or name another with --state-dir."
-        return Check("state", False, f"{place} cannot be written", fix)
+    if error := unwritable(place):
+        detail = f"{place} cannot be written: {error.strerror}"
+        return Check("state", False, detail, state.instead(error))
     exists = "can be written" if place == state.path else "will be made by the first watch"
     holder = state.holder()
     busy = f"; process {holder} watches with it" if holder else ""

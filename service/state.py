@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -23,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from oddcall.models.errors import StorageError
-from oddcall.models.storage import storage_error
+from oddcall.models.storage import storage_error, unwritable
 
 
 def default_state_dir() -> Path:
@@ -61,11 +62,19 @@ class StateDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(self.path, error) from error
-        if not os.access(self.path, os.W_OK | os.X_OK):
+        if why := unwritable(self.path):
             raise StorageError(
                 f"the state directory {self.path} cannot be written",
-                fix="Run as its owner, or name another with --state-dir.",
+                got=str(why.strerror),
+                fix=self.instead(why),
             )
+
+    @staticmethod
+    def instead(error: OSError) -> str:
+        """Say what to do where the directory cannot be written."""
+        other = "name another with --state-dir."
+        owner = error.errno == errno.EACCES
+        return f"Run as its owner (sudo?), or {other}" if owner else other.capitalize()
 
     def forget(self) -> None:
         """Remove the baseline and the recording it was, or would be, learned from."""

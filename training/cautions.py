@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from oddcall.models import calls
 from oddcall.models.baseline import ProgramState
 from oddcall.models.budget import Plan
 from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.naming import told_apart
 from oddcall.models.reach import POWERFUL, symbol_weights
 from oddcall.models.sparse import IntArray
+from oddcall.models.window import Program
 from oddcall.training.division import Division
 from oddcall.training.reservoir import NEVER
 
@@ -42,14 +46,15 @@ def cautions(
         Whose call numbers these are, as ``uname -m`` says.
     """
     gathered = division.gathered
+    name = told_apart(gathered.programs)
     found = []
-    small = [state.program.name for state in states if state.readiness == "collecting"]
+    small = [name[state.program] for state in states if state.readiness == "collecting"]
     if small:
         found.append(
             f"{_listed(small)} had too few windows for a baseline of their own "
             "and are judged by similar programs, which notices less."
         )
-    learning = [state.program.name for state in states if state.readiness == "learning"]
+    learning = [name[state.program] for state in states if state.readiness == "learning"]
     if learning:
         found.append(
             f"{_listed(learning)} still met new behaviour too often "
@@ -57,7 +62,7 @@ def cautions(
         )
     later = gathered.count[division.own] - division.split[division.own]
     few = [
-        gathered.programs[p].name
+        name[gathered.programs[p]]
         for p, n in zip(division.own, independent, strict=True)
         if n < FEW_LATER_WINDOWS
     ]
@@ -67,12 +72,12 @@ def cautions(
             "on: what is promised of them rests on assumptions about the tail."
         )
     if len(changed):
-        names = _listed([gathered.programs[p].name for p in changed])
+        names = _listed([name[gathered.programs[p]] for p in changed])
         found.append(
             f"{names} changed while being recorded: alerts may be more or fewer than "
             "promised until trained on a longer recording."
         )
-    powers = _seldom_powerful(division, arch)
+    powers = _seldom_powerful(division, arch, name)
     if powers:
         found.append(
             f"{_listed(powers)} took powers in one or two windows only, which is normal for them "
@@ -90,7 +95,7 @@ def cautions(
     return tuple(found)
 
 
-def _seldom_powerful(division: Division, arch: str) -> list[str]:
+def _seldom_powerful(division: Division, arch: str, name: Mapping[Program, str]) -> list[str]:
     """Name programs with calls that take powers, made in few of many windows: ``cp (ptrace)``."""
     gathered = division.gathered
     start = FeatureSpec().starts["syscalls"]
@@ -107,7 +112,7 @@ def _seldom_powerful(division: Division, arch: str) -> list[str]:
         made = [names[column - start] for column in met[often <= _SELDOM].tolist()]
         if made:
             said = _listed(made, "calls", most=4)
-            found.append(f"{gathered.programs[program].name} ({said})")
+            found.append(f"{name[gathered.programs[program]]} ({said})")
     return found
 
 

@@ -174,9 +174,8 @@ def _require_own(division: Division, settings: FitSettings) -> None:
     count = division.gathered.count
     raise EvidenceError(
         "no program was seen often enough for a baseline",
-        expected=f"at least {settings.min_windows} windows of one program",
+        expected=f"at least {settings.min_windows} windows of one program in a longer recording",
         got=f"{len(count)} programs with at most {int(count.max()) if len(count) else 0}",
-        fix="Record for longer.",
     )
 
 

@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oddcall.models import calls
+from oddcall.models.naming import told_apart
 from oddcall.models.window import CALLS, Program
 from oddcall.service.alerts.alert import iso
 from oddcall.service.board.board import SPANS, Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.board.programs import key_of
-from oddcall.service.naming import told_apart
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import Baseline
 
 #: Of the keys below. A reader that knows another number should say so.
 VERSION = 1
-#: Processes given, the least likely first.
+#: Processes given of those that had a window lately, the least likely first.
 PROCESSES = 200
 #: Episodes given, the latest first.
 EPISODES = 50
@@ -89,6 +89,7 @@ def picture(board: Board) -> Json:
             "alerts_opened": dict(board.opened),
             "programs": _programs(board, labels),
             "processes": _processes(board, labels),
+            "processes_lately": len(board.processes),
             "episodes": folded(board.alerts)[:EPISODES],
         }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from oddcall.models.errors import PrivilegeError
 
 if TYPE_CHECKING:
     from oddcall.service.install.steps import Step
@@ -41,11 +44,18 @@ def command(dry_run: bool, root: Path, now: bool) -> None:
     """
     from oddcall.service.install import steps
 
+    require_root("install", root, dry_run=dry_run)
     follow(steps.install(root, now=now), dry_run=dry_run)
     if dry_run:
         click.echo(f"\n# {steps.UNIT}\n{steps.unit()}", nl=False)
     elif not now and root == Path("/"):
         click.echo(f"then type: systemctl enable --now {steps.UNIT.name}")
+
+
+def require_root(verb: str, root: Path, *, dry_run: bool) -> None:
+    """Refuse to change this host for who may not, before the first step."""
+    if root.resolve() == Path("/") and not dry_run and os.geteuid():
+        raise PrivilegeError(f"to {verb} takes root", fix=f"Type: sudo oddcall {verb}")
 
 
 def follow(steps: Iterable[Step], *, dry_run: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from oddcall.service.commands.install import DRY_RUN, ROOT, follow
+from oddcall.service.commands.install import DRY_RUN, ROOT, follow, require_root
 
 _EXAMPLES = """\b
 Examples:
@@ -28,4 +28,5 @@ def command(dry_run: bool, root: Path, purge: bool) -> None:
     """
     from oddcall.service.install import steps
 
+    require_root("uninstall", root, dry_run=dry_run)
     follow(steps.uninstall(root, purge=purge), dry_run=dry_run)

@@ -88,7 +88,7 @@ class TrainingChild:
             return
         if code == 0:
             raise OddcallError("training was stopped from outside", fix="Start it again.")
-        said = self.line.removeprefix("oddcall: ")
+        said = self.line.removeprefix("oddcall: ").rstrip(".")
         raise kind_of(code)(
             f"training failed: {said}" if said else "training failed",
             got="" if code > 0 else f"a child ended by signal {-code}",

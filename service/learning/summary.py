@@ -96,8 +96,10 @@ def span_s(model: Model) -> float:
 def trained_on(model: Model) -> str:
     """Say what a model was trained on, in one line."""
     windows = sum(program.windows for program in model.programs)
+    unnamed = int(model.metadata.get("windows_without_program", 0))
+    without = f" ({unnamed:,} more, of unknown executables, left out)" if unnamed else ""
     return (
-        f"{counted(len(model.programs), 'program')}, {counted(windows, 'window')} over "
+        f"{counted(len(model.programs), 'program')}, {counted(windows, 'window')}{without} over "
         f"{format_duration(max(span_s(model), 1))}; expects {_rate(model)}, "
         f"budget {model.budget_per_day:g}"
     )

@@ -182,8 +182,12 @@ class Top(App[None]):
         by = _SORTS[self._kind][self._sort[self._kind]]
         rows = self._rows(state, by)
         found = f", with “{self._word}”" if self._word else ""
+        counted = f"{len(rows)} {self._kind}"
+        if self._kind == "processes":
+            # Not all are given, and many have ended: it is no count of those that run.
+            counted = f"{len(rows)} of {state['processes_lately']:,} processes lately"
         base.query_one("#sorted", Static).update(
-            f"{len(rows)} {self._kind}, {_SORTED_BY[by]}{found}; Enter opens one"
+            f"{counted}, {_SORTED_BY[by]}{found}; Enter opens one"
         )
         table = base.query_one("#list", DataTable)
         place = table.cursor_row

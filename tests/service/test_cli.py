@@ -126,6 +126,7 @@ BAD = [
     (["train", "{tmp}/empty", "-o", "{tmp}/m"], 5, "is not a recording; expected"),
     (["train", "{tmp}/foreign", "-o", "{tmp}/m"], 5, "foreign"),
     (["train", "{tmp}/foreign", "-o", "{tmp}/m", "--budget", "0/day"], 2, "budget (--budget)"),
+    (["train", "{tmp}/foreign", "-o", "{tmp}/none/m"], 7, "the folder does not exist"),
     (["replay", "{tmp}/foreign", "--model", "{tmp}/file"], 6, "file"),
     (["simulate", "run", "port-scam"], 2, "port-scan?"),
     (["config", "check", "--config", "{tmp}/file"], 2, "is not TOML"),
@@ -310,6 +311,24 @@ def test_a_full_disk_anywhere_is_told_as_such(
     monkeypatch.setattr(config, "load", full)
     assert run(["config", "check"]) == 7
     assert "cannot write /var/x; got no space is left" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_heard_from_the_first_moment() -> None:
+    """While the program is still being read it ends as later on: one line, and code 0."""
+    code = """
+import sys
+from oddcall.service.start import main
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "oddcall.service.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "oddcall: stopped\n")
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from oddcall.models.errors import StorageError
 from oddcall.sensor.check import Check
 from oddcall.service import doctor
 from oddcall.service.state import StateDir
@@ -47,6 +50,25 @@ def test_sinks_are_really_reached(tmp_path: Path) -> None:
     assert not found["sink gone"].ok
     assert "wait on disk" in found["sink gone"].fix
     assert found["sink gone"].missed == "alerts to gone, until it can be reached"
+
+
+def test_a_read_only_place_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root cannot write to a file system that is read-only: sudo is no advice then."""
+    room = {"f_bavail": 1 << 30, "f_bfree": 1 << 30, "f_blocks": 1 << 31, "f_frsize": 4096}
+    there = lambda _place, mode, **_: mode == os.F_OK  # noqa: E731
+    monkeypatch.setattr("oddcall.models.storage.os.access", there)
+    for flag, why, sudo in (
+        (os.ST_RDONLY, "the file system is read-only", False),
+        (0, "permission is denied", True),
+    ):
+        mount = SimpleNamespace(f_flag=flag, **room)
+        monkeypatch.setattr("oddcall.models.storage.os.statvfs", lambda _, mount=mount: mount)
+        with pytest.raises(StorageError, match=f"{tmp_path} cannot be written; got {why}") as told:
+            StateDir(tmp_path).make()
+        assert ("sudo" in str(told.value)) is sudo
+        found = {c.name: c for c in doctor.examine(list, None, None, str(tmp_path))}
+        assert found["state"].detail == f"{tmp_path} cannot be written: {why}"
+        assert ("sudo" in found["state"].fix) is sudo
 
 
 def test_looking_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oddcall.models.naming import told_apart
 from oddcall.models.window import Program
-from oddcall.service.naming import fitted, shortened, told_apart
+from oddcall.service.naming import fitted, shortened
 
 PROGRAMS = st.builds(
     Program,

@@ -122,6 +122,19 @@ def test_powers_taken_once_are_told(model: Model):
     assert said.startswith("redis-server (ptrace) took powers in one or two windows only")
 
 
+def test_programs_of_one_name_are_told_apart():
+    """What is said of a program names its folder where another one is called the same."""
+    random = np.random.default_rng(0)
+    few = [
+        window(replace(WEB, program=Program(f"/opt/{colour}/bin/server", 1, i)), [1, 2] * 50)
+        for i, colour in enumerate(["blue", "green"])
+        for _ in range(3)
+    ]
+    much = [window(REDIS, REDIS.walk(300, random), second=i) for i in range(60)]
+    (said,) = (text for text in fit([*much, *few]).warnings if "too few windows" in text)
+    assert said.startswith("blue/…/server and green/…/server had too few windows")
+
+
 def test_too_little_evidence_is_said():
     """No windows, or a few of each program, make no model; the error says what there was."""
     with pytest.raises(EvidenceError, match="0 programs"):

@@ -205,6 +205,7 @@ def test_busy_processes_are_shown_among_any_number_of_short_ones(batch: Any, row
         board.see(tick_of(batch(*gone), T0 + at * S))
     shown = picture(board)["processes"]
     assert len(shown) == 200
+    assert picture(board)["processes_lately"] == 501
     assert [p["pid"] for p in shown if not p["ended"]] == [5]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from oddcall.models.errors import StorageError
+from oddcall.models.errors import PrivilegeError, StorageError
 from oddcall.service.cli import run
 from oddcall.service.config.loading import load
 from oddcall.service.install import steps
@@ -75,6 +75,17 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
     (tmp_path / "etc").write_text("a file where a folder should be")
     assert run(["install", "--root", str(tmp_path)]) == 7
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_without_root_it_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the first step, with the verb that was typed; a look needs no privilege."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for verb in ("install", "uninstall"):
+        assert run([verb]) == PrivilegeError.exit_code
+        assert f"Type: sudo oddcall {verb}" in capsys.readouterr().err
+        assert run([verb, "--dry-run"]) == 0
 
 
 def test_systemctl_is_called_and_its_refusal_told(

@@ -83,7 +83,7 @@ def test_processes_sorting_and_finding(watching: Any) -> None:  # noqa: F811
         await pilot.press("o", "s")
 
     screen = shown(watching, busiest)
-    assert "processes, the busiest first" in "\n".join(screen)
+    assert "processes lately, the busiest first" in "\n".join(screen)
     assert "pid" in screen[4]
 
     async def found(pilot: Pilot[None]) -> None:

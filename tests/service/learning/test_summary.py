@@ -1,0 +1,28 @@
+"""What is said of a model adds up, and says what was not used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from oddcall.models.model import Model
+from oddcall.service.learning.summary import not_learned, trained_on
+
+
+def test_windows_that_were_left_out_are_counted(trained: Model) -> None:
+    """Of unknown executables nothing is learned, and their windows are not passed over."""
+    used = sum(known.windows for known in trained.programs)
+    none, some = (
+        trained_on(replace(trained, metadata={"windows_without_program": n})) for n in ("0", "2")
+    )
+    assert f"{used:,} windows over " in none
+    assert f"{used:,} windows (2 more, of unknown executables, left out) over " in some
+
+
+def test_who_asks_to_learn_in_vain_is_told_why(trained: Model) -> None:
+    """A baseline that is kept, or one that was named, judges: each is named, with what to type."""
+    kept = not_learned(trained, None, Path("/var/lib/oddcall"))
+    assert kept.startswith("--learn is not used: this host was learned ")
+    assert kept.endswith("ago, kept in /var/lib/oddcall; --relearn learns it anew")
+    named = not_learned(trained, Path("host.oddcall"), Path("/var/lib/oddcall"))
+    assert named == "--learn is not used: host.oddcall judges, as --model names it"
