@@ -88,7 +88,8 @@ class Standings:
                 known.level,
                 known.can_alert and self._calibrated(known.profile),
             )
-            for known in self._programs
+            # Models of before devices without a major number were left out hold a program twice.
+            for known in sorted(self._programs, key=lambda state: (state.can_alert, state.last_ns))
         }
 
     @cached_property

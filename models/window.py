@@ -31,6 +31,10 @@ BLOCKS: dict[str, int] = {
 }
 
 
+#: Bits of a device's major number as ``stat`` gives it (glibc ``gnu_dev_major``).
+_MAJOR = 0xFFFFF00000000000 | 0xFFF00
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """What a baseline belongs to. ``comm`` is set by the process itself, so it is not in here.
@@ -40,7 +44,11 @@ class Program:
     exe : str
         Path of the executable as the host sees it; ``""`` when it could not be learned.
     dev, ino : int
-        Device and inode of the executable: another inode is another binary.
+        Device and inode of the executable: another inode is another binary. The device is 0
+        where its major number is: the kernel numbers such file systems (overlayfs, btrfs, tmpfs,
+        NFS) anew at every mount, so that a container made again would be another program. Their
+        inodes stay: overlayfs gives those of the layer that holds the file. So images that share
+        a layer share its binaries.
     unit : str
         systemd unit without its instance numbers, or ``""``.
     container : str
@@ -53,6 +61,10 @@ class Program:
     ino: int = 0
     unit: str = ""
     container: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.dev & _MAJOR:
+            object.__setattr__(self, "dev", 0)
 
     @property
     def place(self) -> tuple[str, str, str]:

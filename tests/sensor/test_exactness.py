@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import sys
@@ -166,6 +167,39 @@ def test_a_process_in_other_namespaces_is_known_by_the_hosts_names(tools, begin,
     program = counted.windows.programs[inside.program[0]]
     assert (program.container, program.unit) == ("docker", "oddcall-test.service")
     assert program.exe == str(Path(sys.executable).resolve())
+    assert inside.identity_complete.all()
+
+
+@pytest.mark.parametrize("option", ["xino=off", "xino=on", "readonly", "samefs"])
+def test_a_container_made_again_runs_the_same_program(tools, begin, tmp_path, option):
+    """Two overlays of one layer are two devices; a program in both has one row, and is sure.
+
+    As two replicas of an image, or one container before and after it was made again.
+    """
+    if "overlay" not in Path("/proc/filesystems").read_text():
+        pytest.skip("this kernel has no overlayfs")
+    if option == "samefs" and not os.major(tmp_path.stat().st_dev):
+        pytest.skip("the temporary folder is on a file system that no overlay may write to")
+    lower, root, upper = (tmp_path / name for name in ("lower", "root", "upper"))
+    for folder in (lower, root, upper):
+        folder.mkdir()
+    shutil.copy(Path(sys.executable).resolve(), lower / "python")
+    words = (1511, lower, root, upper, option)
+    with begin("overlaid", *words, max_age_s=0.3) as (first, ticks):
+        second = tools.start("overlaid", *words)
+        said = [work.stdout.readline().split() for work in (first, second)]
+        pids, devices = zip(*(map(int, line) for line in said), strict=True)
+        for pid in pids:
+            tools.until(lambda pid=pid: tools.counted(ticks).calls("getppid", pid=pid) == 1511)
+        for work in (first, second):
+            tools.finish(work)
+    assert devices[0] != devices[1]
+    assert [os.major(device) for device in devices] == [0, 0]
+    rows = tools.counted(ticks).of(set(pids))
+    inside = rows.take(rows.syscalls.to_dense()[:, calls.number("getppid")] > 0)
+    assert set(inside.pid.tolist()) == set(pids)
+    programs = {inside.programs[i] for i in inside.program}
+    assert [(p.exe, p.dev) for p in programs] == [(str(root / "python"), 0)]
     assert inside.identity_complete.all()
 
 

@@ -42,7 +42,7 @@ def elsewhere(batches: Iterable[WindowBatch], **changes: str) -> list[WindowBatc
         replace(
             batch,
             programs=tuple(
-                replace(p, dev=p.dev + 3, ino=p.ino + 70_000, **changes) for p in batch.programs
+                replace(p, dev=2049, ino=p.ino + 70_000, **changes) for p in batch.programs
             ),
         )
         for batch in batches

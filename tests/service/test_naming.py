@@ -15,7 +15,7 @@ PROGRAMS = st.builds(
     exe=st.lists(st.sampled_from(["a", "b", "bin", "py"]), max_size=5).map(
         lambda parts: "".join(f"/{part}" for part in parts)
     ),
-    dev=st.integers(0, 1),
+    dev=st.sampled_from([2049, 2050]),
     ino=st.integers(0, 2),
     unit=st.sampled_from(["", "web.service"]),
     container=st.sampled_from(["", "docker"]),
@@ -47,8 +47,8 @@ PROGRAMS = st.builds(
         ),
         ([Program("/bin/py", 1, 2), Program("/bin/py", 1, 3)], ["py (inode 2)", "py (inode 3)"]),
         (
-            [Program("/bin/py", 1, 2), Program("/bin/py", 2, 2)],
-            ["py (inode 2) (device 1)", "py (inode 2) (device 2)"],
+            [Program("/bin/py", 2049, 2), Program("/bin/py", 2050, 2)],
+            ["py (inode 2) (device 2049)", "py (inode 2) (device 2050)"],
         ),
         ([Program("")], ["unknown program"]),
     ],

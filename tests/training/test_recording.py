@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from oddcall.models.errors import RecordingError
 from oddcall.models.sparse import Sparse
 from oddcall.models.window import BLOCKS, Program, WindowBatch
+from oddcall.training.columns import ProgramTable, to_batch, to_table
 from oddcall.training.recording import (
     RecordingWriter,
     read_batches,
@@ -26,6 +27,7 @@ from oddcall.training.recording import (
     read_recording,
     summary,
 )
+from oddcall.training.synthetic import WEB, window
 
 HOST = {
     "arch": "x86_64",
@@ -351,3 +353,16 @@ def test_recording_does_not_import_pandas() -> None:
         "assert 'pandas' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script, str(Path(__file__).parent)], check=True)
+
+
+def test_mounts_of_one_file_are_one_program():
+    """A recording of when mounts counted gives one program where it holds several devices."""
+    overlays = [replace(WEB.program, dev=0), replace(WEB.program, dev=0, ino=5)]
+    one, two = (window(replace(WEB, program=p), [0, 1, 2]) for p in overlays)
+    table = to_table(WindowBatch.concat([one, two, one]), 0)
+    for name, column in (("dev", pa.array([41, 42, 43], pa.uint64())), ("program", [1, 2, 3])):
+        at = table.column_names.index(name)
+        table = table.set_column(at, table.schema.field(name), [column])
+    batch = to_batch(table, ProgramTable())
+    assert batch.programs == tuple(overlays)
+    assert batch.program.tolist() == [0, 1, 0]
