@@ -66,6 +66,8 @@ class Processes:
         if not self.columns:
             return
         place, here = self._find(batch)
+        # Of the window that is shown, where a process had several: it may have become another.
+        here &= self.columns["t_end_ns"][place] == batch.t_end_ns
         p = np.where(verdicts.ready, verdicts.p_value, np.nan)
         self.columns["p"][place[here]] = p[here]
         self.columns["alert"][place[here]] = verdicts.alert[here]

@@ -32,8 +32,9 @@ Examples:
 _DID = {
     "ack": "noted as seen",
     "tolerate": "what {program} did is normal for it{until}",
-    "forget": "the baseline of {program} is dropped: it is not judged until it is\n"
-    "  learned anew, which a watch with --model or --record never does",
+    "forget": "the baseline of {program} is dropped\n"
+    "  It is not judged until it is learned anew, which a watch with --model or\n"
+    "  --record never does.",
 }
 #: What one alert told, as an answer to it repeats: so many sentences.
 _SENTENCES = 6
