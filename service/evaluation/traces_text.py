@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from oddcall.service.quantities import counted
@@ -10,11 +11,11 @@ from oddcall.service.quantities import counted
 if TYPE_CHECKING:
     from oddcall.training.figures import Result
     from oddcall.training.traces.attack_kinds import Kind
-    from oddcall.training.traces.traces import Split
+    from oddcall.training.traces.traces import Split, TraceSet
 
     Kinds = dict[str, dict[str, Kind]]
 
-#: More false positives than this many times the promised ones: the normal traces are foreign.
+#: More false positives than this many times the promised ones are told of.
 _TOO_MANY = 1.5
 
 
@@ -102,7 +103,7 @@ def table(
     yield ""
     yield f"* the default. {range_is(splits)}"
     yield "Own threshold: chosen from what was learned, for 5 % false positives."
-    yield from _kept(results[default], default)
+    yield from _kept(results[default], default, split.train)
     if kinds.get(default):
         yield ""
         yield from _kind_table(kinds[default], default)
@@ -138,16 +139,25 @@ def _read(split: Split) -> Iterable[str]:
         yield f"empty: {counted(empty, 'file')} without a call, left out"
 
 
-def _kept(result: Result, default: str) -> Iterable[str]:
-    """Say so where the promise was not kept, and why that is."""
-    if result.fpr > _TOO_MANY * result.target:
-        yield (
+def _kept(result: Result, default: str, learned: TraceSet) -> Iterable[str]:
+    """Say so where nothing was promised, or the promise was not kept."""
+    from oddcall.training.traces.detector import firsts
+
+    different, least = int(firsts(learned).sum()), round(1 / result.target) - 1
+    promised = f"{100 * result.target:.0f} %"
+    if different < least:
+        yield from wrap(
+            f"Only {counted(different, 'different trace')} to learn from: with fewer than {least}"
+            f" no threshold can promise {promised}.",
+            80,
+        )
+    elif result.fpr > _TOO_MANY * result.target:
+        yield from wrap(
             f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
+            f" {promised}. It holds for traces like those learned from: these are of other programs"
+            " or of other work, or those were too few to tell.",
+            80,
         )
-        yield (
-            f"{100 * result.target:.0f} %: they are of other programs, or of other work, than those"
-        )
-        yield "it learned from, and the threshold promises nothing for them."
 
 
 def _kind_table(kinds: dict[str, Kind], default: str) -> Iterable[str]:

@@ -30,8 +30,8 @@ class TraceDetector(Protocol):
     ----------
     name : str
     held_out : float64 (traces learned from,)
-        Score of each training trace by what was learned without it: what the scores of clean
-        traces look like, from which a threshold follows.
+        Score of each training trace by what was learned without it and its copies: what the scores
+        of clean traces look like, from which a threshold follows.
     """
 
     name: ClassVar[str]
@@ -51,10 +51,10 @@ class TraceDetector(Protocol):
 
 
 def folds(traces: TraceSet, seed: int = 0) -> IntArray:
-    """Part of each trace, 0 to ``FOLDS - 1``, at random.
+    """Part of each trace, 0 to ``FOLDS - 1``, at random, copies of a trace in the same part.
 
-    Copies of a trace may be in different parts: later traces will be copies of known ones as
-    often as known ones are of each other, and a threshold must know that.
+    A trace that is scored by what was learned of its own copy looks like no later one that is new,
+    and a threshold by such scores is too low. Where later traces are copies too, it is too high.
 
     Raises
     ------
@@ -62,8 +62,9 @@ def folds(traces: TraceSet, seed: int = 0) -> IntArray:
         There are fewer different traces than parts.
     """
     require_different(traces)
-    part: IntArray = np.random.default_rng(seed).permutation(len(traces)) % FOLDS
-    return part
+    same = traces.same()
+    part: IntArray = np.random.default_rng(seed).permutation(int(same.max()) + 1) % FOLDS
+    return part[same]
 
 
 def require_different(traces: TraceSet) -> None:

@@ -38,7 +38,7 @@ class Order:
         known = sample(traces)
         self._model, bits = learn_order(known, self.longest, "witten-bell")
         self._alike = _Alike(known, self.longest_alike)
-        alike = self._alike.bits(known, np.arange(len(known)))
+        alike = self._alike.bits(known, known.same())
         self.held_out = worst_mean(known, np.minimum(bits, alike))
         return self
 
@@ -63,6 +63,7 @@ class _Alike:
 
     def __init__(self, known: TraceSet, order: int) -> None:
         self._width = len(known.vocabulary)
+        self._same = known.same()
         self._mixtures = self._mixtures_of(known)
         count = np.bincount(known.calls, minlength=self._width)
         # What is left to a call by its rarity among all: one that was never met comes last.
@@ -73,16 +74,17 @@ class _Alike:
         everything = np.ones(len(known.calls), np.bool_)
         self._model = index.model(everything, continuation=False, base=base)
 
-    def bits(self, traces: TraceSet, itself: IntArray | None = None) -> FloatArray:
+    def bits(self, traces: TraceSet, same: IntArray | None = None) -> FloatArray:
         """Bits of each call by the trace most alike, (calls,).
 
         Parameters
         ----------
         traces : TraceSet
-        itself : int64 (n,), optional
-            Known trace that each trace is and that may not be asked; a copy of it may.
+        same : int64 (n,), optional
+            Where these are the known ones: which are copies, of which none may be asked.
         """
-        like, _ = nearest(self._mixtures_of(traces), self._mixtures, itself)
+        copies = None if same is None else (same, self._same)
+        like, _ = nearest(self._mixtures_of(traces), self._mixtures, copies)
         known = traces.calls < self._width
         rarity = np.where(known, self._rarity[np.where(known, traces.calls, 0)], self._rarity.min())
         return self._model.bits(traces, like[traces.row], rarity)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces.detector import in_chunks, require_different, sample
+from oddcall.training.traces.detector import firsts, in_chunks, require_different, sample
 from oddcall.training.traces.traces import TraceSet
 
 Rows = NDArray[np.float64] | NDArray[np.float32]
@@ -28,23 +28,23 @@ def shares(traces: TraceSet, width: int) -> FloatArray:
 
 
 def nearest(
-    these: Rows, known: Rows, itself: IntArray | None = None
+    these: Rows, known: Rows, copies: tuple[IntArray, IntArray] | None = None
 ) -> tuple[IntArray, FloatArray]:
     """Find the known row with the largest inner product, and that product, for each row.
 
     Parameters
     ----------
     these, known : float (n, width), (m, width)
-    itself : int64 (n,), optional
-        Known row that each row is and that it may not find; a copy it may.
+    copies : pair of int64 (n,), (m,), optional
+        What each row is a copy of, and each known row: a row may not find a copy of itself.
     """
     like, value = np.zeros(len(these), np.int64), np.zeros(len(these))
     step = max(_PAIRS // len(known), 1)
     for begin in range(0, len(these), step):
         part = slice(begin, begin + step)
         product = these[part] @ known.T
-        if itself is not None:
-            product[np.arange(len(product)), itself[part]] = -1
+        if copies is not None:
+            product[copies[0][part, None] == copies[1]] = -1
         like[part] = product.argmax(axis=1)
         value[part] = product.max(axis=1)
     return like, value
@@ -73,8 +73,9 @@ class CallSet:
         self._unknown_weight = float(np.sqrt(np.log((len(known) + 1) / 0.5)))
         sets, kind = np.unique(used, axis=0, return_inverse=True)
         self._sets, kind = sets.astype(np.float64), kind.ravel()
-        # A set that two traces have is explained by the other one.
-        shared = np.bincount(kind, minlength=len(self._sets)) > 1
+        # A set that two traces have is explained by the other one, if that is no copy.
+        first = firsts(known)
+        shared = np.bincount(kind[first], minlength=len(self._sets)) > 1
         alone = np.where(shared[kind], -1, kind)
         similar = self._similarity(used, np.zeros(len(used)), alone)
         self.held_out = 1 - similar

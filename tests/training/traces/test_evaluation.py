@@ -49,6 +49,19 @@ def test_intervals_do_not_count_copies_as_evidence() -> None:
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
 
 
+def test_copies_do_not_lower_the_threshold() -> None:
+    """Every trace given twice: the threshold is for new traces still, and keeps its promise."""
+    random, vocabulary = np.random.default_rng(5), Vocabulary()
+    calls = np.array([vocabulary.id(call) for call in "abcdefgh"])
+    walks = [calls[random.integers(0, 8, 30)] for _ in range(150)]
+    train, normal, attack = (
+        TraceSet.of(part, vocabulary)
+        for part in (walks[:60] * 2, walks[60:], [calls[:1].repeat(30)])
+    )
+    found = evaluate(Split("twice", train, normal, attack), ["views", "stide", "call-set"])
+    assert all(result.fpr < 0.15 for result in found.values())
+
+
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
     """Clean traces, more of them, and traces of other calls, on disk."""
@@ -139,6 +152,13 @@ def test_what_is_held_out_or_empty_is_said(folders: dict[str, Path]) -> None:
     assert "40 learned from, 20 normal" in answer.stdout
     assert "normal: held out of --train" in answer.stdout
     assert "empty: 1 file without a call" in answer.stdout
+
+
+def test_what_a_threshold_cannot_promise_is_said(folders: dict[str, Path]) -> None:
+    """With fewer than 19 different traces, however many copies, nothing is promised."""
+    for i, file in enumerate(sorted(folders["train"].rglob("*.txt"))):
+        file.write_text("openat read close" + " read" * (i % 18))
+    assert "Only 18 different traces" in invoke(folders, "--detector", "stide").stdout
 
 
 @pytest.mark.parametrize(

@@ -128,12 +128,13 @@ def test_calls_met_only_later_do_no_harm(detector: type[TraceDetector]) -> None:
 
 
 def test_parts_are_alike_and_know_copies() -> None:
-    """Parts are of one size, the same each time, and copies are found."""
-    made = traces_of([[i % 7, 3] for i in range(50)])
-    part = folds(made)
-    assert np.bincount(part).tolist() == [10] * FOLDS
+    """Parts have as many different traces, the same each time; copies are found, and in one."""
+    made = traces_of([[i % 20, 3] for i in range(50)])
+    part, first = folds(made), firsts(made)
+    assert first.sum() == 20
+    assert np.bincount(part[first]).tolist() == [4] * FOLDS
+    assert np.array_equal(part[:20], part[20:40])
     assert np.array_equal(part, folds(made))
-    assert firsts(made).sum() == 7
 
 
 def test_a_sample_takes_a_piece_of_each_long_trace() -> None:
@@ -223,8 +224,8 @@ def test_a_known_trace_is_not_its_own_witness() -> None:
     made, twice = traces_of(lists), traces_of([lists[0], *lists])
     for detector in (Order, CallSet):
         assert detector().fit(made).held_out[0] > 0.5
-        # A copy is another trace: it vouches, as later copies will be vouched for.
-        assert detector().fit(twice).held_out[0] < detector().fit(made).held_out[0]
+        # A copy is no other trace: it does not vouch.
+        assert detector().fit(twice).held_out[0] > 0.5
 
 
 def test_a_step_is_odd_where_neither_model_expects_it() -> None:
