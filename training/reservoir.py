@@ -131,7 +131,8 @@ class Reservoir:
         self._unmet += len(rows)
         if self._unmet >= _TOGETHER:
             self._meet()
-        if self._held > 2 * self.per_program * max(len(self._table), 8):
+        # By what can be kept of each program, not of them all: most may have one window only.
+        if self._held > 2 * (np.minimum(self._count, self.per_program).sum() + _TOGETHER):
             self._compact()
 
     def _columns(self, rows: WindowBatch) -> dict[str, IntArray]:

@@ -1,0 +1,73 @@
+"""Gathering holds about what it keeps, and keeps the same whenever it makes room."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from oddcall.models.features import FeatureSpec
+from oddcall.models.peaks import Peaks
+from oddcall.models.window import Program, WindowBatch
+from oddcall.training import reservoir
+from oddcall.training.reservoir import Gathered, Reservoir
+from oddcall.training.synthetic import WEB, window
+
+#: Windows kept of a program here, and programs that have one window each.
+_KEPT, _RARE = 64, 300
+
+
+@pytest.fixture(scope="module")
+def batches() -> list[WindowBatch]:
+    """One program of very many windows beside many of a single one, met in between."""
+    random = np.random.default_rng(0)
+    some = WindowBatch.concat([window(WEB, WEB.walk(40, random), second=i) for i in range(500)])
+    rare = tuple(Program(f"/usr/bin/q{i}", 0, 900 + i) for i in range(_RARE))
+    programs = (WEB.program, *rare)
+    made = []
+    for turn in range(60):
+        program = np.zeros(len(some), np.int64)
+        program[: _RARE // 60] = 1 + turn * (_RARE // 60) + np.arange(_RARE // 60)
+        made.append(replace(some.take(random.permutation(500)), programs=programs, program=program))
+    return made
+
+
+def gathered(batches: list[WindowBatch]) -> tuple[Gathered, int]:
+    """What is gathered, and the most windows that were held at once."""
+    found, most = Reservoir(FeatureSpec(), _KEPT, seed=3), 0
+    for batch in batches:
+        found.add(batch)
+        most = max(most, found._held)
+    return found.gathered(), most
+
+
+def test_what_is_held_is_bounded_by_what_is_kept(batches: list[WindowBatch]):
+    """Programs of a window each do not let another hold thousands for each of them."""
+    whole, most = gathered(batches)
+    kept = whole.vectors.shape[0]
+    assert kept == _KEPT + _RARE
+    assert most <= 2 * (kept + reservoir._TOGETHER) < sum(map(len, batches)) / 3
+
+
+def test_when_room_is_made_changes_nothing(
+    batches: list[WindowBatch], monkeypatch: pytest.MonkeyPatch
+):
+    """The same as where everything is held to the end, to the last bit."""
+    ours, _ = gathered(batches)
+    monkeypatch.setattr(reservoir, "_TOGETHER", 10**9)
+    theirs, most = gathered(batches)
+    assert most == sum(map(len, batches))
+    for field in fields(Gathered):
+        one, other = getattr(ours, field.name), getattr(theirs, field.name)
+        if isinstance(one, csr_matrix):
+            assert all(
+                np.array_equal(getattr(one, part), getattr(other, part))
+                for part in ("data", "indices", "indptr")
+            )
+        elif isinstance(one, Peaks):
+            assert np.array_equal(one.count, other.count)
+            assert np.array_equal(one.share, other.share)
+        else:
+            assert np.array_equal(one, other), field.name
