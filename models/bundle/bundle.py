@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from oddcall.models.budget import LAXEST
 from oddcall.models.bundle.archive import read_archive, write_archive
 from oddcall.models.errors import BundleError, EvidenceError
 from oddcall.models.model import Model
@@ -55,6 +56,7 @@ def load_bundle(path: Path | str, *, trusted_keys: Sequence[bytes] = ()) -> Mode
     archive = read_archive(path, trusted_keys=trusted_keys)
     try:
         model = Model.from_state(archive.manifest, archive.arrays)
+        _require_sense(model)
         _try_out(model)
     except _UNFIT as error:
         raise BundleError(
@@ -64,6 +66,20 @@ def load_bundle(path: Path | str, *, trusted_keys: Sequence[bytes] = ()) -> Mode
             fix="Copy it anew from where it was made, or train anew.",
         ) from error
     return model
+
+
+def _require_sense(model: Model) -> None:
+    """Refuse what no training gives: with such a threshold all would alert, or nothing ever."""
+    if not 0 < model.budget_per_day < np.inf:
+        raise ValueError(f"a budget of {model.budget_per_day:g} a day, not above 0")
+    if not 0 < model.threshold <= LAXEST:
+        raise ValueError(f"a threshold of {model.threshold:g}, not above 0 up to {LAXEST:g}")
+    if not 0 <= model.sequence_threshold <= LAXEST:
+        raise ValueError(
+            f"a threshold for sums of {model.sequence_threshold:g}, not from 0 to {LAXEST:g}"
+        )
+    if not 0 <= model.expected_alerts_per_day < np.inf:
+        raise ValueError(f"{model.expected_alerts_per_day:g} alerts a day expected")
 
 
 def _try_out(model: Model) -> None:

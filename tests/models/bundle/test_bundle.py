@@ -175,6 +175,29 @@ def test_a_manifest_of_another_shape(saved: Path, tmp_path: Path, value: object)
     assert refused > total / 3
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("threshold", 5, "a threshold of 5, not above 0 up to 0.01"),
+        ("threshold", -1, "a threshold of -1, "),
+        ("threshold", 0, "a threshold of 0, "),
+        ("sequence_threshold", 0.5, "a threshold for sums of 0.5, not from 0 to 0.01"),
+        ("sequence_threshold", -1e-9, "a threshold for sums of -1e-09, "),
+        ("budget_per_day", 0, "a budget of 0 a day, not above 0"),
+        ("budget_per_day", -3, "a budget of -3 a day, "),
+        ("expected_alerts_per_day", -1, "-1 alerts a day expected"),
+    ],
+)
+def test_a_budget_or_threshold_that_makes_no_sense(
+    saved: Path, tmp_path: Path, key: str, value: float, said: str
+) -> None:
+    """A model that would alert on everything, or never, is refused, and says by which number."""
+    path = rewritten(saved, tmp_path / "m.oddcall", lambda manifest: manifest.update({key: value}))
+    with pytest.raises(BundleError, match="does not fit together") as refused:
+        load_bundle(path)
+    assert said in str(refused.value)
+
+
 def test_arrays_that_do_not_fit(model: Model, tmp_path: Path) -> None:
     """Arrays left out, of another shape or of another kind are refused when loading."""
     manifest, arrays = model.state()
