@@ -59,7 +59,8 @@ class Abroad:
             return
         if self._model is None or model.programs is not self._model.programs:
             hosts = hosts_of(model.metadata)
-            self._away = bool(hosts and self._host_id and self._host_id not in hosts)
+            # Of several hosts nobody says which of them a program was met on.
+            self._away = bool(hosts and self._host_id and hosts != {self._host_id})
             self._known = frozenset(state.program for state in model.programs)
             self._homes = _homes(model.programs) if self._away else {}
             self._table = ((), ())
@@ -67,7 +68,7 @@ class Abroad:
 
     @property
     def away(self) -> bool:
-        """Whether the model was made on other hosts only."""
+        """Whether the model was made on another host, or on others as well."""
         return self._away
 
     def same(self, program: Program) -> Program:

@@ -118,6 +118,17 @@ def test_a_model_learned_meanwhile_keeps_who_was_first(model: Model, batch: Wind
     assert abroad.same(more.program) == more.program
 
 
+def test_a_model_of_several_hosts_knows_what_only_the_others_ran(model: Model, batch: WindowBatch):
+    """Programs of its own it knows by their binaries, all others by their places."""
+    several = replace(model, metadata={"host_id": "a", "hosts": "a b"})
+    for other in (moved(batch, 70_000), batch):
+        assert (
+            model.judge(batch).ready.tolist()
+            == several.judge(Abroad("b", several).told(other)).ready.tolist()
+        )
+    assert not Abroad("b", replace(model, metadata={"host_id": "b"})).away
+
+
 def test_hosts_are_told_by_the_metadata():
     """One host by its id, several by all of theirs, none where nothing is told."""
     assert hosts_of({"host_id": "a"}) == {"a"}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oddcall.models.abroad import Abroad
 from oddcall.models.model import Model
 from oddcall.models.window import Program
 from oddcall.sensor.sensor import Cost, Tick
@@ -18,7 +19,7 @@ from oddcall.service.board.picture import picture, program, states, timeline
 from oddcall.service.board.processes import Processes
 from oddcall.service.board.programs import Programs, key_of
 from oddcall.service.learning.evidence import Evidence
-from oddcall.training.synthetic import REDIS, WEB
+from oddcall.training.synthetic import REDIS, WEB, window
 
 T0 = 1_700_000_000_000_000_000
 S = 1_000_000_000
@@ -79,6 +80,24 @@ def test_a_program_s_page_lays_observed_beside_typical(watched: Board) -> None:
     assert sum(call["lately"] or 0 for call in calls.values()) == pytest.approx(1, abs=0.01)
     assert page["processes"]
     assert program(watched, "no such key") is None
+
+
+def test_a_program_of_another_host_s_model_is_shown_once(trained: Model) -> None:
+    """Away from its model's host a binary stands as the one it is taken for, with its normal."""
+    board = board_of()
+    away = Abroad("5d", replace(trained, metadata={"host_id": "builder"}))
+    here = replace(WEB.program, ino=70_000)
+    windows = window(replace(WEB, program=here), [0, 1, 3])
+    board.watching(trained)
+    board.same, told = away.same, board.standing
+    board.standing = lambda known: told(away.same(known))
+    board.see(tick_of(windows, T0))
+    board.judged(windows, trained.judge(away.told(windows)))
+    shown = [one for one in picture(board)["programs"] if one["exe"] == WEB.program.exe]
+    assert [(one["state"], one["level"]) for one in shown] == [("ready", "program")]
+    page = program(board, key_of(here))
+    assert page is not None
+    assert page["baseline"]["windows"] == shown[0]["baseline_windows"]
 
 
 def test_it_is_json(watched: Board) -> None:
