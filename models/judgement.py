@@ -6,6 +6,7 @@ follows from the batches alone: a recording judged again gives the verdicts its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from oddcall.models import calls
 from oddcall.models.adaptation import FAR, UNLIKELY, Adaptation
 from oddcall.models.detectors import Novelty, PcaResidual
 from oddcall.models.features import FloatArray
+from oddcall.models.learned import Learned, having_learned, learned_since, taught
 from oddcall.models.model import Model
 from oddcall.models.reach import WEIGHTS
 from oddcall.models.sequence import News
@@ -63,27 +65,31 @@ class Judgement:
     Parameters
     ----------
     model : Model
+        As it was trained.
+    learned : sequence of Learned, default nothing
+        What its programs learned while an earlier judgement went on.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._begin(model)
+    def __init__(self, model: Model, learned: Sequence[Learned] = ()) -> None:
+        self._begin(model, learned)
 
-    def _begin(self, model: Model) -> None:
-        self._given = self._model = model
+    def _begin(self, model: Model, learned: Sequence[Learned]) -> None:
+        self._given, self._model = model, having_learned(model, learned)
         count = len(model.profiles)
         self._news = News.none(count)
         self._told = np.zeros((count, model.spec.bytes), np.uint8)
         self._told_ns = np.zeros(count, np.int64)
         self._parts: dict[int, list[WindowBatch]] = {}
         self._alerted_ns = np.full(count, -(10**18), np.int64)
-        self._adaptation = _adaptation(model)
+        self._adaptation = _adaptation(self._model)
 
     @property
     def model(self) -> Model:
         """The model in use, with what was learned since it was trained.
 
         May be set between batches. With other tolerances, or for another budget, it keeps what
-        is remembered; one that was trained anew begins afresh.
+        is remembered; one that was trained anew begins afresh, but for what programs learned
+        whose lesson is the same.
         """
         return self._model
 
@@ -92,7 +98,7 @@ class Judgement:
         if model is self._given:
             return
         if model.id != self._given.id:
-            self._begin(model)
+            self._begin(model, self.learned())
             return
         self._given = model
         self._model = replace(model, detectors=self._model.detectors)
@@ -109,6 +115,10 @@ class Judgement:
         if self._adaptation and own.any():
             self._learn(self._adaptation, batch, weighed, verdicts, np.flatnonzero(own))
         return verdicts
+
+    def learned(self) -> list[Learned]:
+        """Say what programs have learned since the model was trained."""
+        return learned_since(self._given, self._model)
 
     def drift(self) -> list[Drift]:
         """Programs whose windows have for some time not been like their baselines."""
@@ -155,17 +165,12 @@ class Judgement:
         new = self._entries(weighed, everybody)
         harmless = adaptation.harmless(weighed.vectors, new)[own]
         trusted = calm & (weighed.found.mixture[own] >= UNLIKELY) & (likely | harmless)
-        taught = np.zeros(len(weighed.rows), np.bool_)
-        taught[own[trusted]] = True
-        spaces, symbols = adaptation.learn(weighed.vectors, everybody, taught, new, now_ns)
+        teaches = np.zeros(len(weighed.rows), np.bool_)
+        teaches[own[trusted]] = True
+        spaces, symbols = adaptation.learn(weighed.vectors, everybody, teaches, new, now_ns)
         if spaces is None and not symbols:
             return
-        detectors = self._model.detectors
-        if spaces is not None:
-            detectors = tuple(d.about(spaces) if hasattr(d, "about") else d for d in detectors)
-        if symbols:
-            detectors = tuple(d.known(symbols) if isinstance(d, Novelty) else d for d in detectors)
-        self._model = replace(self._model, detectors=detectors)
+        self._model = taught(self._model, spaces, symbols)
 
     def _entries(self, weighed: Weighed, profile: IntArray) -> NDArray[np.bool_]:
         """Mask of the entries of the vectors that are news to their programs."""

@@ -12,7 +12,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.bundle import load_bundle
-from oddcall.models.errors import BundleError, OddcallError
+from oddcall.models.errors import BundleError, OddcallError, RecordingError
 from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.alert import Alert
@@ -25,6 +25,7 @@ from oddcall.service.history import History
 from oddcall.service.judgeable import made_elsewhere
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.learning import Learning
+from oddcall.service.learning.memory import recalled
 from oddcall.service.learning.newcomers import Newcomers
 from oddcall.service.learning.summary import headline, table, warned
 from oddcall.service.notify import Notifier
@@ -45,6 +46,7 @@ from oddcall.service.watch import Keeping, Pulse, watch
 from oddcall.service.web.serving import serving
 
 if TYPE_CHECKING:
+    from oddcall.models.learned import Learned
     from oddcall.models.model import Model
     from oddcall.service.sinks.queued import State
 
@@ -168,7 +170,10 @@ def run(request: Request, model: Model | None, here: Here, screen: Screen) -> No
         episodes = open_episodes(model, here.host, request.settings.alerts, people)
         if episodes.abroad.away:
             screen.say(fill(made_elsewhere(model), 80, subsequent_indent="  "))
-        if keeping is None:
+        episodes.learned = _learned(state, screen)
+        if keeping:
+            keeping.begin(episodes.learned)
+        else:
             # What is kept is judged again without what went before.
             episodes.recall(told)
         upkeep = _upkeep(request, episodes, here, board, screen, sinks)
@@ -224,6 +229,15 @@ def _remember(board: Board, state: StateDir) -> list[Alert]:
             board.remember(lines, history.opened_since(board.midnight_ns))
             return lines
     return []
+
+
+def _learned(state: StateDir, screen: Screen) -> list[Learned]:
+    """Read what baselines learned while an earlier watch went on."""
+    try:
+        return recalled(state.path)
+    except RecordingError as error:
+        screen.say(f"oddcall: {error}")
+        return []
 
 
 def _standing(sinks: Sequence[Sink]) -> list[State]:

@@ -5,6 +5,7 @@
     baseline.oddcall       what watch learned
     learning/              recording of what the baseline is, or will be, learned from
     catch-up/              recording of what was seen while the baseline was being trained
+    learned.jsonl          what baselines learned since, while watching
     newcomers/             recordings of programs that are learned while watching
     programs.json          how each program stands, and since when
     history.sqlite         alerts as they were written, and what their programs did
@@ -79,6 +80,7 @@ class StateDir:
     def forget(self) -> None:
         """Remove the baseline and the recording it was, or would be, learned from."""
         self.baseline.unlink(missing_ok=True)
+        (self.path / "learned.jsonl").unlink(missing_ok=True)
         shutil.rmtree(self.learning, ignore_errors=True)
         shutil.rmtree(self.catch_up, ignore_errors=True)
         shutil.rmtree(self.newcomers, ignore_errors=True)

@@ -20,6 +20,7 @@ from oddcall.service.config.settings import AlertSection, Settings
 from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
 from oddcall.service.learning.evidence import Seen
+from oddcall.service.learning.memory import Memory
 from oddcall.service.learning.newcomers import Newcomers, newly_ready
 from oddcall.service.learning.states import States
 from oddcall.service.shadow import Shadow
@@ -87,6 +88,8 @@ class Upkeep:
             episodes.abroad.same,
         )
         self._opened.callback(self.states.write)
+        self._memory = Memory(self._state.path, say)
+        self._opened.callback(self._memory.write)
         self._show(episodes.model)
 
     def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
@@ -109,6 +112,7 @@ class Upkeep:
         if self._count % _DRIFT_EVERY == 0:
             moved = {drift.program: drift.why for drift in step.drift()}
             self.states.drifting = lambda program: moved.get(program, "")
+        self._memory.saw(step.learned)
         self.states.see(step.batch)
         if self._shadow:
             self._shadow.see(step.batch, [*step.alerts, *step.held])

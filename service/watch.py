@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill
@@ -19,11 +19,13 @@ from oddcall.service.alerts.judging import steps
 from oddcall.service.alerts.notice import Notice
 from oddcall.service.board.board import Board
 from oddcall.service.judgeable import PATIENCE_S, Judgeable
+from oddcall.service.learning import memory
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 
 if TYPE_CHECKING:
+    from oddcall.models.learned import Learned
     from oddcall.models.model import Model
     from oddcall.sensor.sensor import Tick
     from oddcall.service.upkeep import Upkeep
@@ -59,6 +61,7 @@ class Keeping:
         self._folder, self._people, self._screen = folder, people, screen
         self._writer: RecordingWriter | None = RecordingWriter(folder, metadata)
         self._begun = False
+        self._learned: Sequence[Learned] | None = None
         self.error: StorageError | None = None
 
     def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
@@ -66,6 +69,11 @@ class Keeping:
         for batch in batches:
             self._try(self._append, batch)
             yield batch
+
+    def begin(self, learned: Sequence[Learned]) -> None:
+        """Keep what baselines have learned before; a recording that goes on has begun already."""
+        if not any(self._folder.glob("part-*")):
+            self._learned = learned
 
     def close(self) -> None:
         """End the recording."""
@@ -86,6 +94,9 @@ class Keeping:
         self._begun = self._begun or any(self._folder.glob("part-*"))
         if self._begun and (fresh := self._people.fresh()):
             context.write(self._folder, fresh)
+        if self._begun and self._learned:
+            memory.write(self._folder, self._learned)
+            self._learned = None
 
     def _try(self, step: Callable[..., None], *arguments: object) -> None:
         try:

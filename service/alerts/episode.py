@@ -21,7 +21,7 @@ own, so a recording gives the episodes that its host gave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ from oddcall.service.alerts.severity import LEVELS, severity
 from oddcall.service.alerts.throttle import Throttle, Told
 
 if TYPE_CHECKING:
+    from oddcall.models.learned import Learned
     from oddcall.models.model import Model
 
 #: Processes, programs and features an episode remembers: a fork bomb must not grow it.
@@ -145,6 +146,8 @@ class Episodes:
     ----------
     saw : callable, default does nothing
         Given the id of an episode and the alerting windows that joined it.
+    learned : sequence of Learned, default nothing
+        What the model's programs had learned before the first batch.
     abroad : Abroad
         Whom of this host the model knows.
     """
@@ -158,6 +161,7 @@ class Episodes:
         describe: Describe = unknown,
     ) -> None:
         self.model, self._explain = model, explain
+        self.learned: Sequence[Learned] = ()
         self.saw: Callable[[str, WindowBatch], None] = _not_kept
         self._host, self._describe = dict(host), describe
         self.abroad = Abroad(self._host.get("id", ""), model)

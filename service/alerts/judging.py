@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from oddcall.service.alerts.notice import Notice
 
 if TYPE_CHECKING:
     from oddcall.models.judgement import Drift
+    from oddcall.models.learned import Learned
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,8 @@ class Step:
     notices: list[Notice] = field(default_factory=list)
     #: Gives the programs that drift from their baselines by now.
     drift: Callable[[], list[Drift]] = list
+    #: Gives what their baselines have learned by now.
+    learned: Callable[[], Sequence[Learned]] = list
 
 
 def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
@@ -42,14 +45,22 @@ def steps(batches: Iterable[WindowBatch], episodes: Episodes) -> Iterator[Step]:
     # A recorder imports this line's types, not the arithmetic behind it.
     from oddcall.models.judgement import Judgement
 
-    judgement = Judgement(episodes.model)
+    judgement = Judgement(episodes.model, episodes.learned)
     for batch in batches:
         judgement.model = episodes.model
         episodes.abroad.take(episodes.model)
         known = episodes.abroad.told(batch)
         verdicts = judgement.judge(known)
         told = episodes.step(known, verdicts, judgement.model)
-        yield Step(batch, verdicts, told.sent, told.held, told.notices, drift=judgement.drift)
+        yield Step(
+            batch,
+            verdicts,
+            told.sent,
+            told.held,
+            told.notices,
+            drift=judgement.drift,
+            learned=judgement.learned,
+        )
 
 
 def judge(

@@ -75,6 +75,7 @@ def command(
     """
     from oddcall.service.alerts.context import recorded
     from oddcall.service.judgeable import made_elsewhere
+    from oddcall.service.learning.memory import recalled
     from oddcall.service.origin import host_of
     from oddcall.service.replay.replay import check_fit, replay
     from oddcall.service.screen import open_screen
@@ -100,6 +101,7 @@ def command(
         with closing(Delivery([*sinks, file] if file else sinks, screen.say)) as delivery:
             episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
             prepare(episodes)
+            episodes.learned = recalled(recording)
             if episodes.abroad.away:
                 screen.say(fill(made_elsewhere(judge), 80, subsequent_indent="  "))
             account = replay(read_batches(recording), episodes, delivery, screen)

@@ -16,6 +16,7 @@ from oddcall.service.alerts.context import recorded
 from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
 from oddcall.service.evaluation.recordings_labels import Stretch, Unmatched, unmatched
+from oddcall.service.learning.memory import recalled
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import check_fit
 from oddcall.service.session import open_episodes
@@ -107,6 +108,7 @@ class _Run:
             check_fit(model, source.metadata, source.path)
             host = host_of(source.metadata)
             episodes = open_episodes(model, host, alerts, recorded(source.path))
+            episodes.learned = recalled(source.path)
             taken: list[IntArray] = []
             for step in steps(self._chosen(fold, source, taken), episodes):
                 truth = taken.pop()

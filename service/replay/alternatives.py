@@ -15,6 +15,7 @@ from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.context import unknown
 from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
+from oddcall.service.learning.memory import recalled
 from oddcall.service.origin import host_of
 from oddcall.service.quantities import Budget, parse_duration
 from oddcall.service.replay.replay import Account, check_fit
@@ -184,6 +185,7 @@ def compare(
         outcome = Outcome(alternative, judge, Account(judge.budget_per_day))
         episodes = open_episodes(judge, host_of(metadata), alerts, unknown)
         prepare(episodes)
+        episodes.learned = recalled(recording)
         read = 0
         for step in steps(_batches(recording, alternative), episodes):
             outcome.account.see(step.batch)

@@ -9,21 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from oddcall.models.errors import RecordingError, SettingError, StorageError
+from oddcall.models.explanation.explanation import explain
+from oddcall.models.window import WindowBatch
 from oddcall.service import session
 from oddcall.service.alerts.context import Context, recorded
 from oddcall.service.board.board import Board
 from oddcall.service.config.loading import load
 from oddcall.service.history import History
+from oddcall.service.learning.memory import recalled
 from oddcall.service.learning.summary import warned
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import Account, check_fit, replay
 from oddcall.service.session import Here, Request
 from oddcall.service.sinks.base import Delivery
 from oddcall.service.sinks.jsonl import JsonLines
+from oddcall.training.fit import fit
 from oddcall.training.recording import read_batches, read_metadata
+from oddcall.training.synthetic import WEB, Chain, window
 
 PTRACE, CONNECT = 101, 42
 #: 2023-11-14T22:13:20Z.
@@ -50,10 +56,10 @@ def request_of(tmp_path: Path) -> Any:
 def explained(monkeypatch: pytest.MonkeyPatch) -> None:
     """The known model explains itself."""
 
-    def explain(model: Any, batch: Any, row: int, verdicts: Any) -> Any:
+    def by_itself(model: Any, batch: Any, row: int, verdicts: Any) -> Any:
         return model.explain(batch, row, verdicts)
 
-    monkeypatch.setattr(session, "explain", explain)
+    monkeypatch.setattr(session, "explain", by_itself)
 
 
 def here(sensor: Any) -> Here:
@@ -93,6 +99,43 @@ def test_replay_gives_what_watch_gave(
     first = json.loads(live.read_text().splitlines()[0])
     assert first["process"]["cmdline"] == "cmd 100"
     assert first["host"]["name"] == "web1"
+
+
+def test_what_was_learned_outlives_a_restart(
+    tmp_path: Path,
+    request_of: Any,
+    fake_sensor: Any,
+    screen: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next watch begins from what this one learned, and what it keeps is judged so again."""
+    monkeypatch.setattr(session, "explain", explain)
+    random, getpid = np.random.default_rng(1), 39
+    chain = Chain(WEB.program, WEB.paths[:5], WEB.weights[:5])
+
+    def windows(count: int, start: int, every_s: int, *more: int) -> list[WindowBatch]:
+        made = [np.concatenate([chain.walk(900, random), more]).astype(int) for _ in range(count)]
+        return [window(chain, m, second=start + every_s * i) for i, m in enumerate(made)]
+
+    model = fit(windows(300, 0, 1))
+    session.run(request_of(), model, here(fake_sensor(windows(120, 1000, 30, getpid))), screen)
+    (learned,) = recalled(request_of().settings.state_dir)
+    assert getpid in learned.symbols
+
+    live, again, kept = tmp_path / "live.jsonl", tmp_path / "again.jsonl", tmp_path / "kept"
+    request = request_of(alerts=live, record=kept)
+    later = [*windows(20, 9000, 1, getpid), *windows(1, 9030, 1, getpid, *[101] * 9)]
+    session.run(request, model, here(fake_sensor(later)), screen)
+    said = json.loads(live.read_text().splitlines()[0])["explanation"]["sentence"]
+    assert "9 ptrace" in said
+    assert "getpid" not in said
+    host, people = host_of(read_metadata(kept)), recorded(kept)
+    episodes = session.open_episodes(model, host, request.settings.alerts, people)
+    episodes.learned = recalled(kept)
+    delivery = Delivery([JsonLines(again, once=True)], screen.say)
+    replay(read_batches(kept), episodes, delivery, screen)
+    delivery.close()
+    assert live.read_bytes() == again.read_bytes()
 
 
 def test_the_person_is_told_and_so_is_the_machine(
