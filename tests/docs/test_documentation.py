@@ -23,6 +23,8 @@ DOCS = ROOT / "docs"
 #: Pages whose commands are run, in this order and in one folder: later ones use what earlier
 #: ones made.
 PAGES = ("tutorial", "how-to/train", "how-to/budget", "how-to/false-alarm", "how-to/seccomp")
+#: Pages whose commands anybody may type, each in a folder of its own.
+NO_KERNEL = ("how-to/behaviours", "how-to/siem", "how-to/systemd", "how-to/traces")
 #: Waiting that a person does and a test need not.
 SHORTER = {
     "--learn 2m": "--learn 20s",
@@ -190,7 +192,7 @@ def test_a_newcomers_way_works(terminal: Terminal) -> None:
     assert ran > 12
 
 
-@pytest.mark.parametrize("page", ["how-to/behaviours", "how-to/siem", "how-to/systemd"])
+@pytest.mark.parametrize("page", NO_KERNEL)
 def test_pages_that_need_no_kernel_work(terminal: Terminal, page: str) -> None:
     """What needs no privilege works for anybody; what is said to fail fails, in those words."""
     for remark, text in blocks(DOCS / f"{page}.md", "console"):
@@ -205,7 +207,7 @@ def test_no_console_block_is_left_out() -> None:
         for page in pages()
         if any(blocks(page, "console"))
     }
-    assert with_blocks == {*PAGES, "how-to/behaviours", "how-to/siem", "how-to/systemd"}
+    assert with_blocks == {*PAGES, *NO_KERNEL}
 
 
 def test_every_command_that_is_shown_exists() -> None:

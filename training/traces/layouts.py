@@ -28,6 +28,8 @@ _MANY_FILES = 20
 _BROKEN = 32
 #: Part of the lines whose first number may be in the second column too.
 _MOST_SHARED = 0.2
+#: Largest number that Linux gives a process (include/linux/threads.h).
+_MOST_PID = 4_194_304
 #: Lines of a file by which its layout is seen.
 _LOOKED_AT = 2_000
 #: What strace prints, with -f, -t, -r or -i too; what is not a call begins otherwise.
@@ -76,10 +78,12 @@ def lines_of(text: bytes) -> Lines:
 def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
     """See what is a trace in files of calls, and whether lines were joined to make it one.
 
-    Lines of two words each are a process and a call when the first is a number and the second a
-    name; or when few numbers are in both columns and those of the first come again: of two calls
-    a line most would be in both. A line is a trace where there are few files and the lines differ
-    much in length: a trace that was broken into lines has lines of one length, but for the last.
+    Lines of two words, the first a number, are a process and a call when few numbers are in both
+    columns, those of the first come again and may be of a process, and those of the second are
+    not negative: of two calls a line most would be in both, an index or a time does not come
+    again, and what a call returned may be negative. A line is a trace where there are few files
+    and the lines differ much in length: a trace that was broken into lines has lines of one
+    length, but for the last.
 
     Parameters
     ----------
@@ -91,7 +95,7 @@ def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
     Raises
     ------
     SettingError
-        Every line is two numbers, and which they are cannot be known.
+        Every line is two words of which the first is a number, and none of that is certain.
     """
     if not texts:
         return "auto", False
@@ -99,14 +103,18 @@ def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
     joined = any(len(words) > 1 for lines in several for words in lines)
     pairs = [words for lines in texts for words in lines]
     if several and all(len(words) == 2 and words[0].isdigit() for words in pairs):
-        if all(words[1].isdigit() for words in pairs):
-            first, second = Counter(words[0] for words in pairs), {words[1] for words in pairs}
-            shared = sum(count for number, count in first.items() if number in second)
-            if shared > _MOST_SHARED * len(pairs) or len(first) > len(pairs) / 2:
-                raise SettingError(
-                    "every line is two numbers: a process and its call, or two calls",
-                    fix="Add --layout process for the first, or --layout file for the second.",
-                )
+        first, second = Counter(words[0] for words in pairs), {words[1] for words in pairs}
+        shared = sum(count for number, count in first.items() if number in second)
+        if (
+            shared > _MOST_SHARED * len(pairs)
+            or len(first) > len(pairs) / 2
+            or max(map(int, first)) > _MOST_PID
+            or any(word.startswith(b"-") for word in second)
+        ):
+            raise SettingError(
+                "every line is two words, and that they are a process and its call is not certain",
+                fix="Add --layout process if they are, or --layout file if both are calls.",
+            )
         return "process", False
     if files < _MANY_FILES and any(map(_differ, several)):
         return "line", False

@@ -30,8 +30,9 @@ from oddcall.training.traces.traces import (
 _PACKED = 25
 #: Files that lie beside traces and are none.
 _NO_TRACE = re.compile(r"(\..*|readme.*|licen[cs]e.*|.*\.md|.*\.pdf)", re.IGNORECASE)
-#: Files of a place by which its layout is seen.
+#: Files of a place, and bytes of each, by which its layout is seen.
 _LOOKED_AT = 200
+_BEGINNING = 1_000_000
 #: Part of the traces to learn from that is judged as normal where none are given.
 _HELD_OUT = 1 / 3
 
@@ -230,7 +231,7 @@ def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
     ruling = ""
     for flag, paths in files.items():
         step = max(len(paths) // _LOOKED_AT, 1)
-        texts = [lines for path in paths[::step] if (lines := lines_of(_text(path)))]
+        texts = [lines for path in paths[::step] if (lines := lines_of(_text(path, _BEGINNING)))]
         if not found:
             found[flag], joined = layout_of(texts, len(paths))
             ruling = found[flag] if joined or found[flag] in {"process", "line"} else ""
@@ -299,11 +300,16 @@ def _reading_order(paths: Sequence[Path]) -> IntArray:
     return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order
 
 
-def _text(path: Path) -> bytes:
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
+def _text(path: Path, most: int = -1) -> bytes:
+    """Text of a file, unpacked, or the first ``most`` bytes of it."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not packed:
+            return plain(file.read(most), str(path))
         try:
-            raw = gzip.decompress(raw)
+            with gzip.open(file) as unpacked:
+                raw = unpacked.read(most)
         except (OSError, EOFError, zlib.error) as error:
             raise RecordingError(
                 f"{path} cannot be unpacked", expected="a whole gzip file", got=str(error)

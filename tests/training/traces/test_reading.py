@@ -222,8 +222,8 @@ def test_interleaved_processes_are_taken_apart(tmp_path: Path) -> None:
     found = read(tmp_path / "unm")
     assert (found.labels, found.read_as) == (("a.int:311", "a.int:312"), ("process",))
     assert everything(found) == [["5", "6", "5"], ["4", "5"]]
-    put(tmp_path / "named", "7 openat\n8 read\n7 close\n")
-    assert everything(read(tmp_path / "named")) == [["openat", "close"], ["read"]]
+    put(tmp_path / "named", "7 openat\n8 read\n7 close\n8 read\n")
+    assert everything(read(tmp_path / "named")) == [["openat", "close"], ["read", "read"]]
 
 
 def test_two_numbers_a_line_are_not_guessed(tmp_path: Path) -> None:
@@ -231,6 +231,9 @@ def test_two_numbers_a_line_are_not_guessed(tmp_path: Path) -> None:
     file = put(tmp_path / "a", "3 4\n4 3\n3 3\n4 4\n3 5\n5 3\n")
     with pytest.raises(SettingError, match=r"--layout process.*--layout file"):
         read(file)
+    for odd in ("1 openat\n2 read\n3 close\n", "1700000000 read\n" * 9, "5 3\n5 -2\n5 3\n5 4\n"):
+        with pytest.raises(SettingError, match="not certain"):
+            read(put(tmp_path / "odd", odd))
     other = put(tmp_path / "b", "3 4\n4 3\n3 3\n4 4\n")
     assert len(read_split(file, None, other, "file").attack) == 1
     assert read_split(file, None, other, "process").attack.labels == ("b:3", "b:4")
