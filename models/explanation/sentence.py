@@ -162,7 +162,7 @@ def _rest(seen: Observation, time: str, against: str, own: bool) -> str:
     if isinstance(lead, Transition):
         return _order(lead, time, against, own)
     if isinstance(lead, Scalar):
-        return f"{_measure(lead)} in {against}"
+        return f"{_measure(lead, seen.events)} in {against}"
     if lead:
         made = _made(lead) if lead.count else f"no {lead.name} call"
         share, usual = _share(lead.share), _typical(lead.typical)
@@ -187,8 +187,10 @@ def _order(part: Transition, time: str, against: str, own: bool) -> str:
     return f"{did}, {share} of its steps against {usual} in {against}"
 
 
-def _measure(part: Scalar) -> str:
+def _measure(part: Scalar, events: int) -> str:
     low, _, high = part.typical
+    # A feature keeps seven digits of it.
+    observed = events if part.name == "events" else part.observed
     said = {
         "events": ("made {} calls in one window", "{:,.0f}"),
         "rate": ("made {} calls a second", "{:,.0f}"),
@@ -200,7 +202,7 @@ def _measure(part: Scalar) -> str:
     }
     words, form = said[part.name]
     typical = f"{form.format(low)} to {form.format(high)}"
-    return f"{words.format(form.format(part.observed))} against typically {typical}"
+    return f"{words.format(form.format(observed))} against typically {typical}"
 
 
 def _compared(call: Call) -> str:

@@ -238,6 +238,17 @@ def test_a_lack_of_calls() -> None:
     assert "epoll_wait" in told.sentence or "no " in told.sentence
 
 
+def test_how_many_calls_is_exact() -> None:
+    """Where only the number of calls stands out it is told to the last call, however large."""
+    ordinary = clean(np.random.default_rng(0))
+    batch = ordinary.take(np.array([0]))
+    counts = {name: getattr(batch, name) for name in ("syscalls", "transitions", "errors")}
+    more = {name: replace(c, counts=c.counts * 54_321) for name, c in counts.items()}
+    batch = replace(batch, **more)
+    said = explain(Made.of(ordinary), batch, 0, verdicts()).sentence
+    assert f"made {batch.n_events[0]:,} calls" in said
+
+
 @pytest.mark.parametrize(
     ("level", "words"),
     [
