@@ -43,7 +43,7 @@ def kinds_of(labels: Sequence[str]) -> tuple[str, ...]:
     """Name the kind of each attack trace by the folder it is in, without the number of its run.
 
     A trace in no folder is known by its file's name. Empty when that names no kinds: when all
-    traces would be of one kind, or nearly every trace of its own.
+    traces would be of one kind, or nearly every trace of its own, or a name is a number.
 
     Parameters
     ----------
@@ -52,8 +52,9 @@ def kinds_of(labels: Sequence[str]) -> tuple[str, ...]:
     """
     paths = [PurePosixPath(label) for label in labels]
     names = [path.parts[0] if len(path.parts) > 1 else path.name.split(".", 1)[0] for path in paths]
-    kinds = tuple(_RUN.sub("", name) or name for name in names)
-    return kinds if 1 < len(set(kinds)) <= min(_MOST_KINDS, len(kinds) // 2) else ()
+    kinds = tuple(_RUN.sub("", name) for name in names)
+    few = 1 < len(set(kinds)) <= min(_MOST_KINDS, len(kinds) // 2)
+    return kinds if few and all(kinds) else ()
 
 
 def by_kind(result: Result, kinds: Sequence[str]) -> dict[str, Kind]:

@@ -49,9 +49,9 @@ def rows(text: bytes, where: str) -> tuple[Iterator[Row], bool, bool]:
         Whether a row holds a trace, and not one call.
     has_process : bool
     """
-    records = _objects(text, where) if text.lstrip()[:1] in b"{[" else _lines(text)
+    records = _objects(text, where) if text.lstrip()[:1] in b"{[" else _lines(text, where)
     head = list(islice(records, _LOOKED_AT))
-    names = [str(name) for name in head[0]]
+    names = [str(name) for name in head[0]] if head else [_CALLS[0]]
     calls, process, label = (_column(names, known) for known in (_CALLS, _PROCESS, _LABEL))
     if calls is None:
         raise foreign(where, f"a table of {', '.join(names)[:80]}", column_fix())
@@ -81,7 +81,7 @@ def _column(names: Iterable[str], known: tuple[str, ...]) -> str | None:
 
 
 def _cells(line: bytes) -> list[str]:
-    text = line.decode("utf-8", "replace")
+    text = " ".join(line.decode("utf-8", "replace").split("\r"))
     return next(csv.reader([text], delimiter=_delimiter(text), skipinitialspace=True), [])
 
 
@@ -89,12 +89,17 @@ def _delimiter(line: str) -> str:
     return max(",;\t|", key=line.count)
 
 
-def _lines(text: bytes) -> Iterator[dict[str, object]]:
+def _lines(text: bytes, where: str) -> Iterator[dict[str, object]]:
     lines = io.StringIO(text.decode("utf-8", "replace").lstrip(), newline="")
     first = lines.readline()
     lines.seek(0)
     ngids = _NGIDS_COLUMNS if _NGIDS.fullmatch(first.encode()) else None
-    return csv.DictReader(lines, ngids, delimiter=_delimiter(first), skipinitialspace=True)
+    # A trace is one cell, of any length.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    try:
+        yield from csv.DictReader(lines, ngids, delimiter=_delimiter(first), skipinitialspace=True)
+    except csv.Error as error:
+        raise foreign(where, f"a table that is not whole: {error}") from error
 
 
 def _objects(text: bytes, where: str) -> Iterator[dict[str, object]]:
@@ -103,7 +108,7 @@ def _objects(text: bytes, where: str) -> Iterator[dict[str, object]]:
             if not isinstance(one, dict):
                 raise foreign(where, f"{str(one)[:40]} among JSON objects", column_fix())
             yield one
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise foreign(where, f"JSON that is not whole: {error}") from error
 
 

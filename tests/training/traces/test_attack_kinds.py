@@ -16,6 +16,7 @@ from oddcall.training.traces.attack_kinds import by_kind, kinds_of, mean_kinds
         (["scan-1.txt", "scan-02.txt", "shell-1.gz", "shell-2.gz"], "ssss"),
         (["x/1", "x/2", "x/3"], ""),
         (["a", "b", "c", "d"], ""),
+        (["000.int:7", "000.int:8", "001.int:9", "001.int:10"], ""),
         ([], ""),
     ],
 )

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.training.traces import reading, tokens
-from oddcall.training.traces.layouts import layout_of
+from oddcall.training.traces.layouts import layout_of, lines_of, plain, traces_of
 from oddcall.training.traces.reading import hold_out, read_split, read_traces
 from oddcall.training.traces.tokens import call_token, numbered, unknown_names
 from oddcall.training.traces.traces import TraceSet, Vocabulary
@@ -343,6 +344,45 @@ def test_nothing_is_both_learned_from_and_judged(tmp_path: Path) -> None:
             read_split(train, normal, attack)
     with pytest.raises(SettingError, match="no attack"):
         read_split(at["train"], at["normal"], None)
+
+
+BITS = [
+    "12",
+    "read",
+    " ",
+    "\n",
+    "\r",
+    ",",
+    "|",
+    "[",
+    "]",
+    "{",
+    "}",
+    '"',
+    ":",
+    "(",
+    "pid",
+    "syscall",
+    "x",
+]
+
+
+@given(st.lists(st.sampled_from(BITS), max_size=40).map("".join).map(str.encode) | st.binary())
+def test_any_text_is_read_or_refused(text: bytes) -> None:
+    """Whatever is in a file, it is traces, or it is said that it is none."""
+    for layout in ("auto", "file", "line", "process"):
+        with suppress(RecordingError):
+            lines_of(plain(text, "x"))
+            _, found = traces_of(plain(text, "x"), "x", layout, Vocabulary())
+            assert all(len(one.calls) for one in found)
+
+
+def test_a_trace_in_a_cell_may_be_long(tmp_path: Path) -> None:
+    """A cell is as long as its trace; a table with nothing but names is an empty file."""
+    put(tmp_path / "a.csv", "trace,label\n" + "3 4 " * 50_000 + ",0\n")
+    put(tmp_path / "b.csv", "trace,label\n")
+    found = read(tmp_path)
+    assert (found.lengths.tolist(), found.empty) == ([100_000], 1)
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=60))
