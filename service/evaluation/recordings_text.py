@@ -44,6 +44,8 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
             "left_out": done.left_out,
             "judged": len(judged),
             "without_baseline": int((~judged.known).sum()),
+            "unsettled": _unsettled(done),
+            "left_behind": _left_behind(done),
             "clean": int(judged.clean.sum()),
             "attack": int(judged.attacked.sum()),
         },
@@ -186,13 +188,31 @@ def _head(done: Evaluation, split: str) -> Iterator[str]:
     learned = f"learned from {counted(done.learned, 'window')}, " if done.learned else ""
     span = format_duration(max(done.host_days * 86400, 1))
     yield f"{split}: {learned}judged {len(judged):,} over {span}"
-    without = int((~judged.known).sum())
+    behind = _left_behind(done)
+    and_behind = f", {behind:,} of what they left behind" if behind else ""
     yield (
-        f"{int(judged.clean.sum()):,} clean and {int(judged.attacked.sum()):,} of attacks; "
-        f"{without:,} without a baseline, not judged"
+        f"{int(judged.clean.sum()):,} clean and {int(judged.attacked.sum()):,} of attacks"
+        f"{and_behind}"
     )
+    others = (
+        (int((~judged.known).sum()), "without a baseline"),
+        (_unsettled(done), "of programs that may not alert yet"),
+    )
+    if said := " and ".join(f"{count:,} {why}" for count, why in others if count):
+        yield f"{said}, not judged"
     if done.left_out:
         yield f"{counted(done.left_out, 'window')} across the learned and the judged time left out"
+
+
+def _unsettled(done: Evaluation) -> int:
+    """Count windows of programs with a baseline that is not settled enough to alert."""
+    return int((done.judged.known & ~done.judged.ready).sum())
+
+
+def _left_behind(done: Evaluation) -> int:
+    """Count windows that began within seconds of an attack, where it was done."""
+    judged = done.judged
+    return int((judged.ready & ~judged.clean & ~judged.attacked).sum())
 
 
 def labels(done: Evaluation) -> Iterator[str]:
@@ -247,9 +267,9 @@ def _recall(attacks: list[AttackFound]) -> Iterator[str]:
 def _attacks(done: Evaluation) -> Iterator[str]:
     many = len(done.hosts) > 1
     host = f"{'host':14}" if many else ""
-    width = 36 - len(host)
+    width = 35 - len(host)
     yield (
-        f"{'attack':{width}}{host}{'windows':>8}{'least p':>9}{'found':>11}{'after':>8}{'needs':>8}"
+        f"{'attack':{width}}{host}{'windows':>8}{'least p':>9}{'found':>11}{'after':>8}{'needs':>9}"
     )
     for attack in done.attacks:
         name = fitted(attack.label.name, width - 1)
@@ -258,7 +278,7 @@ def _attacks(done: Evaluation) -> Iterator[str]:
         least = f"{attack.p_value:.1e}" if attack.judged else ""
         yield (
             f"{name:{width}}{host}{attack.windows:>8,}{least:>9}{_found(attack):>11}"
-            f"{after(attack.delay_s):>8}{needs:>8}"
+            f"{after(attack.delay_s):>8}{needs:>9}"
         )
     if any(attack.needs is not None for attack in done.attacks):
         yield "needs: clean windows that a threshold low enough for it would report"

@@ -101,6 +101,8 @@ def test_no_window_is_lost_or_counted_twice(small_lake, capsys):
     # Learned from and judged: everything once, but what attacks touched is not learned from.
     assert counts["judged"] - 60 < counts["learned"] < counts["judged"]
     assert counts["left_out"] == 0
+    kinds = ("clean", "attack", "left_behind", "without_baseline", "unsettled")
+    assert sum(counts[kind] for kind in kinds) == counts["judged"]
 
 
 def test_windows_between_learning_and_judging_are_told(small_lake, tmp_path, capsys):
