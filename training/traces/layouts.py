@@ -15,9 +15,11 @@ from oddcall.training.traces.tables import column_fix, is_table, rows
 from oddcall.training.traces.tokens import foreign, numbered, words_of
 from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, Vocabulary
 
-#: Layout -> how it is told of. Rows of traces are not asked for: a table says so itself.
+#: Layout -> how it is told of. What is joined is of ``"file"``, and a table says itself that it
+#: is of rows.
 LAYOUTS = {
     "file": "one file a trace",
+    "joined": "one file a trace, uneven lines joined (--layout line: one line)",
     "process": "a process of a file a trace",
     "line": "one line a trace",
     "row": "one row of a table a trace",
@@ -132,7 +134,7 @@ def traces_of(
         As ``plain`` gives it.
     where : str
     layout : str
-        Of ``LAYOUTS``, or ``"auto"`` where there are no lines to see it by. What strace printed
+        What a trace is, or ``"auto"`` where there are no lines to see it by. What strace printed
         is one trace unless it is ``"process"``, with processes one after another, as calls of
         some that run side by side follow each other by chance; a table of processes is one only
         if it is ``"file"``.
@@ -166,7 +168,8 @@ def traces_of(
         fix = _table_fix(text)
         lines = (numbered(words_of(line), where, vocabulary, fix) for line in _broken(text))
         return layout, [Found(str(i), calls) for i, calls in enumerate(lines, 1) if len(calls)]
-    return "file", _whole(words_of(text), where, vocabulary, _table_fix(text))
+    found = _whole(words_of(text), where, vocabulary, _table_fix(text))
+    return "joined" if _differ(lines_of(text)) else "file", found
 
 
 def _is_strace(text: bytes) -> bool:
@@ -183,6 +186,8 @@ def _broken(text: bytes) -> list[bytes]:
 
 
 def _differ(lines: Lines) -> bool:
+    if len(lines) < 3:
+        return False
     body = lines[:-1]
     widths = [sum(map(len, words)) + len(words) for words in body]
     return len({len(words) for words in body}) > 1 and max(widths) - min(widths) > _BROKEN

@@ -266,6 +266,9 @@ def test_a_line_is_a_trace_where_few_files_have_uneven_lines(tmp_path: Path) -> 
     assert found.labels[0] == "all.txt:1"
     nested = put(tmp_path / "nested" / "all.json", json.dumps(uneven))
     assert everything(read(nested)) == uneven
+    for i in range(20):
+        put(tmp_path / "many" / f"{i}", "\n".join(map(" ".join, uneven)))
+    assert (len(read(tmp_path / "many")), read(tmp_path / "many").read_as) == (20, ("joined",))
     for i in range(6):
         put(tmp_path / "broken" / f"{i}", "openat read close\n" * 9 + "close")
     assert read(tmp_path / "broken").lengths.tolist() == [28] * 6
