@@ -29,6 +29,7 @@ figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radiu
 figcaption{font-size:13px;padding:0 4px 6px}figcaption b{color:var(--ink);font-weight:600}
 figure+figure{margin-top:10px}.two figure+figure{margin-top:0}.two+p{margin-top:10px}
 svg{display:block;width:100%;height:auto}
+body>figure{overflow-x:auto}body>figure svg{min-width:640px}
 svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg .label{font-size:12px}
 .grid{stroke:var(--rule);stroke-width:1;fill:none}.axis{stroke:var(--soft);stroke-width:1}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round}.line.c0{stroke-width:2.6}
@@ -56,7 +57,8 @@ footer{margin-top:40px;font-size:13px;color:var(--soft)}
 @media print{:root{--page:#fff;--card:#fff;--ink:#000;--soft:#444;--rule:#ccc;--c0:#00507d;
 --c1:#8f4700;--c2:#513584;--c3:#1f5c38;--c4:#822454;--c5:#555;--attack:#a8211c;--bar:#8597a3}
 body{max-width:none;padding:0;font-size:11pt}figure,.tile{break-inside:avoid}
-h2{break-after:avoid}tr{break-inside:avoid}.wide{overflow:visible}}
+h2{break-after:avoid}tr{break-inside:avoid}.wide,body>figure{overflow:visible}
+body>figure svg{min-width:0}}
 """
 
 
