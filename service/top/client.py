@@ -33,15 +33,16 @@ def find(state: Path) -> Address:
     """
     if address := read(state):
         return address
+    place = state.absolute()
     if why := without(state):
         raise SettingError(
-            f"the watch with the state directory {state} serves no page, which this looks at",
+            f"the watch with the state directory {place} serves no page, which this looks at",
             got=why,
             fix="Start it anew with its page (--web-port 0 takes any free port); "
             "`oddcall programs` says how its programs stand without that.",
         )
     raise SettingError(
-        f"no watch runs with the state directory {state}",
+        f"no watch runs with the state directory {place}",
         fix="Start one with `sudo oddcall watch`, or name its directory with --state-dir.",
     )
 
