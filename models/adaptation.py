@@ -163,9 +163,15 @@ class Adaptation:
         safe: NDArray[np.bool_] = np.bincount(row[heavy], minlength=vectors.shape[0]) == 0
         return safe
 
-    def drifting(self) -> IntArray:
-        """Profiles whose programs drift."""
-        return np.flatnonzero(self.since_ns > 0)
+    def spent(self, profile: int) -> tuple[int, float, int]:
+        """Day (since 1970) that a profile learned in last, and way and symbols learned in it."""
+        day, way = int(self._day[profile]), float(self.moved_today[profile])
+        return day, way, int(self._learned_today[profile])
+
+    def spend(self, profile: int, day: int, way: float, symbols: int) -> None:
+        """Go on with a day in which so much was learned already: a restart gives no more of it."""
+        self._day[profile], self.moved_today[profile] = day, way
+        self._learned_today[profile] = symbols
 
     def away(self, profile: int) -> tuple[IntArray, FloatArray]:
         """Say where the present mean lies from the baseline's: columns by distance, and that."""

@@ -16,7 +16,7 @@ from oddcall.models import calls
 from oddcall.models.adaptation import FAR, UNLIKELY, Adaptation
 from oddcall.models.detectors import Novelty, PcaResidual
 from oddcall.models.features import FloatArray
-from oddcall.models.learned import Learned, having_learned, learned_since, taught
+from oddcall.models.learned import Learned, fitting, having_learned, learned_since, taught
 from oddcall.models.model import Model
 from oddcall.models.reach import WEIGHTS
 from oddcall.models.sequence import News
@@ -81,7 +81,10 @@ class Judgement:
         self._told_ns = np.zeros(count, np.int64)
         self._parts: dict[int, list[WindowBatch]] = {}
         self._alerted_ns = np.full(count, -(10**18), np.int64)
-        self._adaptation = _adaptation(self._model)
+        self._adaptation = adaptation = _adaptation(self._model)
+        if adaptation:
+            for profile, one in fitting(model, learned):
+                adaptation.spend(profile, one.day, one.way_of_day, one.symbols_of_day)
 
     @property
     def model(self) -> Model:
@@ -118,7 +121,9 @@ class Judgement:
 
     def learned(self) -> list[Learned]:
         """Say what programs have learned since the model was trained."""
-        return learned_since(self._given, self._model)
+        if self._adaptation is None:
+            return []
+        return learned_since(self._given, self._model, self._adaptation.spent)
 
     def drift(self) -> list[Drift]:
         """Programs whose windows have for some time not been like their baselines."""

@@ -6,7 +6,7 @@ followed since is carried over to every program whose lesson is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -22,6 +22,8 @@ from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program
 
 _SPEC = FeatureSpec()
+#: From a profile to the day that it learned in last, and way and symbols learned in that.
+Spent = Callable[[int], tuple[int, float, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +43,8 @@ class Learned:
         How far in each.
     symbols : int64 (s,)
         Columns of what became known.
+    day, way_of_day, symbols_of_day : int, float, int
+        Day (since 1970) that it learned in last, and how much of that day's bounds is spent.
     """
 
     program: Program
@@ -50,6 +54,9 @@ class Learned:
     columns: IntArray
     way: FloatArray
     symbols: IntArray
+    day: int
+    way_of_day: float
+    symbols_of_day: int
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything as JSON; the numbers come back as they were."""
@@ -61,6 +68,9 @@ class Learned:
             "columns": self.columns.tolist(),
             "way": self.way.tolist(),
             "symbols": self.symbols.tolist(),
+            "day": self.day,
+            "way_of_day": self.way_of_day,
+            "symbols_of_day": self.symbols_of_day,
         }
 
     @classmethod
@@ -77,6 +87,9 @@ class Learned:
                 columns,
                 way,
                 symbols,
+                int(told["day"]),
+                float(told["way_of_day"]),
+                int(told["symbols_of_day"]),
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"nothing learned: {error!r}") from error
@@ -85,13 +98,16 @@ class Learned:
             raise ValueError("nothing learned: columns that no feature has")
         if columns.ndim != 1 or symbols.ndim != 1 or way.shape != columns.shape:
             raise ValueError("nothing learned: its numbers do not fit each other")
-        if not np.isfinite(way).all():
+        if not np.isfinite([*way, found.way_of_day]).all():
             raise ValueError("nothing learned: a way without end")
         return found
 
 
-def learned_since(trained: Model, now: Model) -> list[Learned]:
-    """Say what the second model, which began as the first, has learned."""
+def learned_since(trained: Model, now: Model, spent: Spent) -> list[Learned]:
+    """Say what the second model, which began as the first, has learned.
+
+    ``spent`` gives of a profile the day that it learned in last, and how much in that.
+    """
     before, after = _spaces(trained), _spaces(now)
     known, knows = _seen(trained), _seen(now)
     if before is None or after is None or known is None or knows is None:
@@ -106,26 +122,31 @@ def learned_since(trained: Model, now: Model) -> list[Learned]:
         if len(moved) or len(symbols):
             columns = before.features[here][moved].astype(np.int64)
             lesson = (program.program, program.first_ns, program.last_ns, trained.spec.hash)
-            found.append(Learned(*lesson, columns, way[moved], symbols))
+            found.append(Learned(*lesson, columns, way[moved], symbols, *spent(i)))
     return found
 
 
-def having_learned(model: Model, learned: Sequence[Learned]) -> Model:
-    """Build the same model with what was learned since, where its lessons are the same."""
-    spaces = _spaces(model)
+def fitting(model: Model, learned: Sequence[Learned]) -> list[tuple[int, Learned]]:
+    """Profiles of a model whose lesson is that of something learned, with it."""
     lessons = {
         (one.program, one.first_ns, one.last_ns): one
         for one in learned
         if one.features == model.spec.hash
     }
-    if spaces is None or not lessons:
+    found = [
+        (known.profile, lessons.get((known.program, known.first_ns, known.last_ns)))
+        for known in _own(model)
+    ]
+    return [(profile, one) for profile, one in found if one]
+
+
+def having_learned(model: Model, learned: Sequence[Learned]) -> Model:
+    """Build the same model with what was learned since, where its lessons are the same."""
+    spaces, matched = _spaces(model), fitting(model, learned)
+    if spaces is None or not matched:
         return model
     mean, symbols = spaces.mean.copy(), []
-    for program in _own(model):
-        one = lessons.get((program.program, program.first_ns, program.last_ns))
-        if one is None:
-            continue
-        i = program.profile
+    for i, one in matched:
         here = slice(int(spaces.edges[i]), int(spaces.edges[i + 1]))
         _, at, of = np.intersect1d(spaces.features[here], one.columns, return_indices=True)
         mean[here][at] += one.way[of].astype(np.float32)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from oddcall.models import adaptation
 from oddcall.models.judgement import Judgement
 from oddcall.models.learned import Learned, having_learned
 from oddcall.models.model import Model
@@ -70,6 +71,27 @@ def test_a_restart_goes_on_from_what_was_learned(model: Model, learned: list[Lea
     assert told.way == pytest.approx(one.way, abs=1e-6)
 
 
+def test_restarts_give_no_more_than_a_day_may(model: Model):
+    """Begun again every hour of a day, a mean moves no further than in one day without a stop."""
+    learned: list[Learned] = []
+    random, far = np.random.default_rng(7), Chain(WEB.program, PATHS, (20, 4, 12, 12, 0.6))
+    day = 19 * 86_400 - 1_000_000  # windows of the synthetic host are dated a million seconds on
+    for hour in range(23):
+        judgement = Judgement(model, learned)
+        for part in range(4):
+            for second in range(2):
+                at = day + 3600 * hour + 900 * part + second
+                judgement.judge(window(far, far.walk(600, random), second=at))
+        learned = judgement.learned()
+    (one,) = learned
+    assert one.day == 19
+    assert 0 < np.sqrt((one.way**2).sum()) <= one.way_of_day + 1e-6 <= adaptation.FAR + 1e-6
+    begun = Judgement(model, [replace(one, way_of_day=adaptation.FAR)])
+    for part in range(4):
+        begun.judge(window(far, far.walk(600, random), second=day + 82_900 + 900 * part))
+    assert np.array_equal(begun.learned()[0].way, one.way)
+
+
 def test_a_training_that_takes_newcomers_in_keeps_it(model: Model, learned: list[Learned]):
     """A model trained anew on the same lesson and another program's goes on; without one it does
     not, nor where the program itself was learned anew."""
@@ -104,6 +126,8 @@ def test_what_does_not_fit_changes_nothing(model: Model, learned: list[Learned])
         ("way", ["far"]),
         ("program", {"path": "/x"}),
         ("first_ns", None),
+        ("day", None),
+        ("way_of_day", float("nan")),
     ],
 )
 def test_what_is_nothing_learned_is_refused(learned: list[Learned], name: str, value: object):

@@ -21,6 +21,9 @@ ONE = Learned(
     np.array([3, 7]),
     np.array([0.25, -0.125]),
     np.array([39]),
+    19_000,
+    0.0625,
+    1,
 )
 
 
