@@ -72,7 +72,7 @@ def wrong(text: str, file: Path, **environ: str) -> list[str]:
     lines = [line.strip().replace(f" ({file})", "") for line in str(caught.value).splitlines()]
     if lines[0].endswith("cannot be used:"):
         return lines[1:-1]
-    return [lines[0].removesuffix(". `oddcall config show` prints every setting.")]
+    return [lines[0].removesuffix(f". {caught.value.fix}")]
 
 
 def test_every_type_can_be_configured(file: Path) -> None:
