@@ -30,6 +30,7 @@ from scipy.sparse import csr_matrix
 
 from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.projection import Subspaces
+from oddcall.models.reach import WEIGHTS
 from oddcall.models.sparse import IntArray
 
 #: Hellinger distance that a program's mean may move in a day. The whole way between two
@@ -55,6 +56,11 @@ _WAITING = 4096
 _SPEC = FeatureSpec()
 
 
+def learnable(weight: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Mask of the symbols that may become known while watching, (D,), by what each counts."""
+    return (weight > 0) & (weight <= WEIGHTS["syscalls"])
+
+
 @dataclass(slots=True)
 class _Waiting:
     first_ns: int
@@ -71,14 +77,12 @@ class Adaptation:
         Where the windows of each profile lay in training.
     weight : float32 (D,)
         What each symbol counts (``reach.symbol_weights``): heavy ones are never learned.
-    heaviest : float
-        A symbol that weighs more is not learned.
     """
 
-    def __init__(self, spaces: Subspaces, weight: NDArray[np.float32], heaviest: float) -> None:
+    def __init__(self, spaces: Subspaces, weight: NDArray[np.float32]) -> None:
         count = len(spaces)
         self._spaces = spaces
-        self._learnable = (weight > 0) & (weight <= heaviest)
+        self._learnable = learnable(weight)
         self._sum = np.zeros(len(spaces.features))
         self._windows = np.zeros(count)
         self._part = np.full(count, -1, np.int64)

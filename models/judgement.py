@@ -16,9 +16,16 @@ from oddcall.models import calls
 from oddcall.models.adaptation import FAR, UNLIKELY, Adaptation
 from oddcall.models.detectors import Novelty, PcaResidual
 from oddcall.models.features import FloatArray
-from oddcall.models.learned import Learned, fitting, having_learned, learned_since, taught
+from oddcall.models.learned import (
+    NEVER_NS,
+    Learned,
+    fitting,
+    having_learned,
+    learned_since,
+    newest,
+    taught,
+)
 from oddcall.models.model import Model
-from oddcall.models.reach import WEIGHTS
 from oddcall.models.sequence import News
 from oddcall.models.sparse import IntArray
 from oddcall.models.verdict import Verdicts
@@ -80,10 +87,15 @@ class Judgement:
         self._told = np.zeros((count, model.spec.bytes), np.uint8)
         self._told_ns = np.zeros(count, np.int64)
         self._parts: dict[int, list[WindowBatch]] = {}
-        self._alerted_ns = np.full(count, -(10**18), np.int64)
+        self._alerted_ns = np.full(count, NEVER_NS, np.int64)
         self._adaptation = adaptation = _adaptation(self._model)
-        if adaptation:
-            for profile, one in fitting(model, learned):
+        fitted = fitting(model, learned)
+        kept = {id(one) for _, one in fitted}
+        #: Of other lessons: who watches by another model for an hour has them again after it.
+        self._carried = [one for one in learned if id(one) not in kept]
+        for profile, one in fitted:
+            self._alerted_ns[profile] = one.alerted_ns
+            if adaptation:
                 adaptation.spend(profile, one.day, one.way_of_day, one.symbols_of_day)
 
     @property
@@ -121,9 +133,16 @@ class Judgement:
 
     def learned(self) -> list[Learned]:
         """Say what programs have learned since the model was trained."""
-        if self._adaptation is None:
-            return []
-        return learned_since(self._given, self._model, self._adaptation.spent)
+        adaptation = self._adaptation
+        if adaptation is None:
+            return self._carried
+        alerted_ns = self._alerted_ns
+
+        def spent(profile: int) -> tuple[int, float, int, int]:
+            return (*adaptation.spent(profile), int(alerted_ns[profile]))
+
+        now = learned_since(self._given, self._model, spent)
+        return newest([*now, *self._carried])
 
     def drift(self) -> list[Drift]:
         """Programs whose windows have for some time not been like their baselines."""
@@ -275,7 +294,7 @@ def _adaptation(model: Model) -> Adaptation | None:
     novelty = next((d for d in model.detectors if isinstance(d, Novelty)), None)
     if residual is None or novelty is None or residual.subspaces is None:
         return None
-    return Adaptation(residual.subspaces, novelty.weight, WEIGHTS["syscalls"])
+    return Adaptation(residual.subspaces, novelty.weight)
 
 
 def _why(adaptation: Adaptation, model: Model, profile: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from oddcall.models.adaptation import learnable
 from oddcall.models.baseline import ProgramState
 from oddcall.models.detectors import Novelty, PcaResidual
 from oddcall.models.features import FeatureSpec, FloatArray
@@ -23,7 +24,14 @@ from oddcall.models.window import Program
 
 _SPEC = FeatureSpec()
 #: From a profile to the day that it learned in last, and way and symbols learned in that.
-Spent = Callable[[int], tuple[int, float, int]]
+#: and when it alerted last.
+Spent = Callable[[int], tuple[int, float, int, int]]
+#: Programs that have learned, of which it is kept.
+_MOST = 4096
+_LAST_DAY = 100_000
+#: When who has not alerted did so last.
+NEVER_NS = -(10**18)
+_NUMBERS = ("first_ns", "last_ns", "day", "way_of_day", "symbols_of_day", "alerted_ns")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +53,8 @@ class Learned:
         Columns of what became known.
     day, way_of_day, symbols_of_day : int, float, int
         Day (since 1970) that it learned in last, and how much of that day's bounds is spent.
+    alerted_ns : int
+        When it alerted last, UTC; ``NEVER_NS`` where it has not.
     """
 
     program: Program
@@ -57,6 +67,7 @@ class Learned:
     day: int
     way_of_day: float
     symbols_of_day: int
+    alerted_ns: int
 
     def as_dict(self) -> dict[str, Any]:
         """Give everything as JSON; the numbers come back as they were."""
@@ -71,42 +82,49 @@ class Learned:
             "day": self.day,
             "way_of_day": self.way_of_day,
             "symbols_of_day": self.symbols_of_day,
+            "alerted_ns": self.alerted_ns,
         }
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Self:
         """Build what ``as_dict`` was taken from; raises ValueError where it does not fit."""
         try:
-            columns, symbols = (np.array(told[name], np.int64) for name in ("columns", "symbols"))
+            program = Program(**told["program"])
+            columns, symbols = (_columns(told[name]) for name in ("columns", "symbols"))
             way = np.array(told["way"], np.float64)
-            found = cls(
-                Program(**told["program"]),
-                int(told["first_ns"]),
-                int(told["last_ns"]),
-                str(told["features"]),
-                columns,
-                way,
-                symbols,
-                int(told["day"]),
-                float(told["way_of_day"]),
-                int(told["symbols_of_day"]),
-            )
+            numbers = [told[name] for name in _NUMBERS]
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"nothing learned: {error!r}") from error
-        placed = np.concatenate([columns.ravel(), symbols.ravel()])
-        if len(placed) and not 0 <= placed.min() <= placed.max() < _SPEC.width:
-            raise ValueError("nothing learned: columns that no feature has")
-        if columns.ndim != 1 or symbols.ndim != 1 or way.shape != columns.shape:
-            raise ValueError("nothing learned: its numbers do not fit each other")
-        if not np.isfinite([*way, found.way_of_day]).all():
-            raise ValueError("nothing learned: a way without end")
-        return found
+        whole = [*numbers[:3], *numbers[4:], program.dev, program.ino]
+        texts = (program.exe, program.unit, program.container, told.get("features"))
+        first_ns, last_ns, day, way_of_day, symbols_of_day, alerted_ns = numbers
+        fits = (
+            all(isinstance(text, str) for text in texts)
+            and all(type(number) is int and abs(number) < 2**63 for number in whole)
+            and isinstance(way_of_day, int | float)
+            and way.shape == columns.shape
+            # A coordinate of a Hellinger vector lies between 0 and 1.
+            and bool((np.abs(way) <= 1).all())
+            and 0 <= way_of_day <= 1
+            and day < _LAST_DAY
+            and symbols_of_day >= 0
+        )
+        if not fits:
+            raise ValueError("nothing learned: its numbers do not fit")
+        lesson = (program, first_ns, last_ns, str(told["features"]))
+        return cls(*lesson, columns, way, symbols, day, way_of_day, symbols_of_day, alerted_ns)
+
+
+def newest(learned: Sequence[Learned]) -> list[Learned]:
+    """Of too many, keep those that learned last."""
+    return sorted(learned, key=lambda one: -one.day)[:_MOST] if len(learned) > _MOST else [*learned]
 
 
 def learned_since(trained: Model, now: Model, spent: Spent) -> list[Learned]:
     """Say what the second model, which began as the first, has learned.
 
-    ``spent`` gives of a profile the day that it learned in last, and how much in that.
+    ``spent`` gives of a profile the day that it learned in last, how much in that, and when it
+    alerted.
     """
     before, after = _spaces(trained), _spaces(now)
     known, knows = _seen(trained), _seen(now)
@@ -119,10 +137,11 @@ def learned_since(trained: Model, now: Model, spent: Spent) -> list[Learned]:
         way = after.mean[here].astype(np.float64) - before.mean[here]
         moved = np.flatnonzero(way)
         symbols = np.flatnonzero(np.unpackbits(knows[i] & ~known[i])).astype(np.int64)
-        if len(moved) or len(symbols):
+        told = spent(i)
+        if len(moved) or len(symbols) or told[-1] != NEVER_NS:
             columns = before.features[here][moved].astype(np.int64)
             lesson = (program.program, program.first_ns, program.last_ns, trained.spec.hash)
-            found.append(Learned(*lesson, columns, way[moved], symbols, *spent(i)))
+            found.append(Learned(*lesson, columns, way[moved], symbols, *told))
     return found
 
 
@@ -145,12 +164,12 @@ def having_learned(model: Model, learned: Sequence[Learned]) -> Model:
     spaces, matched = _spaces(model), fitting(model, learned)
     if spaces is None or not matched:
         return model
-    mean, symbols = spaces.mean.copy(), []
+    mean, symbols, may = spaces.mean.copy(), [], _learnable(model)
     for i, one in matched:
         here = slice(int(spaces.edges[i]), int(spaces.edges[i + 1]))
         _, at, of = np.intersect1d(spaces.features[here], one.columns, return_indices=True)
         mean[here][at] += one.way[of].astype(np.float32)
-        symbols += [(i, column) for column in one.symbols.tolist()]
+        symbols += [(i, column) for column in one.symbols.tolist() if may[column]]
     return taught(model, spaces.moved(mean), symbols)
 
 
@@ -162,6 +181,21 @@ def taught(model: Model, spaces: Subspaces | None, symbols: list[tuple[int, int]
     if symbols:
         detectors = tuple(d.known(symbols) if isinstance(d, Novelty) else d for d in detectors)
     return replace(model, detectors=detectors)
+
+
+def _columns(told: Any) -> IntArray:  # noqa: ANN401  what JSON held
+    columns = np.array(told, np.int64).reshape(-1)
+    if len(columns) and not (0 <= columns[0] and columns[-1] < _SPEC.width):
+        raise ValueError("nothing learned: columns that no feature has")
+    if (np.diff(columns) <= 0).any():
+        raise ValueError("nothing learned: columns out of order")
+    return columns
+
+
+def _learnable(model: Model) -> NDArray[np.bool_]:
+    """Mask of what may become known: a file that says more is not believed."""
+    weights = [d.weight for d in model.detectors if isinstance(d, Novelty)]
+    return learnable(weights[0]) if weights else np.zeros(_SPEC.width, np.bool_)
 
 
 def _own(model: Model) -> Iterator[ProgramState]:

@@ -273,7 +273,8 @@ def _upkeep(
         newcomers = Newcomers(state, settings.learning, budget, here.metadata, screen.say)
     if request.shadow:
         model = budgeted(named_model(request.shadow, settings.trusted_key), settings)
-        shadow = Shadow(model, here.host, episode_settings(settings.alerts), screen.say)
+        like = episode_settings(settings.alerts)
+        shadow = Shadow(model, here.host, like, screen.say, episodes.learned)
         screen.say(f"in shadow, never sent: {headline(model)}")
 
     def resink(before: Settings, after: Settings) -> None:

@@ -7,7 +7,7 @@ same program at about the same time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from oddcall.service.history import titled
 from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
+    from oddcall.models.learned import Learned
     from oddcall.models.model import Model
 
 #: Seconds apart at which two models are still said to have seen the same.
@@ -55,6 +56,8 @@ class Shadow:
         Of the active model's episodes.
     say : callable
         Told one line an episode that only the shadow opens.
+    learned : sequence of Learned, default nothing
+        What programs had learned before.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class Shadow:
         host: Mapping[str, str],
         settings: EpisodeSettings,
         say: Callable[[str], None],
+        learned: Sequence[Learned] = (),
     ) -> None:
         self.model, self._say = model, say
         # The same line as the active model's, fed batch by batch.
         self._batches: deque[WindowBatch] = deque()
         episodes = Episodes(model, explain, host, settings)
+        episodes.learned = learned
         self._steps = steps(iter(self._batches.popleft, None), episodes)
         self._ours: deque[tuple[str, float]] = deque(maxlen=_REMEMBERED)
         self._theirs: deque[tuple[str, float]] = deque(maxlen=_REMEMBERED)

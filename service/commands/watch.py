@@ -32,7 +32,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--record",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep what is judged, so that `oddcall replay` can judge it again.",
+    help="Keep what is judged, so that `oddcall replay` gives the same alerts; a folder a start.",
 )
 @click.option(
     "--shadow",

@@ -7,6 +7,7 @@ began, so that judging it again begins from the same.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from oddcall.models.learned import Learned
 
 NAME = "learned.jsonl"
-#: Ticks between two times it is written: a mean moves a ninety-sixth of a day's way in as many.
-_EVERY = 900
+#: Seconds between two times it is written: a mean moves a ninety-sixth of a day's way in them.
+_EVERY_S = 900.0
 
 
 class Memory:
@@ -30,24 +31,32 @@ class Memory:
     folder : Path
     say : callable
         Told once when it cannot be written.
+    clock : callable, default the time since the host began
+        Seconds.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder, self._say = folder, say
         self._learned: Callable[[], Sequence[Learned]] = list
-        self._ticks = 0
+        self._clock, self._written_s = clock, clock()
+        self._seen = False
         self._failed = False
 
     def saw(self, learned: Callable[[], Sequence[Learned]]) -> None:
         """Take one tick; ``learned`` gives what is known by then."""
-        self._learned = learned
-        self._ticks += 1
-        if self._ticks % _EVERY == 0:
+        self._learned, self._seen = learned, True
+        if self._clock() - self._written_s >= _EVERY_S:
+            self._written_s = self._clock()
             self.write()
 
     def write(self) -> None:
         """Write down what is known, if anything was seen."""
-        if not self._ticks:
+        if not self._seen:
             return
         try:
             write(self._folder, self._learned())
@@ -74,7 +83,7 @@ def recalled(folder: Path) -> list[Learned]:
         return [Learned.from_dict(json.loads(line)) for line in lines]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RecordingError(
             f"{path} cannot be read",
             got=str(error),

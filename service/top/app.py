@@ -185,7 +185,9 @@ class Top(App[None]):
         counted = f"{len(rows)} {self._kind}"
         if self._kind == "processes":
             # Not all are given, and many have ended: it is no count of those that run.
-            counted = f"{len(rows)} of {state['processes_lately']:,} processes lately"
+            counted = (
+                f"{len(rows)} of {state.get('processes_lately', len(rows)):,} processes lately"
+            )
         base.query_one("#sorted", Static).update(
             f"{counted}, {_SORTED_BY[by]}{found}; Enter opens one"
         )

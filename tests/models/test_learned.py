@@ -13,7 +13,7 @@ from oddcall.models.judgement import Judgement
 from oddcall.models.learned import Learned, having_learned
 from oddcall.models.model import Model
 from oddcall.training.fit import fit
-from oddcall.training.synthetic import REDIS, WEB, Chain, window
+from oddcall.training.synthetic import REDIS, WEB, Chain, attacks, window
 
 PATHS, WEIGHTS = WEB.paths[:5], WEB.weights[:5]
 GETPID = 39
@@ -101,7 +101,34 @@ def test_a_training_that_takes_newcomers_in_keeps_it(model: Model, learned: list
     assert [one.program for one in judgement.learned()] == [WEB.program]
     judgement.model = fit([*ticks(300, 50, 9), *others(300, 0, 5)])
     assert not knows(judgement.model, GETPID)
-    assert judgement.learned() == []
+    # It is kept for who comes back to the first model.
+    again = Judgement(model, judgement.learned())
+    assert knows(again.model, GETPID)
+
+
+def test_a_restart_does_not_end_the_quiet_after_an_alert(model: Model):
+    """Nothing is learned in the ten minutes after an alert, also by who begins anew in them."""
+    judgement = Judgement(model)
+    for batch in attacks(0, 700, Chain(WEB.program, PATHS, WEIGHTS))["scan"]:
+        assert judgement.judge(batch).alert.any()
+    begun = Judgement(model, judgement.learned())
+    retrained = Judgement(model, judgement.learned())
+    retrained.model = fit([*ticks(300, 0, 1), *others(300, 0, 5)])
+    for started in (begun, retrained):
+        assert started._adaptation is not None
+        for batch in ticks(100, 710, 5):
+            started.judge(batch)
+        assert started._adaptation._windows.sum() == 0
+
+
+def test_a_file_that_says_more_than_may_be_learned_is_not_believed(
+    model: Model, learned: list[Learned]
+):
+    """ptrace is no symbol that becomes known, whatever was written down."""
+    more = replace(learned[0], symbols=np.array([GETPID, 101]))
+    begun = having_learned(model, [more])
+    assert knows(begun, GETPID)
+    assert not knows(begun, 101)
 
 
 def test_what_does_not_fit_changes_nothing(model: Model, learned: list[Learned]):
@@ -127,11 +154,16 @@ def test_what_does_not_fit_changes_nothing(model: Model, learned: list[Learned])
         ("program", {"path": "/x"}),
         ("first_ns", None),
         ("day", None),
+        ("day", 10**30),
         ("way_of_day", float("nan")),
+        ("way", [1e300]),
+        ("symbols_of_day", -1000),
+        ("symbols", [9, 3]),
+        ("program", {"exe": ["a"]}),
     ],
 )
 def test_what_is_nothing_learned_is_refused(learned: list[Learned], name: str, value: object):
     """A line that lacks a part or holds one that does not fit is a ValueError."""
     (one,) = learned
-    with pytest.raises(ValueError, match=r"nothing learned|could not convert"):
+    with pytest.raises(ValueError, match=r"nothing learned|could not convert|inhomogeneous"):
         Learned.from_dict({**one.as_dict(), name: value})

@@ -24,6 +24,7 @@ ONE = Learned(
     19_000,
     0.0625,
     1,
+    1_700_000_000_000_000_000,
 )
 
 
@@ -39,10 +40,15 @@ def test_it_comes_back(tmp_path: Path, screen: Any) -> None:
 
 
 def test_it_is_written_now_and_then(tmp_path: Path, screen: Any) -> None:
-    """A watch that is killed loses a quarter of an hour at most."""
-    memory = Memory(tmp_path, screen.say)
-    for _ in range(900):
+    """A watch that is killed loses a quarter of an hour at most, however long its interval is."""
+    now = [100.0]
+    memory = Memory(tmp_path, screen.say, lambda: now[0])
+    for _ in range(15):
+        now[0] += 59
         memory.saw(lambda: [ONE])
+    assert recalled(tmp_path) == []
+    now[0] += 59
+    memory.saw(lambda: [ONE])
     assert len(recalled(tmp_path)) == 1
 
 
@@ -56,7 +62,7 @@ def test_a_full_disk_is_told_once(tmp_path: Path, screen: Any) -> None:
     assert "will not outlive this watch" in said
 
 
-@pytest.mark.parametrize("text", ["{}\n", "nonsense\n", "[1]\n", "\xff"])
+@pytest.mark.parametrize("text", ["{}\n", "nonsense\n", "[1]\n", "\xff", "[" * 100_000])
 def test_what_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
     """A damaged file is an error that says what to do."""
     (tmp_path / NAME).write_bytes(text.encode("latin-1"))
