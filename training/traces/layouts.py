@@ -110,7 +110,7 @@ def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
         if (
             shared > _MOST_SHARED * len(pairs)
             or len(first) > len(pairs) / 2
-            or max(map(int, first)) > _MOST_PID
+            or not all(map(_may_be_pid, first))
             or any(word.startswith(b"-") for word in second)
         ):
             raise SettingError(
@@ -170,6 +170,12 @@ def traces_of(
         return layout, [Found(str(i), calls) for i, calls in enumerate(lines, 1) if len(calls)]
     found = _whole(words_of(text), where, vocabulary, _table_fix(text))
     return "joined" if _differ(lines_of(text)) else "file", found
+
+
+def _may_be_pid(digits: bytes) -> bool:
+    digits = digits.lstrip(b"0") or b"0"
+    # By length first: Python makes no number of thousands of digits.
+    return len(digits) <= len(str(_MOST_PID)) and int(digits) <= _MOST_PID
 
 
 def _is_strace(text: bytes) -> bool:

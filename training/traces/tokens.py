@@ -20,6 +20,8 @@ _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _NUMBER = re.compile(rb"([+-]?[0-9]{1,10})(?:\.0)?")
 _HEX = re.compile(rb"0[xX][0-9A-Fa-f]{1,8}")
 _PREFIX = re.compile(r"^(_*nr_|(__(x64|ia32|arm64)_)?(compat_)?sys_)")
+#: Bytes of a word at most: no call is so long, and an array of words is as wide as the longest.
+_LONGEST = 80
 #: A text is no trace when more than this part of its different words is in no table of calls.
 _MOST_STRANGE = 0.5
 #: So many may be strange in any trace: a short one of a call that is newer than the tables.
@@ -52,15 +54,17 @@ def numbered(words: Sequence[bytes], where: str, vocabulary: Vocabulary, fix: st
     RecordingError
         They are no calls; with ``fix``, if there is one, as what to do.
     """
-    array = np.array(words[:MOST_CALLS])
-    if not len(array):
+    words = words[:MOST_CALLS]
+    if not words:
         return np.zeros(0, np.int64)
-    different, place = np.unique(array, return_inverse=True)
+    if long := next((word for word in words if len(word) > _LONGEST), None):
+        raise foreign(where, _shown(long), fix)
+    different, place = np.unique(np.array(words), return_inverse=True)
     tokens = []
     for word in different.tolist():
         token = call_token(word)
         if token is None:
-            raise foreign(where, ascii(word[:24].decode("utf-8", "replace")), fix)
+            raise foreign(where, _shown(word), fix)
         tokens.append(token)
     strange = [token for token in tokens if not _known(token)]
     if len(strange) > max(_MOST_STRANGE * len(tokens), _FEW_STRANGE):
@@ -118,6 +122,11 @@ def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
         got=mixed,
         fix="Take away what is no call, or give traces of one kind.",
     )
+
+
+def _shown(word: bytes) -> str:
+    """Write the beginning of a word so that any terminal can show it."""
+    return ascii(word[:24].decode("utf-8", "replace"))
 
 
 def _is_number(token: str) -> bool:

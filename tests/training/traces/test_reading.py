@@ -7,13 +7,14 @@ import csv
 import gzip
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
@@ -367,17 +368,34 @@ BITS = [
     "pid",
     "syscall",
     "x",
+    "1 2\n1 3\n",
+    "7" * 5_000,
+    "x" * 100,
 ]
 
 
 @given(st.lists(st.sampled_from(BITS), max_size=40).map("".join).map(str.encode) | st.binary())
+@example(b"".join(b"7" * 5_000 + b" read\n" for _ in range(10)))
 def test_any_text_is_read_or_refused(text: bytes) -> None:
     """Whatever is in a file, it is traces, or it is said that it is none."""
     for layout in ("auto", "file", "line", "process"):
         with suppress(RecordingError):
-            lines_of(plain(text, "x"))
+            with suppress(SettingError):
+                layout_of([lines_of(plain(text, "x"))], 1)
             _, found = traces_of(plain(text, "x"), "x", layout, Vocabulary())
             assert all(len(one.calls) for one in found)
+
+
+def test_one_long_word_does_not_take_the_memory() -> None:
+    """A word longer than any call is refused before all others are made as wide."""
+    text = b"read " * 1_000 + b"A" * 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordingError, match=r"x is not a trace.* got 'A{24}'"):
+            traces_of(text, "x", "file", Vocabulary())
+        assert tracemalloc.get_traced_memory()[1] < 50 * len(text)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_trace_in_a_cell_may_be_long(tmp_path: Path) -> None:
