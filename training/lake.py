@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 import numpy as np
 
@@ -92,11 +93,26 @@ def together(sources: Iterable[Source]) -> list[Source]:
 def provenance(sources: Sequence[Source]) -> dict[str, str]:
     """Say where and how a model's windows were recorded: as the first recording says it.
 
-    Where they are of several hosts, ``hosts`` names all of them, with spaces between.
+    Where they are of several hosts, ``hosts`` names all of them, with spaces between, and
+    ``hosts_ns`` says when each was recorded; see `host_times`.
     """
     hosts = sorted({source.metadata.get("host_id", "") for source in sources} - {""})
     several = {"hosts": " ".join(hosts)} if len(hosts) > 1 else {}
-    return {**sources[0].metadata, **several}
+    times: dict[str, tuple[int, int]] = {}
+    for source in sources:
+        if source.host and source.end_ns:
+            begin, end = times.get(source.host, (source.start_ns, source.end_ns))
+            times[source.host] = min(begin, source.start_ns), max(end, source.end_ns)
+    # An id is written so that neither a space nor a colon is in it.
+    each = [f"{quote(host, safe='')}:{begin}:{end}" for host, (begin, end) in times.items()]
+    spans = {"hosts_ns": " ".join(sorted(each))} if len(each) > 1 else {}
+    return {**sources[0].metadata, **several, **spans}
+
+
+def host_times(metadata: Mapping[str, str]) -> list[tuple[str, int, int]]:
+    """Read ``hosts_ns``: host, begin and end of what was recorded of it (ns UTC); none without."""
+    each = [word.split(":") for word in metadata.get("hosts_ns", "").split()]
+    return [(unquote(host), int(begin), int(end)) for host, begin, end in each]
 
 
 def read_recordings(paths: Iterable[Path | str] | Path | str) -> pd.DataFrame:

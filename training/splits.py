@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from oddcall.models.abroad import hosts_of
 from oddcall.models.errors import SettingError
 from oddcall.models.window import Program, WindowBatch
-from oddcall.training.lake import Source
+from oddcall.training.lake import Source, host_times
 
 #: Part of the time, at its beginning, that is learned from in a split by time.
 LEARNED = 0.6
@@ -86,9 +86,7 @@ def by_model(model: Mapping[str, str], test: Sequence[Source]) -> Fold:
     SettingError
         When a recording lies whole in the time that the model learned of its host.
     """
-    begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
-    hosts = hosts_of(model) or {model.get("host_name", "")}
-    times = [(host, begin, end) for host in hosts]
+    times = times_of(model)
     for judged in test:
         _require_later(judged, times, "Judge later ones, or give --split time instead of --model.")
     return Fold(
@@ -165,10 +163,22 @@ def group_of(program: Program, groups: int = GROUPS) -> int:
 
 def has_learned(model: Mapping[str, str], source: Source) -> bool:
     """Whether a model, of that metadata, learned from time of that recording's host in it."""
-    theirs = source.metadata.get("host_id", "")
-    same = theirs in hosts_of(model) or theirs == model.get("host_id", "")
+    return any(
+        host == source.host and source.start_ns < end and begin < source.end_ns
+        for host, begin, end in times_of(model)
+    )
+
+
+def times_of(model: Mapping[str, str]) -> list[Time]:
+    """Time that a model, of that metadata, learned of each of its hosts; none of unnamed ones.
+
+    A model of several hosts that does not tell them apart learned all its time on each of them.
+    """
+    if times := host_times(model):
+        return times
     begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
-    return same and source.start_ns < end and begin < source.end_ns
+    hosts = hosts_of(model) or {model.get("host_name", "")}
+    return [(host, begin, end) for host in sorted(hosts) if host]
 
 
 def _group(batch: WindowBatch, groups: int) -> NDArray[np.int64]:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given as forall
+from hypothesis import strategies as st
 
 from oddcall.models.errors import RecordingError
-from oddcall.training.lake import lake, provenance, read_recordings
+from oddcall.training.lake import Source, host_times, lake, provenance, read_recordings
 from oddcall.training.recording import METADATA, RecordingWriter, read_batches, read_recording
 from oddcall.training.synthetic import host
+
+#: Recordings of hosts with an id, or only a name, or neither.
+SOURCES = st.builds(
+    lambda host_id, name, begin, length: Source(
+        Path("made"), {"host_id": host_id, "host_name": name}, begin, begin + length
+    ),
+    st.sampled_from(["", "a", "b"]),
+    st.text(max_size=4),
+    st.integers(1, 2**62),
+    st.integers(1, 2**40),
+)
 
 
 def test_a_folder_stands_for_the_recordings_below_it(small_lake):
@@ -100,4 +114,20 @@ def test_a_model_says_of_which_hosts_it_is(small_lake):
     one = lake([small_lake.clean("web1"), small_lake.later("web1")])
     assert provenance(one) == one[0].metadata
     both = lake([small_lake.clean("web2"), small_lake.later("web1")])
-    assert provenance(both) == {**both[0].metadata, "hosts": "web1 web2"}
+    told = provenance(both)
+    spans = told.pop("hosts_ns")
+    assert told == {**both[0].metadata, "hosts": "web1 web2"}
+    assert spans == " ".join(
+        f"{source.host}:{source.start_ns}:{source.end_ns}"
+        for source in sorted(both, key=lambda source: source.host)
+    )
+
+
+@forall(st.lists(SOURCES, min_size=1, max_size=6))
+def test_a_model_says_when_it_learned_of_each_host(sources):
+    """Whatever hosts are called, the time of each is read as it was recorded, by itself."""
+    expected = set()
+    for name in {source.host for source in sources} - {""}:
+        own = [source for source in sources if source.host == name]
+        expected.add((name, min(s.start_ns for s in own), max(s.end_ns for s in own)))
+    assert set(host_times(provenance(sources))) == (expected if len(expected) > 1 else set())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oddcall.models.errors import SettingError
 from oddcall.models.window import Program
-from oddcall.training.lake import lake
+from oddcall.training.lake import lake, provenance
 from oddcall.training.recording import read_batches
 from oddcall.training.splits import (
     Fold,
@@ -22,6 +22,7 @@ from oddcall.training.splits import (
     given,
     group_of,
     has_learned,
+    times_of,
 )
 
 
@@ -155,3 +156,32 @@ def test_what_several_hosts_taught_is_kept_apart_on_each(sources):
     assert not has_learned({"host_id": "web1", **span}, second)
     with pytest.raises(SettingError, match="of the time that was learned from"):
         by_model(model, [second])
+
+
+def test_each_host_is_kept_apart_by_its_own_time(sources):
+    """Where a model of two hosts tells when it learned of each, another time of one is judged."""
+    first, second = (next(s for s in sources if s.host == name) for name in ("web1", "web2"))
+    (later,) = [s for s in sources if s.host == "web2" and s.start_ns >= second.end_ns]
+    longer = replace(first, end_ns=later.end_ns)
+    span = {"first_ns": str(first.start_ns), "last_ns": str(later.end_ns)}
+    model = provenance([longer, second]) | span
+    assert not has_learned(model, later)
+    _, judged = sides(by_model(model, [later]), [later])
+    assert len(judged) == sum(len(batch) for _, batch in batches_of([later])) > 0
+    for learned in (longer, second):
+        assert has_learned(model, learned)
+        with pytest.raises(SettingError, match="of the time that was learned from"):
+            by_model(model, [learned])
+    del model["hosts_ns"]  # as of a model of before it was told
+    assert has_learned(model, later)
+
+
+@pytest.mark.parametrize("named", [{}, {"host_id": "", "host_name": ""}])
+def test_hosts_without_a_name_are_not_the_same(sources, named):
+    """Of two that tell neither id nor name nobody knows that they are one."""
+    source = replace(sources[0], metadata=named)
+    model = named | {"first_ns": str(source.start_ns), "last_ns": str(source.end_ns)}
+    assert times_of(model) == []
+    assert not has_learned(model, source)
+    by_name = {"host_id": "", "host_name": "web1"}
+    assert has_learned(model | by_name, replace(source, metadata=by_name))
