@@ -229,6 +229,7 @@ class Adaptation:
                 self._waiting[key] = _Waiting(now_ns, now_ns, 1)
                 continue
             seen.moments, seen.last_ns = seen.moments + 1, now_ns
+            seen.first_ns = min(seen.first_ns, now_ns)
             enough = seen.moments >= MOMENTS and now_ns - seen.first_ns >= APART_NS
             if enough and self._learned_today[key[0]] < SYMBOLS:
                 self._learned_today[key[0]] += 1

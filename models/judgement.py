@@ -173,8 +173,10 @@ class Judgement:
         rows = weighed.rows[own]
         profile = weighed.profile[rows]
         alert = verdicts.alert[rows]
+        self._alerted_ns[profile[alert]] = NEVER_NS
         np.maximum.at(self._alerted_ns, profile[alert], batch.t_end_ns[rows[alert]])
-        quiet = batch.t_start_ns[rows] - self._alerted_ns[profile] > QUIET_S * 1e9
+        # The absolute gap: a clock set back must not keep programs from learning for hours.
+        quiet = np.abs(batch.t_start_ns[rows] - self._alerted_ns[profile]) > QUIET_S * 1e9
         covered = (batch.lost[rows] == 0) & (batch.lost_keys[rows] == 0)
         calm = quiet & covered & batch.identity_complete[rows] & ~weighed.tolerated[own]
         if not calm.any():
@@ -241,7 +243,7 @@ class Judgement:
     def _forget_told(self, profile: IntArray, now_ns: int) -> None:
         """Begin anew, a day after the first of it, with what was news of programs."""
         used = np.unique(profile)
-        over = used[now_ns - self._told_ns[used] > _TOLD_NS]
+        over = used[np.abs(now_ns - self._told_ns[used]) > _TOLD_NS]
         self._told[over], self._told_ns[over] = 0, now_ns
 
     def _fresh(self, weighed: Weighed, mine: IntArray, profile: IntArray) -> FloatArray:

@@ -23,6 +23,8 @@ from oddcall.models.sparse import IntArray
 LEAK_S = 120.0
 #: A sum that has fallen below this is over: what comes next begins another.
 _OVER = 0.25
+#: Windows of one tick end this far apart at most; what ends earlier is of a clock set back.
+_BACK_NS = 60_000_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,14 +81,17 @@ class News:
         level, onset, last = self.level.copy(), self.onset_ns.copy(), self.last_ns.copy()
         level[used] = carried + most
         onset[used] = np.where(carried < _OVER, begin, self.onset_ns[used])
-        last[used] = np.maximum(end, self.last_ns[used])
+        # Of a clock that was set back the new time counts, else sums would never leak.
+        back = end < self.last_ns[used] - _BACK_NS
+        last[used] = np.where(back, end, np.maximum(end, self.last_ns[used]))
         sums = np.zeros(len(score))
         sums[telling] = level[profile[telling]]
         return replace(self, level=level, onset_ns=onset, last_ns=last), sums
 
     def at(self, profiles: IntArray, time_ns: IntArray) -> FloatArray:
         """Say what is left of the sums of some profiles, at a time of each."""
-        quiet_s = np.maximum(time_ns - self.last_ns[profiles], 0) / 1e9
+        gap_ns = time_ns - self.last_ns[profiles]
+        quiet_s = np.where(gap_ns < -_BACK_NS, -gap_ns, np.maximum(gap_ns, 0)) / 1e9
         left: FloatArray = self.level[profiles] * np.exp(-quiet_s / LEAK_S)
         return left
 

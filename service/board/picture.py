@@ -247,6 +247,8 @@ def _worth_a_look(columns: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
     busiest = living[np.argsort(-columns["calls_s"][living], kind="stable")]
     places = np.unique(np.concatenate([busiest[: PROCESSES // 2], living[: PROCESSES // 4]]))
     wanted = np.concatenate([places, gone[: PROCESSES - len(places)]])
+    left = living[~np.isin(living, places)]
+    wanted = np.concatenate([wanted, left[: PROCESSES - len(wanted)]])
     chosen: NDArray[np.int64] = rank[np.isin(rank, wanted)]
     return chosen
 

@@ -75,7 +75,8 @@ class Processes:
     def forget_stale(self, now_ns: int) -> None:
         """Drop processes that had no window for a while."""
         if self.columns:
-            age_s = (now_ns - self.columns["t_end_ns"]) / 1e9
+            # The absolute gap: of a clock set back, what lies far ahead was seen long ago.
+            age_s = np.abs(now_ns - self.columns["t_end_ns"]) / 1e9
             fresh = age_s < _STALE_S
             if not fresh.all():
                 self._keep(self.columns, np.flatnonzero(fresh))

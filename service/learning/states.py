@@ -106,7 +106,7 @@ class States:
         """Take a batch that was judged."""
         if not len(batch):
             return
-        self._now_ns = max(self._now_ns, int(batch.t_end_ns.max()))
+        self._now_ns = int(batch.t_end_ns.max())
         self._began_ns = self._began_ns or self._now_ns
         # One turn a program of the batch, not a window.
         for number in np.unique(batch.program).tolist():
@@ -116,7 +116,8 @@ class States:
                 continue
             known = before or Since("", self._now_ns, self._now_ns)
             self._known[program] = replace(known, seen_ns=self._now_ns)
-        if self._now_ns - self._written_ns >= _PACE_NS:
+        # The absolute gap: a clock set back must not keep them from being written for hours.
+        if abs(self._now_ns - self._written_ns) >= _PACE_NS:
             self.write()
 
     def standing(self, program: Program) -> Standing:

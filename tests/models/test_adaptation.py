@@ -96,6 +96,21 @@ def test_an_attack_teaches_nothing(model: Model):
     assert not adapted._waiting
 
 
+def test_a_clock_that_is_set_back_does_not_keep_from_learning(model: Model):
+    """An alert that lies six hours ahead ends no lesson; one of the new time does, as ever."""
+    judgement = Judgement(model)
+    chain = Chain(WEB.program, PATHS, WEIGHTS)
+    for batch in [*attacks(0, 30_000, chain)["scan"], *ticks(20, 8000, 5)]:
+        judgement.judge(batch)
+    adapted = judgement._adaptation
+    assert adapted is not None
+    assert adapted._windows.sum() > 0
+    before = adapted._windows.sum()
+    for batch in [*attacks(0, 8030, chain)["scan"], *ticks(20, 8040, 6)]:
+        judgement.judge(batch)
+    assert adapted._windows.sum() == before
+
+
 def test_windows_of_poor_coverage_teach_nothing(model: Model):
     """Where the sensor lost updates, what was seen is not what was done."""
     judgement = Judgement(model)

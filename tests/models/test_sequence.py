@@ -36,6 +36,17 @@ def test_a_sum_leaks_away_and_another_begins():
     assert news.onset_ns[0] == 5 * LEAK_S * SECOND
 
 
+def test_a_clock_that_is_set_back_keeps_no_sum():
+    """A sum of a time that lies hours ahead is over, and what follows leaks as ever."""
+    news, _ = tick(News.none(1), 100_000, 5.0)
+    news, sums = tick(news, 90_000, 2.0)
+    assert sums[0] == pytest.approx(2.0, abs=0.1)
+    news, sums = tick(news, 90_000 + 5 * LEAK_S, 2.0)
+    assert sums[0] == pytest.approx(2.0, abs=0.1)
+    _, sums = tick(news, 90_001 + 5 * LEAK_S, 2.0)
+    assert sums[0] == pytest.approx(4.0, abs=0.1)
+
+
 def test_windows_of_one_moment_tell_one_thing():
     """A hundred processes that take the same new path in one second are one piece of news."""
     _, one = tick(News.none(1), 0, 3.0)

@@ -238,6 +238,21 @@ def test_a_process_that_is_quiet_leaves(batch: Any, row: Any) -> None:
     assert len(processes) == 0
 
 
+def test_living_processes_fill_the_room_there_is(batch: Any, row: Any) -> None:
+    """Where fewer have ended than there is room for, more that live are shown."""
+    board = board_of()
+    board.see(tick_of(batch(*(row(at_s=1, pid=100 + i) for i in range(180))), T0 + S))
+    assert len(picture(board)["processes"]) == 180
+
+
+def test_a_clock_that_is_set_back_leaves_no_process_behind(batch: Any, row: Any) -> None:
+    """What was seen hours ahead of the new time was seen long ago."""
+    processes = Processes()
+    processes.count(batch(row(at_s=20_000)), np.zeros(1, np.int64))
+    processes.forget_stale(T0 + 9000 * S)
+    assert len(processes) == 0
+
+
 def test_a_host_that_slept_is_watched_on(batch: Any, row: Any) -> None:
     """After more than a minute without a tick all processes are stale, and the next are shown."""
     board = board_of()
