@@ -50,8 +50,8 @@ class Evaluation:
     hosts : dict of str to str
         Name of every judged host for people, by its id.
     learned, left_out : int
-        Windows that the models learned from, over all folds, and those that lie across the
-        learned and the judged time.
+        Windows that the models learned from, over all folds, and those that are neither learned
+        nor judged, as they lie in the learned time, across its ends or in the pause after it.
     budget_per_day : float
     false_alerts, true_alerts : int
         Episodes opened by a clean window, and by one of an attack or what it left behind.

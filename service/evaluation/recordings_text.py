@@ -201,7 +201,8 @@ def _head(done: Evaluation, split: str) -> Iterator[str]:
     if said := " and ".join(f"{count:,} {why}" for count, why in others if count):
         yield f"{said}, not judged"
     if done.left_out:
-        yield f"{counted(done.left_out, 'window')} across the learned and the judged time left out"
+        left_out = counted(done.left_out, "window")
+        yield f"{left_out} in, across or just after the learned time left out"
 
 
 def _unsettled(done: Evaluation) -> int:
