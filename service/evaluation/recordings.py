@@ -201,7 +201,7 @@ def evaluate(
     return Evaluation(
         judged=judged,
         all_attacks=found,
-        attacks=[attack for attack in found if missed.in_judged_time(attack.label)],
+        attacks=missed.in_judged_time(found),
         unmatched=missed,
         hosts=_hosts([run.sources[number] for number in run.span]),
         learned=run.learned,

@@ -47,9 +47,10 @@ class Unmatched:
     without_windows: list[Label] = field(default_factory=list)
     times: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def in_judged_time(self, label: Label) -> bool:
-        """Whether it lies where it might have been found."""
-        return label not in (*self.not_judged, *self.outside, *self.elsewhere)
+    def in_judged_time(self, attacks: Iterable[AttackFound]) -> list[AttackFound]:
+        """Give those that lie where they might have been found."""
+        elsewhere = frozenset((*self.not_judged, *self.outside, *self.elsewhere))
+        return [attack for attack in attacks if attack.label not in elsewhere]
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
@@ -126,13 +127,17 @@ def sentences(found: Unmatched, programs: Iterable[Program]) -> Iterator[str]:
             f"{len(labels):,} of {found.given:,} {be} of a host that was not judged (judged: "
             f"{hosts}): {_listed(f'{label.name} of {label.host}' for label in labels)}."
         )
+    mistaken = " or ".join(
+        what for what, labels in (("time", found.outside), ("host", found.elsewhere)) if labels
+    )
+    if mistaken:
+        yield f"If the {mistaken} is mistaken, what was done counts as clean."
     if labels := found.without_windows:
         have = "has no window of its" if len(labels) == 1 else "have no window of their"
         yield (
             f"{len(labels):,} of {found.given:,} {have} own: "
             f"{_listed(map(_whose, labels))}.{_meant(labels, programs)}"
         )
-    if found.outside or found.elsewhere or found.without_windows:
         yield "What was done there counts as clean, and an alert on it as false."
 
 
