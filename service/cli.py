@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -110,12 +111,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             cli.main(arguments, prog_name="oddcall", standalone_mode=False, obj=known)
         )
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return error.exit_code
     except OddcallError as error:
         return _fail(error)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("oddcall: stopped", err=True)
+        _told("stopped")
         return 0
     except SystemExit:
         # What click makes of a reader (`| head`) that has left, and of nothing else.
@@ -129,14 +131,26 @@ def _exit_code(returned: object) -> int:
 
 
 def _fail(error: OddcallError) -> int:
-    click.echo(f"oddcall: {error}", err=True)
+    _told(str(error))
     return error.exit_code
+
+
+def _told(text: str) -> None:
+    # Where standard error is on a full disk, or its terminal is gone, the exit code tells it.
+    with suppress(OSError):
+        click.echo(f"oddcall: {text}", err=True)
 
 
 def main() -> None:
     """Entry point of the ``oddcall`` script."""
     interrupt_on_sigterm()
-    sys.exit(run())
+    code = run()
+    try:
+        sys.stderr.flush()
+    except OSError:
+        # Left in it, what cannot be written would end us with Python's own exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from oddcall.service.state import StateDir, default_state_dir
 STATE = "oddcall.state directory"
 #: Names that directory as well; read here too, because settings may be what failed.
 _STATE_VARIABLE = "ODDCALL_STATE_DIR"
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+#: The last one is a terminal that is gone as well.
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 def storage_failure(error: Exception) -> StorageError | None:
@@ -62,11 +63,13 @@ def _text(error: Exception) -> str:
 
 def _write(text: str, folder: Path) -> Path | None:
     name = f"oddcall-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
-    for place in (folder, Path(tempfile.gettempdir())):
+    for place in (folder, None):
         try:
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (place / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            # The other only when its turn comes: there may be none, and looking for it fails.
+            found = place or Path(tempfile.gettempdir())
+            found.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (found / name).write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError:
             continue
-        return place / name
+        return found / name
     return None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,7 +60,44 @@ class Screen(Protocol):
         """Leave the terminal as it was."""
 
 
-class Plain:
+class _Outlet:
+    """Writes for people, as far as that goes: a full disk or a gone terminal ends nobody's work.
+
+    Only a reader that has left a pipe does: BrokenPipeError.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._missed, self._why = stream, 0, ""
+
+    def _tried(self, write: Callable[[], object], lines: int = 0) -> bool:
+        """Write something that is so many lines; False where it could not be written."""
+        try:
+            write()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._missed, self._why = self._missed + lines, (error.strerror or str(error)).lower()
+            self._let_go()
+            return False
+        return True
+
+    def _let_go(self) -> None:
+        """Keep nothing of what could not be written."""
+
+    def _told(self, write: Callable[[str], object], text: str) -> None:
+        """Write lines, and before them how many were missed."""
+        lines = text.count("\n") + 1
+        if self._missed:
+            missed = f"{counted(self._missed, 'line')} could not be shown when due ({self._why})"
+            # First what the stream holds: it would gather one such line after another.
+            if not (self._tried(self._stream.flush) and self._tried(lambda: write(missed))):
+                self._missed += lines
+                return
+            self._missed = 0
+        self._tried(lambda: write(text), lines)
+
+
+class Plain(_Outlet):
     """Lines only; of the statuses one every ``every_s`` seconds.
 
     Parameters
@@ -72,13 +112,13 @@ class Plain:
     def __init__(
         self, stream: TextIO, every_s: float = 10.0, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._stream, self._every_s, self._now = stream, every_s, now
+        super().__init__(stream)
+        self._every_s, self._now = every_s, now
         self._next_s = now()
 
     def say(self, text: str) -> None:
         """Write lines at once."""
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._told(self._write, text)
 
     def show(self, status: Status) -> None:
         """Write the status if the last one is old enough."""
@@ -90,8 +130,12 @@ class Plain:
     def close(self) -> None:
         """Do nothing: every line is written."""
 
+    def _write(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
 
-class Live:
+
+class Live(_Outlet):
     """A picture at the foot of a terminal, redrawn in place; said lines scroll above it."""
 
     colour = True
@@ -100,27 +144,34 @@ class Live:
         from rich.console import Console
         from rich.live import Live as RichLive
 
+        super().__init__(stream)
         self._console = Console(file=stream, highlight=False)
         self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
-        self._live.start()
+        self._tried(self._live.start)
         self._next_s = 0.0
 
     def say(self, text: str) -> None:
         """Write lines above the picture."""
         from rich.text import Text
 
-        self._console.print(Text.from_ansi(text))
+        self._told(lambda line: self._console.print(Text.from_ansi(line)), text)
 
     def show(self, status: Status) -> None:
         """Redraw the picture, a few times a second at most."""
         if time.monotonic() < self._next_s:
             return
         self._next_s = time.monotonic() + _REDRAW_S
-        self._live.update(_picture(status, self._console.height - _SPARE), refresh=True)
+        picture = _picture(status, self._console.height - _SPARE)
+        self._tried(lambda: self._live.update(picture, refresh=True))
 
     def close(self) -> None:
         """Remove the picture."""
-        self._live.stop()
+        self._tried(self._live.stop)
+
+    def _let_go(self) -> None:
+        # A console keeps it for the next time, and there may be thousands.
+        with suppress(OSError), self._console.capture():
+            pass
 
 
 def open_screen(stream: TextIO, every_s: float = 10.0) -> Screen:

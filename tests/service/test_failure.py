@@ -25,6 +25,20 @@ def test_a_report_goes_where_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "could not be written anywhere" in str(error)
 
 
+def test_a_report_needs_no_temporary_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no temporary directory can be used, the report is in the state directory."""
+    monkeypatch.setattr(failure.tempfile, "tempdir", None)
+    monkeypatch.setattr(failure.tempfile, "_candidate_tempdir_list", list)
+    error = failure.report_mistake(ValueError("odd"), tmp_path)
+    (report,) = (tmp_path / "reports").iterdir()
+    assert str(report) in str(error)
+    (tmp_path / "file").write_text("")
+    error = failure.report_mistake(ValueError("odd"), tmp_path / "file")
+    assert "could not be written anywhere" in str(error)
+
+
 def test_the_first_signal_asks_and_the_second_interrupts() -> None:
     """Ctrl-C once ends cleanly; twice ends what hangs; afterwards signals are as before."""
     asked: list[bool] = []

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import resource
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,3 +102,54 @@ def test_a_pipe_gets_plain_lines() -> None:
     plain.show(Status("there", 0.5, ("a",), [("b",)]))
     plain.close()
     assert stream.getvalue() == "hello\nthere (50%)\n"
+
+
+def test_a_full_disk_costs_lines_and_is_told(tmp_path: Path) -> None:
+    """Where a log cannot grow nothing ends, and once it can again the missed are counted."""
+    path = tmp_path / "log"
+    with path.open("w") as stream:
+        plain = Plain(stream)
+        plain.say("first")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+        try:
+            for i in range(1000):
+                plain.say(f"missed {i}\nand its second line")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        plain.say("last")
+        plain.say("very last")
+    lines = path.read_text().splitlines()
+    told = [line for line in lines if "could not be shown" in line]
+    assert told == ["2,000 lines could not be shown when due (file too large)"]
+    assert lines[0] == "first"
+    assert lines[-3:] == [*told, "last", "very last"]
+
+
+def test_a_terminal_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture on a terminal whose other end was closed is dropped, line by line."""
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = os.openpty()
+    stream = os.fdopen(theirs, "w")
+    live = open_screen(stream)
+    assert isinstance(live, Live)
+    live.say("hello")
+    os.close(ours)
+    for _ in range(100):
+        live.say("nobody sees this")
+    live.show(Status("nor this"))
+    assert not live._console._buffer
+    live.close()
+    with pytest.raises(OSError, match="Input/output error"):
+        stream.close()
+
+
+def test_a_reader_that_left_a_pipe_ends_the_work() -> None:
+    """What is written for `| head` is of no use once that has what it wants."""
+    read, write = os.pipe()
+    stream = os.fdopen(write, "w")
+    os.close(read)
+    with pytest.raises(BrokenPipeError):
+        Plain(stream).say("hello")
+    with pytest.raises(BrokenPipeError):
+        stream.close()
