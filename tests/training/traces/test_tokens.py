@@ -1,0 +1,100 @@
+"""Promises of how a call is written: by number or by name, and what is refused as neither."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddcall.models.errors import RecordingError
+from oddcall.training.traces.layouts import traces_of
+from oddcall.training.traces.reading import read_split
+from oddcall.training.traces.tokens import call_token, numbered, unknown_names
+from oddcall.training.traces.traces import TraceSet, Vocabulary
+
+from .written import put, read, words
+
+
+def test_names_are_written_one_way(tmp_path: Path) -> None:
+    """Names may be in capitals or carry the kernel's own prefix; zeros may lead a number."""
+    put(tmp_path / "a", "sys_openat READ __x64_sys_close")
+    assert words(read(tmp_path), 0) == ["openat", "read", "close"]
+    put(tmp_path / "b", "SYS_openat __NR_read sys_close")
+    assert words(read(tmp_path), 1)[:2] == ["openat", "read"]
+    assert [call_token(w) for w in (b"007", b"0x1f", b"59.0")] == ["7", "31", "59"]
+    assert call_token(b"1073741824") == "1073741824", "x32's own read"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"1 2\x003", "a binary file"),
+        (b"1 2 $PATH", "$PATH"),
+        (b"It was a dark and stormy night", "words that no kernel has"),
+        (b"\x1f\x8bnot gzip at all", "cannot be unpacked"),
+        (gzip.compress(b"1 2 3" * 100)[:-12], "cannot be unpacked"),
+        ("1 2 \u00e9".encode(), "xe9"),
+    ],
+)
+def test_foreign_files_are_named(tmp_path: Path, text: bytes, said: str) -> None:
+    """A file that is no trace is refused by name, saying what was found in it."""
+    put(tmp_path / "good", "1 2 3")
+    put(tmp_path / "odd", text)
+    with pytest.raises(RecordingError, match="odd") as caught:
+        read(tmp_path)
+    assert said in str(caught.value)
+
+
+def test_an_unknown_name_among_known_ones_is_kept(tmp_path: Path) -> None:
+    """A call that no table has stays a call of its own, and is reported."""
+    put(tmp_path / "a", "openat read frobnicate close")
+    found = read(tmp_path)
+    assert words(found, 0)[2] == "frobnicate"
+    assert unknown_names(found.vocabulary) == ["frobnicate"]
+
+
+def test_numbers_are_not_compared_with_names(tmp_path: Path) -> None:
+    """One place by number and one by name is an error, not a perfect detection."""
+    train, attack = put(tmp_path / "a" / "1", "1 2 3"), put(tmp_path / "b" / "1", "openat read")
+    with pytest.raises(RecordingError, match=r"mixed.*numbers in .*a/1, names in .*b/1"):
+        read_split(train.parent, None, attack.parent)
+    put(tmp_path / "a" / "1", "openat 3 close -1 read 7")
+    with pytest.raises(RecordingError, match=r"mixed.*both in .*a/1"):
+        read_split(train.parent, None, attack.parent)
+    put(tmp_path / "a" / "1", "openat close read 461 " + "read " * 30)
+    assert len(read_split(train.parent, None, attack.parent, "file").attack) == 1
+
+
+def test_numbers_and_names_in_one_set_are_refused(tmp_path: Path) -> None:
+    """Files of one directory must be written alike; the message names one of each kind."""
+    put(tmp_path / "a", "1 2 3")
+    put(tmp_path / "b", "openat read close")
+    with pytest.raises(RecordingError, match=r"mixed.*numbers in .*a.*, names in .*b"):
+        read(tmp_path)
+
+
+@given(st.lists(st.lists(st.integers(0, 600), min_size=1, max_size=30), min_size=1, max_size=12))
+def test_numbers_survive_reading(lists: list[list[int]]) -> None:
+    """What was written is what is read, call by call."""
+    vocabulary = Vocabulary()
+    parsed = [
+        numbered(" ".join(map(str, calls)).encode().split(), "x", vocabulary) for calls in lists
+    ]
+    found = TraceSet.of(parsed, vocabulary)
+    assert [[int(w) for w in words(found, i)] for i in range(len(found))] == lists
+
+
+def test_one_long_word_does_not_take_the_memory() -> None:
+    """A word longer than any call is refused before all others are made as wide."""
+    text = b"read " * 1_000 + b"A" * 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordingError, match=r"x is not a trace.* got 'A{24}'"):
+            traces_of(text, "x", "file", Vocabulary())
+        assert tracemalloc.get_traced_memory()[1] < 50 * len(text)
+    finally:
+        tracemalloc.stop()
