@@ -226,21 +226,26 @@ def _processes(
 
 
 def _table(text: bytes, where: str, layout: str, vocabulary: Vocabulary) -> tuple[str, list[Found]]:
-    found, of_traces, has_process = rows(text, where)
-    if of_traces:
-        each = ((numbered(words, where, vocabulary), label) for _, words, label in found)
+    """Take a table apart: its rows are traces when one of them, be it the last, has two calls."""
+    each, has_process = rows(text, where)
+    found = list(islice(each, MOST_CALLS_OF_SET))
+    if any(len(words_of(calls)) > 1 for _, calls, _ in found):
+        traces = (
+            (numbered(words_of(calls), where, vocabulary), label) for _, calls, label in found
+        )
         return "row", [
-            Found(str(i), calls, label) for i, (calls, label) in enumerate(each, 1) if len(calls)
+            Found(str(i), calls, label) for i, (calls, label) in enumerate(traces, 1) if len(calls)
         ]
-    apart: dict[str, list[bytes]] = {}
-    attack: dict[str, bool | None] = {}
     by_process = has_process and layout != "file"
-    for process, words, label in islice(found, MOST_CALLS_OF_SET):
+    apart: dict[str, list[bytes]] = {}
+    attack: dict[str, bool] = {}
+    for process, call, label in found:
         who = process if by_process else ""
-        apart.setdefault(who, []).extend(words)
-        attack[who] = attack.get(who) or label
+        apart.setdefault(who, []).extend(words_of(call))
+        if label is not None:
+            attack[who] = attack.get(who, False) or label
     return "process" if by_process else "file", [
-        Found(who, numbered(calls, where, vocabulary), attack[who])
+        Found(who, numbered(calls, where, vocabulary), attack.get(who))
         for who, calls in apart.items()
         if calls
     ]

@@ -6,10 +6,11 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 
-from oddcall.training.traces.tokens import foreign, words_of
+from oddcall.training.traces.tokens import foreign
 
 #: Names of a column, in small letters; where a table has several, the first of these counts.
 _CALLS = (
@@ -18,16 +19,20 @@ _CALLS = (
 )
 _PROCESS = ("pid", "process_id", "processid", "pro_id", "tid", "thread_id")
 _LABEL = ("label", "is_attack", "attack", "malicious", "evil", "class")
-_CLEAN = {"0", "0.0", "normal", "benign", "clean", "false", "no", "none", "null", ""}
+_CLEAN = {
+    *("0", "0.0", "false", "f", "no", "n"),
+    *("normal", "benign", "clean", "good", "legitimate", "legit"),
+}
+#: What is written where there is no label, by pandas and JSON too.
+_NO_LABEL = {"", "-", "nan", "na", "n/a", "<na>", "none", "null"}
 #: The host logs of NGIDS-DS (Haider et al. 2017) come without the line that names the columns.
 _NGIDS = re.compile(
     rb"\d+/\d+/\d{4},\d+:\d+:\d+,\d+,[^,]*,\d+,\d+,[^,]*,[^,]*,[01](,[\d.]+)*\s*", re.ASCII
 )
 _NGIDS_COLUMNS = ("date", "time", "pid", "path", "syscall", "event", "category", "kind", "label")
-#: Rows by which is seen whether each holds a call or a trace.
-_LOOKED_AT = 100
 
-Row = tuple[str, list[bytes], bool | None]
+#: Process, calls and label of a row.
+Row = tuple[str, bytes, bool | None]
 
 
 def is_table(text: bytes) -> bool:
@@ -38,32 +43,35 @@ def is_table(text: bytes) -> bool:
     return bool(_NGIDS.fullmatch(first)) or _column(_cells(first), _CALLS) is not None
 
 
-def rows(text: bytes, where: str) -> tuple[Iterator[Row], bool, bool]:
+def rows(text: bytes, where: str) -> tuple[Iterator[Row], bool]:
     """Read process, calls and label of each row.
 
     Returns
     -------
-    rows : iterator of (str, list of bytes, bool or None)
-        The process is empty, and the label None, where the table has no such column.
-    of_traces : bool
-        Whether a row holds a trace, and not one call.
+    rows : iterator of (str, bytes, bool or None)
+        The process is empty where the table has no such column; the calls are not split yet; the
+        label is None where there is none.
     has_process : bool
+
+    Raises
+    ------
+    RecordingError
+        No column is of calls; or, on the way, the table is not whole.
     """
     records = _objects(text, where) if text.lstrip()[:1] in b"{[" else _lines(text, where)
-    head = list(islice(records, _LOOKED_AT))
-    names = [str(name) for name in head[0]] if head else [_CALLS[0]]
+    first = next(records, None)
+    names = [_CALLS[0]] if first is None else [str(name) for name in first]
     calls, process, label = (_column(names, known) for known in (_CALLS, _PROCESS, _LABEL))
     if calls is None:
         raise foreign(where, f"a table of {', '.join(names)[:80]}", column_fix())
 
     def row(record: dict[str, object]) -> Row:
-        verdict = None if label is None else _word(record.get(label)).lower() not in _CLEAN
-        pid = "" if process is None else _word(record.get(process))
-        return pid, words_of(_word(record.get(calls)).encode()), verdict
+        pid = "" if process is None else sys.intern(_word(record.get(process)))
+        verdict = None if label is None else _is_attack(_word(record.get(label)).lower())
+        return pid, _word(record.get(calls)).encode(), verdict
 
-    found = [row(record) for record in head]
-    of_traces = any(len(words) > 1 for _, words, _ in found)
-    return chain(found, map(row, records)), of_traces, process is not None
+    whole = records if first is None else chain([first], records)
+    return map(row, whole), process is not None
 
 
 def column_fix() -> str:
@@ -72,6 +80,10 @@ def column_fix() -> str:
         "Let the first line name the columns: syscall that of the calls, and, if there are such,"
         " pid that of the processes and label that of attack or normal."
     )
+
+
+def _is_attack(label: str) -> bool | None:
+    return None if label in _NO_LABEL else label not in _CLEAN
 
 
 def _column(names: Iterable[str], known: tuple[str, ...]) -> str | None:

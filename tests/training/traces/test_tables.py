@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from oddcall.models.errors import RecordingError
+from oddcall.training.traces.layouts import traces_of
 from oddcall.training.traces.reading import read_split
+from oddcall.training.traces.traces import Vocabulary
 
 from .written import everything, put, read, words
 
@@ -28,6 +30,49 @@ def test_labels_of_a_table_say_what_is_an_attack(tmp_path: Path) -> None:
     assert split.held_out
     assert split.train.read_as == ("row",)
     assert {words(split.attack, i)[0] for i in range(30)} == {"5"}
+
+
+def test_traces_in_rows_are_seen_wherever_they_begin(tmp_path: Path) -> None:
+    """A table sorted by length has rows of one call first; each is a trace all the same."""
+    text = "sequence,label\n" + "read,normal\n" * 3_000 + "open read write close,normal\n"
+    found = read(put(tmp_path / "a.csv", text))
+    assert (found.read_as, len(found)) == (("row",), 3_001)
+    assert words(found, 3_000) == ["open", "read", "write", "close"]
+
+
+@pytest.mark.parametrize(
+    ("label", "attack"),
+    [
+        *((clean, False) for clean in ("0", "0.0", "Normal", "benign", "False", "N", "good", 0)),
+        *((none, None) for none in ("", "NaN", "None", "null", "-", "<NA>", None, float("nan"))),
+        *((odd, True) for odd in ("1", "1.0", "true", "DoS", True, 1)),
+    ],
+)
+def test_a_label_that_is_missing_says_nothing(label: object, attack: bool | None) -> None:
+    """What stands for no label is none; any other is of a normal trace or of an attack."""
+    text = json.dumps([{"calls": "read close", "label": label}])
+    _, found = traces_of(text.encode(), "x", "auto", Vocabulary())
+    assert [one.attack for one in found] == [attack]
+
+
+def test_the_place_decides_where_a_label_is_missing(tmp_path: Path) -> None:
+    """A trace without a label is an attack below --attack, and learned from below --train."""
+    table = put(tmp_path / "a.csv", "trace,label\nread close,\nread write,nan\nread read,0\n")
+    train, attack = put(tmp_path / "train", "read"), put(tmp_path / "attack", "ptrace")
+    assert len(read_split(train, table, attack, "file").normal) == 3
+    split = read_split(train, None, table, "file")
+    assert [len(split.normal), len(split.attack)] == [1, 2]
+    assert len(read_split(table, train, attack, "file").train) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "attack"), [(",,", None), (",0,", False), ("0,,1", True), ("1,0,", True)]
+)
+def test_a_process_is_what_its_labelled_rows_say(labels: str, attack: bool | None) -> None:
+    """Of the rows of a process one of an attack decides, and those without a label say nothing."""
+    text = "pid,syscall,label\n" + "".join(f"7,read,{one}\n" for one in labels.split(","))
+    how, found = traces_of(text.encode(), "x", "auto", Vocabulary())
+    assert (how, [one.attack for one in found]) == ("process", [attack])
 
 
 def test_host_logs_of_ngids_need_no_header(tmp_path: Path) -> None:
