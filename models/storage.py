@@ -64,10 +64,8 @@ def require_place(path: Path) -> None:
     path = path.resolve()
     try:
         _keep_what_is_no_file(path)
-        if not path.parent.is_dir():
-            raise NotADirectoryError(errno.ENOENT, "")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "")
+        if why := unwritable(path.parent):
+            raise why
     except OSError as error:
         raise storage_error(path, error) from error
 

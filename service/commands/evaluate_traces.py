@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from oddcall.models.errors import SettingError, StorageError
+from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people
 from oddcall.service.evaluation.traces_text import as_dict, table
 
@@ -95,12 +94,13 @@ def command(
     unpacked. What was taken for a trace is said. Detectors learn from the clean
     traces only. --train, --normal and --attack are files or folders.
     """
+    from oddcall.models.storage import require_place
     from oddcall.service.screen import Status, open_screen
     from oddcall.training.traces.evaluation import DEFAULT, chosen_detectors
 
     chosen_detectors(detectors)
     if html:
-        _require_place(html)
+        require_place(html)
     screen = open_screen(people(json_), every_s=5)
 
     def progress(what: str, done: float) -> None:
@@ -124,17 +124,6 @@ def command(
     click.echo("\n".join(table(splits, results, kinds, default)))
     if html:
         click.echo(f"\nwrote {html}")
-
-
-def _require_place(page: Path) -> None:
-    """Raise StorageError where a page cannot be written, before the work and not after it."""
-    folder = page.resolve().parent
-    if page.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise StorageError(
-            f"{page} cannot be written",
-            expected="a file in a folder that is there and may be written to",
-            got="a folder" if page.is_dir() else f"{folder}, which is not",
-        )
 
 
 def _splits(

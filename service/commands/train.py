@@ -58,7 +58,7 @@ def command(
     What the recordings hold is taken as normal. The table shows each program's
     windows, whose baseline judges it, and the false alerts to expect of it.
     """
-    from oddcall.models.storage import storage_error, unwritable
+    from oddcall.models.storage import require_place
     from oddcall.service.feedback import Feedback
     from oddcall.service.learning import summary
     from oddcall.service.learning.train import train
@@ -71,8 +71,7 @@ def command(
     )
 
     # Looked at first: nobody wants to hear of a missing folder or key after an hour of learning.
-    if error := unwritable(output.resolve().parent):
-        raise storage_error(output, error)
+    require_place(output)
     key = key_in(sign) if sign else None
     forgotten = Feedback(feedback).tolerances(now=True).forgotten if feedback else ()
     left_out = [(program, before_ns) for program, before_ns, _ in forgotten]

@@ -127,6 +127,7 @@ BAD = [
     (["train", "{tmp}/foreign", "-o", "{tmp}/m"], 5, "foreign"),
     (["train", "{tmp}/foreign", "-o", "{tmp}/m", "--budget", "0/day"], 2, "budget (--budget)"),
     (["train", "{tmp}/foreign", "-o", "{tmp}/none/m"], 7, "the folder does not exist"),
+    (["train", "{tmp}/foreign", "-o", "/dev/null"], 7, "not a file"),
     (["replay", "{tmp}/foreign", "--model", "{tmp}/file"], 6, "file"),
     (["simulate", "run", "port-scam"], 2, "port-scan?"),
     (["config", "check", "--config", "{tmp}/file"], 2, "is not TOML"),
