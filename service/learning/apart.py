@@ -17,16 +17,14 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from oddcall.models.errors import OddcallError
 from oddcall.models.packed import packed, unpacked
-from oddcall.service.config.inherited import environment
-from oddcall.service.learning.child import ONE_THREAD, kind_of
+from oddcall.service.learning.child import begun, kind_of
 
 if TYPE_CHECKING:
     from oddcall.models.window import WindowBatch
@@ -45,13 +43,17 @@ class RecordingChild:
     folder : Path
     metadata : dict of str
     seconds_per_part : float, default 30.0
+
+    Raises
+    ------
+    NoChildError
+        When no process can be started now.
     """
 
     def __init__(
         self, folder: Path, metadata: dict[str, str], seconds_per_part: float = 30.0
     ) -> None:
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
-        self._process = _begun("write", folder, self._said, stdin=subprocess.PIPE)
+        self._process, self._said = _begun("write", folder, stdin=subprocess.PIPE)
         assert self._process.stdin is not None  # noqa: S101  it was asked for
         self._to = self._process.stdin
         with suppress(OSError):
@@ -108,10 +110,11 @@ def read_apart(folder: Path) -> Iterator[WindowBatch]:
     Raises
     ------
     OddcallError
-        What the reader met: of the kinds that `read_batches` raises.
+        What the reader met: of the kinds that `read_batches` raises; a NoChildError before
+        the first batch where no process can be started now.
     """
-    with tempfile.TemporaryFile() as said:
-        process = _begun("read", folder, said, stdout=subprocess.PIPE)
+    process, said = _begun("read", folder, stdout=subprocess.PIPE)
+    with said:
         assert process.stdout is not None  # noqa: S101  it was asked for
         with process:
             try:
@@ -122,16 +125,9 @@ def read_apart(folder: Path) -> Iterator[WindowBatch]:
         _check(code, said)
 
 
-def _begun(verb: str, folder: Path, said: IO[bytes], **pipe: int) -> subprocess.Popen[bytes]:
-    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipe}
-    # A session of its own: Ctrl-C is for us to handle, and we end it.
-    return subprocess.Popen(  # noqa: S603  our own command line
-        [sys.executable, "-m", "oddcall.service.learning.apart", verb, str(folder)],
-        stderr=said,
-        start_new_session=True,
-        env=environment(ONE_THREAD),
-        **streams,
-    )
+def _begun(verb: str, folder: Path, **pipe: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    module = "oddcall.service.learning.apart"
+    return begun([sys.executable, "-m", module, verb, str(folder)], **pipe)
 
 
 def _put(to: IO[bytes], message: bytes) -> None:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any
 
 from oddcall.models import errors
 from oddcall.models.errors import OddcallError
@@ -22,6 +23,33 @@ _BY_CODE = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, OddcallError)
 }
+
+
+class NoChildError(OddcallError):
+    """A child cannot be started now, and may be later: no process or temporary file is left."""
+
+
+def begun(command: Sequence[str], **pipe: int) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start a child of our own, and give it with the file that holds what it says.
+
+    Raises
+    ------
+    NoChildError
+    """
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipe}
+    said: IO[bytes] | None = None
+    try:
+        said = tempfile.TemporaryFile()  # noqa: SIM115  closed by who asked
+        # A session of its own: Ctrl-C is for us to handle, and we end it.
+        process = subprocess.Popen(  # noqa: S603  our own command line
+            command, stderr=said, start_new_session=True, env=environment(ONE_THREAD), **streams
+        )
+    except OSError as error:
+        if said:
+            said.close()
+        why = (error.strerror or str(error)).lower()
+        raise NoChildError("no child process could be started", got=why) from error
+    return process, said
 
 
 def kind_of(code: int) -> type[OddcallError]:
@@ -39,6 +67,10 @@ class TrainingChild:
     budget : as typed, such as ``"1/day"``.
     min_windows : windows a program needs for a baseline of its own.
     feedback : what people said, for programs that are to be forgotten.
+
+    Raises
+    ------
+    NoChildError
     """
 
     def __init__(
@@ -49,20 +81,11 @@ class TrainingChild:
         min_windows: int,
         feedback: Path | None = None,
     ) -> None:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  closed by stop()
         command = [sys.executable, "-m", "oddcall.service.cli", "train", *map(str, recordings)]
         command += ["--output", str(output), "--budget", budget]
         command += ["--min-windows", str(min_windows), "--json"]
         command += ["--feedback", str(feedback)] if feedback else []
-        # A session of its own: Ctrl-C is for us to handle, and we end it.
-        self._process = subprocess.Popen(  # noqa: S603  our own command line
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._said,
-            start_new_session=True,
-            env=environment(ONE_THREAD),
-        )
+        self._process, self._said = begun(command)
         # Never before its parent: who has been made nicer and gave privileges up may not go back.
         nice = max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))
         os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)

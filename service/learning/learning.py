@@ -15,13 +15,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from oddcall.models.errors import EvidenceError, RecordingError
+from oddcall.models.errors import EvidenceError, OddcallError, RecordingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.board.board import Board
 from oddcall.service.learning.apart import RecordingChild, read_apart
-from oddcall.service.learning.child import TrainingChild
+from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
@@ -30,6 +30,8 @@ from oddcall.service.state import StateDir
 
 if TYPE_CHECKING:
     from oddcall.sensor.sensor import Tick
+
+T = TypeVar("T")
 
 
 class Learning:
@@ -78,7 +80,8 @@ class Learning:
         StorageError
             When the recording or the baseline cannot be written; what was recorded stays.
         """
-        self._resume()
+        if not self._patiently(self._resume, ticks):
+            return None
         while True:
             if not self._evidence.enough and not self._collect(ticks):
                 return None
@@ -88,16 +91,27 @@ class Learning:
                 self._screen.say(f"{error} Learning goes on.")
                 self._evidence.wait_longer()
 
-    def _resume(self) -> None:
+    def _patiently(self, start: Callable[[], T], ticks: Iterator[Tick]) -> T | None:
+        """Start a child, tick by tick until one can be started; None when the ticks ended first."""
+        told = False
+        while True:
+            try:
+                return start()
+            except NoChildError as error:
+                if not told:
+                    self._screen.say(f"{error} Learning waits until one can be.")
+                told = True
+            if next(ticks, None) is None:
+                return None
+
+    def _resume(self) -> bool:
         if not self._state.learning.is_dir():
-            return
+            return True
         try:
             for batch in read_apart(self._state.learning):
                 self._evidence.add(batch)
         except RecordingError as error:
-            aside = self._state.path / "learning-unreadable"
-            shutil.rmtree(aside, ignore_errors=True)
-            self._state.learning.rename(aside)
+            aside = _moved_aside(self._state.learning)
             self._screen.say(f"{error} It was moved to {aside}; learning begins anew.")
             self._evidence.reset()
         else:
@@ -105,10 +119,14 @@ class Learning:
                 f"going on with {format_duration(round(self._evidence.elapsed_s))} "
                 f"already learned: {counted(self._evidence.windows, 'window')}"
             )
+        return True
 
     def _collect(self, ticks: Iterator[Tick]) -> bool:
         """Record until there is enough; False when the ticks ended first."""
-        with RecordingChild(self._state.learning, self._metadata) as writer:
+        writer = self._patiently(lambda: self._writer(self._state.learning), ticks)
+        if writer is None:
+            return False
+        with writer:
             for batch in self._caught_up():
                 writer.append(batch)
                 self._evidence.add(batch)
@@ -124,14 +142,14 @@ class Learning:
 
     def _train(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         shutil.rmtree(self._state.catch_up, ignore_errors=True)
-        child = self._start(
-            [self._state.learning],
-            self._state.baseline,
-            self._budget,
-            self._evidence.min_windows,
-        )
+        child = self._patiently(self._trainer, ticks)
+        if child is None:
+            return None
         try:
-            with RecordingChild(self._state.catch_up, self._metadata) as writer:
+            writer = self._patiently(lambda: self._writer(self._state.catch_up), ticks)
+            if writer is None:
+                return None
+            with writer:
                 for tick in ticks:
                     writer.append(tick.windows)
                     line = f"training: {child.line or 'begins'}"
@@ -146,11 +164,36 @@ class Learning:
             child.stop()
         return self._caught_up()
 
+    def _writer(self, folder: Path) -> RecordingChild:
+        return RecordingChild(folder, self._metadata)
+
+    def _trainer(self) -> TrainingChild:
+        return self._start(
+            [self._state.learning],
+            self._state.baseline,
+            self._budget,
+            self._evidence.min_windows,
+        )
+
     def _caught_up(self) -> Iterator[WindowBatch]:
-        """Give what came meanwhile, once."""
-        if any(self._state.catch_up.glob("part-*")):
-            yield from read_apart(self._state.catch_up)
+        """Give what came meanwhile, once; what cannot be read of it is said and left out."""
+        try:
+            if any(self._state.catch_up.glob("part-*")):
+                yield from read_apart(self._state.catch_up)
+        except RecordingError as error:
+            aside = _moved_aside(self._state.catch_up)
+            self._screen.say(f"{error} It was moved to {aside}, and is left out.")
+        except OddcallError as error:
+            self._screen.say(f"{error} What came while training is left out.")
         shutil.rmtree(self._state.catch_up, ignore_errors=True)
+
+
+def _moved_aside(folder: Path) -> Path:
+    """Keep a recording that cannot be read beside its place, for who wants to look at it."""
+    aside = folder.with_name(f"{folder.name}-unreadable")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    return aside
 
 
 def progress(evidence: Evidence) -> Status:

@@ -27,7 +27,7 @@ from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.config.settings import LearningSection
 from oddcall.service.learning.apart import RecordingChild, read_apart
-from oddcall.service.learning.child import TrainingChild
+from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence, Seen
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted
@@ -74,7 +74,7 @@ class Newcomers:
         self._state, self.section, self._budget = state, section, budget
         self._metadata, self._say, self._start = metadata, say, start
         self._gathered: list[WindowBatch] = []
-        self._begun_ns = 0
+        self._begun_ns, self._failing = 0, ""
         self._writer: RecordingChild | None = None
         self._child: TrainingChild | None = None
         self._trained_ns = self._now_ns = 0
@@ -106,7 +106,10 @@ class Newcomers:
         if self._child is not None:
             return None if self._child.running else self._finished()
         if self._now_ns - self._trained_ns >= self.section.again * 1e9 and self._ready():
-            self._train()
+            try:
+                self._train()
+            except NoChildError as error:
+                self._unwritten(error)
         return None
 
     def close(self) -> None:
@@ -154,12 +157,15 @@ class Newcomers:
         try:
             if writer:
                 writer.close()
+                self._failing = ""
         except OddcallError as error:
             self._unwritten(error)
 
     def _unwritten(self, error: OddcallError) -> None:
         self._writer = None
-        self._say(f"{error} Newcomers are not learned until it can be.")
+        if str(error) != self._failing:
+            self._say(f"{error} Newcomers are not learned until it can be.")
+        self._failing = str(error)
 
     def _end_part(self) -> None:
         self._write_part()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 
 from oddcall.models.errors import OddcallError, RecordingError, SettingError
 from oddcall.service.learning.apart import RecordingChild, read_apart
+from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.training.recording import read_batches
 
 METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
@@ -73,3 +77,34 @@ def test_a_writer_that_was_killed_is_told_by_its_signal(
     with pytest.raises(OddcallError, match="a child ended by signal 9"):
         child.append(batch(row()))
     child.close()
+
+
+def test_a_child_that_cannot_be_started_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a process, a file or a place for temporary ones it is told, and nothing leaks."""
+    tries = [
+        lambda: RecordingChild(tmp_path / "r", METADATA),
+        lambda: list(read_apart(tmp_path / "r")),
+        lambda: TrainingChild([tmp_path], tmp_path / "bundle", "1/day", 10),
+    ]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    taken: list[int] = []
+    try:
+        with suppress(OSError):
+            while len(taken) < 256:
+                taken.append(os.dup(0))
+        # Room for what it says, not for its pipes; twice, for the first may not keep that.
+        os.close(taken.pop())
+        for start in tries * 2:
+            with pytest.raises(NoChildError, match=r"no child .* got too many open files"):
+                start()
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    for start in tries:
+        with pytest.raises(NoChildError, match="got no such file"):
+            start()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import EvidenceError, OddcallError, StorageError
 from oddcall.service.board.board import Board
-from oddcall.service.learning.child import TrainingChild
+from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.learning import Learning
 from oddcall.service.state import StateDir
@@ -135,6 +136,50 @@ def test_a_recording_that_cannot_be_read_is_kept_aside(
     assert "learning begins anew" in screen.text
     kept = state.path / "learning-unreadable" / "part-000000.parquet"
     assert kept.read_bytes() == b"not parquet"
+
+
+def test_what_came_while_training_and_cannot_be_read_is_moved_aside(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """It ends no start: it is said, kept beside its place, and learning goes on without."""
+    state.catch_up.mkdir()
+    (state.catch_up / "part-000000.parquet").write_bytes(b"not parquet")
+    learning = learning_of(state, screen, lambda *_: Child())
+    assert learning.run(fake_sensor(ordinary).ticks()) is not None
+    assert "catch-up-unreadable, and is left out." in screen.text
+    kept = state.path / "catch-up-unreadable" / "part-000000.parquet"
+    assert kept.read_bytes() == b"not parquet"
+
+
+def test_learning_waits_until_a_child_can_be_started(
+    state: StateDir,
+    screen: Any,
+    fake_sensor: Any,
+    ordinary: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no process can be started it is said once, and tried again with every tick."""
+    state.learning.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(state.path / "none"))
+
+    def ticks() -> Iterator[Any]:
+        for i, tick in enumerate(fake_sensor(ordinary).ticks()):
+            if i == 5:
+                tempfile.tempdir = str(state.path)
+            yield tick
+
+    started: list[int] = []
+
+    def start(*_: Any) -> Child:
+        started.append(1)
+        if len(started) < 3:
+            raise NoChildError("no child process could be started")
+        return Child()
+
+    assert learning_of(state, screen, start).run(ticks()) is not None
+    assert len(started) == 3
+    said = [line for line in screen.lines if "Learning waits until one can be." in line]
+    assert len(said) == 2, "once for the reading, once for the training"
 
 
 def test_stopping_ends_the_child(

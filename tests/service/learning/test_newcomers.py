@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,21 @@ def test_newcomers_become_ready_without_a_restart(
     assert newcomers.seen(UPGRADED) is None
     newcomers.close()
     assert len(list(state.newcomers.iterdir())) == 2
+
+
+def test_children_that_cannot_be_started_are_tried_again(
+    state: StateDir,
+    screen: Any,
+    ordinary: list[WindowBatch],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no process can be started the watch goes on, says so once, and tries later."""
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    monkeypatch.setattr(tempfile, "tempdir", str(state.path / "none"))
+    assert fed(newcomers, load_bundle(state.baseline), upgraded(ordinary)) is None
+    newcomers.close()
+    assert sum("shown enough while watching" in line for line in screen.lines) > 1
+    assert sum("no child process could be started" in line for line in screen.lines) == 1
 
 
 def test_what_alerts_and_what_is_known_is_not_learned(
