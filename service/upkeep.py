@@ -98,7 +98,7 @@ class Upkeep:
         for batch in taken_up(batches, feedback, self._episodes, self._say):
             if self._reload and (taken := self._reload.taken(self.settings, self._say)):
                 self._configure(taken)
-            if self._newcomers and (model := self._newcomers.learned()):
+            if self._newcomers and (model := self._newcomers.learned(self._episodes.model)):
                 self._use(model)
             yield batch
             if self._chronicle:

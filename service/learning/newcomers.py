@@ -7,6 +7,7 @@
                                       v
                      train (a child) on learning/ and newcomers/ ──> baseline.oddcall
 
+A model that has lost a program which was ready is not taken over.
 A replaced binary is scored by its predecessor's baseline, without alerts, until it is learned.
 What alerts is not learned from, nor is more of a program than it takes; nor what a person has
 asked to forget.
@@ -15,20 +16,22 @@ asked to forget.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import OddcallError, RecordingError
+from oddcall.models.storage import storage_error
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.config.settings import LearningSection
 from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence, Seen
+from oddcall.service.learning.generations import begin, generations, thin
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted
 from oddcall.service.state import StateDir
@@ -40,8 +43,10 @@ if TYPE_CHECKING:
 _ENOUGH = 20
 #: Seconds of windows that a kill may lose.
 _PART_S = 120.0
-#: Recordings of earlier newcomers that are kept to train on; past it the oldest goes.
+#: Recordings of earlier newcomers that are kept whole; older ones keep ready programs alone.
 _KEPT = 32
+#: Recordings of newcomers past which there is no more learning: it would fill the disk.
+_MOST = 512
 
 
 class Newcomers:
@@ -80,6 +85,9 @@ class Newcomers:
         self._trained_ns = self._now_ns = 0
         self._evidence = Evidence(section.duration, 1, section.min_windows)
         self._shown: dict[Program, Seen] = {}
+        # Beside the recordings: it takes the baseline's place once it is known to be no worse.
+        self._trained = state.newcomers / "trained.oddcall"
+        self._why_not = ""
         self._resume()
 
     def seen(self, program: Program) -> Seen | None:
@@ -100,11 +108,17 @@ class Newcomers:
         if len(fresh):
             self._append(fresh)
 
-    def learned(self) -> Model | None:
-        """Give a model that has just been trained, once; starts training when it is time."""
+    def learned(self, before: Model) -> Model | None:
+        """Give a model that has just been trained, once; starts training when it is time.
+
+        Parameters
+        ----------
+        before : Model
+            In use: whom it judges the new one must judge too.
+        """
         self._shown = {seen.program: seen for seen in self._evidence.programs()}
         if self._child is not None:
-            return None if self._child.running else self._finished()
+            return None if self._child.running else self._finished(before)
         if self._now_ns - self._trained_ns >= self.section.again * 1e9 and self._ready():
             try:
                 self._train()
@@ -144,7 +158,7 @@ class Newcomers:
         if not gathered:
             return
         try:
-            self._writer = RecordingChild(self._generations()[-1], self._metadata)
+            self._writer = RecordingChild(generations(self._state.newcomers)[-1], self._metadata)
             for batch in gathered:
                 self._writer.append(batch)
             self._writer.end()
@@ -171,13 +185,8 @@ class Newcomers:
         self._write_part()
         self._settle()
 
-    def _generations(self) -> list[Path]:
-        """Folders of the recordings, oldest first; the last one is written to."""
-        found = sorted(p for p in self._state.newcomers.glob("[0-9]*") if p.is_dir())
-        return found or [self._state.newcomers / "000001"]
-
     def _resume(self) -> None:
-        folder = self._generations()[-1]
+        folder = generations(self._state.newcomers)[-1]
         if not any(folder.glob("part-*")):
             return
         try:
@@ -190,54 +199,105 @@ class Newcomers:
             self._evidence.reset()
 
     def _train(self) -> None:
+        self._trained_ns = self._now_ns
+        if self._told_why_not():
+            return
         names = shortened([seen.program for seen in self._ready()])
         told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         self._say(f"learning {told}: shown enough while watching")
         self._end_part()
-        self._trained_ns = self._now_ns
-        recordings = [self._state.learning, *self._generations()]
+        with suppress(OSError):
+            self._trained.unlink(missing_ok=True)
+        recordings = [self._state.learning, *generations(self._state.newcomers)]
         self._child = self._start(
             [r for r in recordings if any(r.glob("part-*"))],
-            self._state.baseline,
+            self._trained,
             self._budget,
             self.section.min_windows,
             self._state.feedback if self._state.feedback.exists() else None,
         )
 
-    def _finished(self) -> Model | None:
+    def _told_why_not(self) -> bool:
+        """Say once why there is no learning, where it would lose what is known or fill the disk."""
+        before, self._why_not = self._why_not, ""
+        if not any(self._state.learning.glob("part-*")):
+            self._why_not = "the recording that the baseline was learned from is gone"
+        elif len(generations(self._state.newcomers)) > _MOST:
+            self._why_not = f"{self._state.newcomers} holds {_MOST} recordings of earlier ones"
+        if self._why_not and self._why_not != before:
+            self._say(
+                f"newcomers are not learned: {self._why_not} (--relearn learns the host anew)"
+            )
+        return bool(self._why_not)
+
+    def _finished(self, before: Model) -> Model | None:
         assert self._child is not None  # noqa: S101  # learned() has looked
         child, self._child = self._child, None
         try:
             child.finish()
-            model = load_bundle(self._state.baseline)
+            model = load_bundle(self._trained)
+            if fallen := no_longer_ready(before, model):
+                self._say(
+                    f"what was learned is not used: it could not judge {fallen} any more. "
+                    "Watching goes on with the model there is; --relearn learns the host anew."
+                )
+                return None
+            self._take_over()
         except OddcallError as error:
             self._say(f"{error} Watching goes on with the model there is.")
             return None
         finally:
             child.stop()
-        self._begin_generation()
+        self._begin_generation(model)
         return model
 
-    def _begin_generation(self) -> None:
+    def _take_over(self) -> None:
+        try:
+            self._trained.replace(self._state.baseline)
+        except OSError as error:
+            raise storage_error(self._state.baseline, error) from error
+
+    def _begin_generation(self, model: Model) -> None:
         """Leave what was learned from, and begin apart: each recording tells whom it met."""
         self._end_part()
-        kept = self._generations()
-        (self._state.newcomers / f"{int(kept[-1].name) + 1:06}").mkdir(parents=True, exist_ok=True)
-        for folder in kept[: max(0, len(kept) + 1 - _KEPT)]:
-            shutil.rmtree(folder, ignore_errors=True)
+        try:
+            begin(self._state.newcomers)
+        except OddcallError as error:
+            self._say(f"{error} The recording before goes on.")
+        for recording in generations(self._state.newcomers)[:-_KEPT]:
+            try:
+                others = thin(recording, set(_ready(model)), self._metadata)
+            except OddcallError as error:
+                self._say(f"{error} It is left as it is.")
+                continue
+            if others:
+                self._say(
+                    f"left out of {recording}, an old recording: {_listed(others)}, "
+                    "which did not become ready"
+                )
         self._evidence.reset()
         self._shown = {}
 
 
 def newly_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that another did not; empty for none."""
-    settled = {known.program for known in before.programs if known.readiness == "ready"}
-    fresh = [
-        known
-        for known in after.programs
-        if known.readiness == "ready" and known.program not in settled
-    ]
-    names = shortened([known.program for known in fresh])
+    settled = set(_ready(before))
+    return _listed(program for program in _ready(after) if program not in settled)
+
+
+def no_longer_ready(before: Model, after: Model) -> str:
+    """Say which programs a model judges that a later one does not, unless asked to forget them."""
+    settled = set(_ready(after))
+    asked = {program.place for program, _, _ in before.tolerances.forgotten}
+    return _listed(p for p in _ready(before) if p not in settled and p.place not in asked)
+
+
+def _ready(model: Model) -> list[Program]:
+    return [known.program for known in model.programs if known.readiness == "ready"]
+
+
+def _listed(programs: Iterable[Program]) -> str:
+    names = shortened(list(programs))
     shown: Sequence[str] = names[:5]
     more = f" and {counted(len(names) - 5, 'other')}" if len(names) > 5 else ""
     return f"{', '.join(shown)}{more}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from dataclasses import replace
@@ -13,11 +14,13 @@ import pytest
 
 from oddcall.models.bundle import load_bundle
 from oddcall.models.model import Model
-from oddcall.models.tolerance import Span
+from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.config.settings import LearningSection
+from oddcall.service.learning import newcomers as newcomers_module
 from oddcall.service.learning.child import TrainingChild
-from oddcall.service.learning.newcomers import Newcomers, newly_ready
+from oddcall.service.learning.generations import generations
+from oddcall.service.learning.newcomers import Newcomers, newly_ready, no_longer_ready
 from oddcall.service.learning.train import train
 from oddcall.service.state import StateDir
 from oddcall.training.fit import FitSettings
@@ -25,6 +28,7 @@ from oddcall.training.recording import RecordingWriter, read_batches
 
 METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
 NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")
+SHELL = Program("/bin/dash", 1, 11)
 UPGRADED = replace(NGINX, ino=4242)
 SECTION = LearningSection(duration=20.0, min_windows=20, again=30.0)
 
@@ -37,8 +41,6 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def state(learned: Path, tmp_path: Path, ordinary: list[WindowBatch]) -> StateDir:
     """A state directory with a baseline and the recording that it was learned from."""
-    import shutil
-
     made = StateDir(learned / "state")
     if not made.baseline.exists():
         made.make()
@@ -50,10 +52,40 @@ def state(learned: Path, tmp_path: Path, ordinary: list[WindowBatch]) -> StateDi
     return StateDir(tmp_path / "state")
 
 
+class Here:
+    """Trains at once and in this process: the same training, without starting one."""
+
+    running = False
+
+    def __init__(
+        self,
+        recordings: list[Path],
+        output: Path,
+        _budget: str,
+        min_windows: int,
+        _feedback: Path | None,
+    ) -> None:
+        settings = FitSettings(min_windows=min_windows)
+        train(recordings, output, settings, lambda *_: None)
+
+    def finish(self) -> None:
+        """It has."""
+
+    def stop(self) -> None:
+        """It has."""
+
+
 def upgraded(ordinary: list[WindowBatch], start: int = 0) -> list[WindowBatch]:
     """The same host an hour later, with another binary of nginx and a program never met."""
-    table = {NGINX: UPGRADED, Program("/bin/dash", 1, 11): Program("/opt/new", 1, 77)}
-    later = 3600 * 10**9
+    table = {NGINX: UPGRADED, SHELL: Program("/opt/new", 1, 77)}
+    return moved(ordinary[start:], table)
+
+
+def moved(
+    ordinary: list[WindowBatch], table: dict[Program, Program], hours: int = 1
+) -> list[WindowBatch]:
+    """Hours later, of other programs."""
+    later = hours * 3600 * 10**9
     return [
         replace(
             batch,
@@ -61,7 +93,7 @@ def upgraded(ordinary: list[WindowBatch], start: int = 0) -> list[WindowBatch]:
             t_start_ns=batch.t_start_ns + later,
             t_end_ns=batch.t_end_ns + later,
         )
-        for batch in ordinary[start:]
+        for batch in ordinary
     ]
 
 
@@ -69,11 +101,11 @@ def fed(newcomers: Newcomers, model: Model, batches: list[WindowBatch]) -> Model
     """Feed batches until a model comes back; then wait for the training that runs."""
     for batch in batches:
         newcomers.see(batch, model.judge(batch))
-        if found := newcomers.learned():
+        if found := newcomers.learned(model):
             return found
     until = time.monotonic() + 120
     while newcomers._child and time.monotonic() < until:
-        if found := newcomers.learned():
+        if found := newcomers.learned(model):
             return found
         time.sleep(0.2)
     return None
@@ -99,7 +131,79 @@ def test_newcomers_become_ready_without_a_restart(
     assert kept[NGINX].windows_per_day == pytest.approx(old[NGINX].windows_per_day)
     assert newcomers.seen(UPGRADED) is None
     newcomers.close()
-    assert len(list(state.newcomers.iterdir())) == 2
+    assert len(generations(state.newcomers)) == 2
+    assert load_bundle(state.baseline).id == after.id
+
+
+def test_a_lost_recording_loses_no_baseline(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch]
+) -> None:
+    """Without what the baseline was learned from nothing is trained, and that is said once."""
+    shutil.rmtree(state.learning)
+    before, kept = load_bundle(state.baseline), state.baseline.read_bytes()
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Here)
+    assert fed(newcomers, before, upgraded(ordinary)) is None
+    newcomers.close()
+    assert state.baseline.read_bytes() == kept
+    assert screen.text.count("newcomers are not learned") == 1
+    assert "the recording that the baseline was learned from is gone (--relearn" in screen.text
+
+
+def test_a_model_that_knows_less_is_not_taken_over(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch]
+) -> None:
+    """Part of the recording is gone: the baseline stays. What a person forgot may go."""
+    shutil.rmtree(state.learning)
+    with RecordingWriter(state.learning, METADATA) as writer:
+        for batch in ordinary:
+            shell = [p.exe == "/bin/dash" for p in batch.programs]
+            writer.append(batch.take(np.array(shell)[batch.program]))
+    before, kept = load_bundle(state.baseline), state.baseline.read_bytes()
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Here)
+    assert fed(newcomers, before, upgraded(ordinary)) is None
+    newcomers.close()
+    assert state.baseline.read_bytes() == kept
+    assert "what was learned is not used: it could not judge nginx any more" in screen.text
+    refused = load_bundle(state.newcomers / "trained.oddcall")
+    asked = replace(before, tolerances=Tolerances(forgotten=[(NGINX, 1, Span(1))]))
+    assert no_longer_ready(before, refused) == "nginx"
+    assert no_longer_ready(asked, refused) == ""
+
+
+def test_what_was_learned_stays_learned(
+    state: StateDir,
+    screen: Any,
+    ordinary: list[WindowBatch],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of old recordings the windows of ready programs stay; who else is in them is said."""
+    monkeypatch.setattr(newcomers_module, "_KEPT", 2)
+    model = load_bundle(state.baseline)
+    news = [Program(f"/opt/new{i}", 1, 70 + i) for i in range(1, 5)]
+    rare = Program("/opt/rare", 1, 99)
+    for hour, new in enumerate(news, 1):
+        table = {NGINX: new, SHELL: NGINX if hour > 1 else rare}
+        newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Here)
+        batches = [
+            batch if at < 10 else batch.take(batch.pid != 300)
+            for at, batch in enumerate(moved(ordinary, table, hour))
+        ]
+        after = fed(newcomers, model, batches)
+        newcomers.close()
+        assert after is not None, screen.text
+        model = after
+    ready = {known.program for known in model.programs if known.readiness == "ready"}
+    assert ready >= {*news, NGINX}
+    assert rare not in {known.program for known in model.programs}
+    found = generations(state.newcomers)
+    assert [f.name for f in found] == [
+        "000001-ready",
+        "000002-ready",
+        "000003-ready",
+        "000004",
+        "000005",
+    ]
+    assert screen.text.count("rare, which did not become ready") == 1
 
 
 def test_children_that_cannot_be_started_are_tried_again(
@@ -128,7 +232,7 @@ def test_what_alerts_and_what_is_known_is_not_learned(
     verdicts = model.judge(batch)
     alerting = replace(verdicts, alert=np.array([True, False]))
     newcomers.see(batch, alerting)
-    newcomers.learned()
+    newcomers.learned(model)
     newcomers.close()
     rows = [len(found) for found in read_batches(state.newcomers / "000001")]
     assert sum(rows) == 1
@@ -148,10 +252,10 @@ def test_a_restart_goes_on_with_what_was_seen(
     first = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Never)
     for batch in batches[:15]:
         first.see(batch, model.judge(batch))
-        assert first.learned() is None
+        assert first.learned(model) is None
     first.close()
     second = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
-    second.learned()
+    second.learned(model)
     seen = second.seen(UPGRADED)
     assert seen is not None
     assert seen.windows == 15
@@ -169,7 +273,7 @@ def test_a_program_gives_no_more_than_it_takes(
         rows = [row(pid=p, at_s=at + 1, program=UPGRADED) for p in range(2, 22)]
         windows = batch(*rows)
         newcomers.see(windows, model.judge(windows))
-        newcomers.learned()
+        newcomers.learned(model)
     newcomers.close()
     kept = sum(len(found) for found in read_batches(state.newcomers / "000001"))
     assert 200 <= kept < 240
@@ -186,8 +290,6 @@ def test_what_is_forgotten_is_not_learned_again(
     known = {k.program: k for k in model.programs}
     assert known[NGINX].windows == 80
     assert known[NGINX].first_ns >= half
-    from oddcall.models.tolerance import Tolerances
-
     told = Tolerances(forgotten=[(NGINX, half, Span(half))])
     verdicts = replace(model, tolerances=told).judge(ordinary[-1])
     assert "unknown" not in set(verdicts.level), "what was learned since is used again"
