@@ -20,8 +20,8 @@ class JsonLines:
     Parameters
     ----------
     path : Path
-        Made when missing, with its folder. A line cut short by a crash is ended first, so it
-        spoils no other.
+        Made when missing, with its folder; begun anew when it was moved away or removed
+        meanwhile. A line cut short by a crash is ended first, so it spoils no other.
     once : bool, default False
         Skip alerts whose id the file already holds: what ``replay`` does.
 
@@ -36,29 +36,17 @@ class JsonLines:
     def __init__(self, path: Path, *, once: bool = False) -> None:
         self.name = str(path)
         self._path = path
+        self._once = once
         self._held: set[str] = set()
         self.already = 0
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise storage_error(path, error) from error
-        found = os.fstat(self._file)
-        #: What tells this file from another one at its path, on the same disk or another.
-        self.identity = (found.st_dev, found.st_ino)
-        # A pipe or a device can be neither synced, cut nor read back.
-        self._regular = stat.S_ISREG(found.st_mode)
-        try:
-            self._check()
-        except OSError as error:
-            self.close()
-            raise storage_error(path, error) from error
-        self._once = once
-        if once and self._regular:
-            self._held = _ids(path)
+        self._file = -1
+        self._begin()
 
     def send(self, alert: Alert) -> None:
         """Write one line and flush it to the disk; raises StorageError, the file as it was."""
+        if self._gone:
+            self.close()
+            self._begin()
         if self._once and alert["id"] in self._held:
             self.already += 1
             return
@@ -78,18 +66,56 @@ class JsonLines:
             raise storage_error(self._path, error) from error
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file. Closing again does nothing."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+    def _begin(self) -> None:
+        """Open the file that has the name."""
+        path = self._path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise storage_error(path, error) from error
+        found = os.fstat(self._file)
+        #: What tells this file from another one at its path, on the same disk or another.
+        self.identity = (found.st_dev, found.st_ino)
+        # A pipe or a device can be neither synced, cut nor read back.
+        self._regular = stat.S_ISREG(found.st_mode)
+        try:
+            self._check()
+        except SettingError:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            raise storage_error(path, error) from error
+        if self._once and self._regular:
+            self._held = _ids(path)
 
     def _check(self) -> None:
         if self._size and os.pread(self._file, 1, 0) != b"{":
-            os.close(self._file)
             raise SettingError(
                 f"{self._path} holds something else",
                 expected="a new file, or one of alerts",
                 fix="Name another file with --alerts.",
             )
         self._end_line()
+
+    @property
+    def _gone(self) -> bool:
+        """Whether the name is another file's by now, or nobody's."""
+        if self._file < 0 or not self._regular:
+            return self._file < 0
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False  # a folder that may no longer be looked into: what is open will do
+        return (found.st_dev, found.st_ino) != self.identity
 
     @property
     def _size(self) -> int:

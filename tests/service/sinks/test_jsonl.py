@@ -75,6 +75,31 @@ def test_a_line_cut_short_meanwhile_spoils_no_other(tmp_path: Path) -> None:
     assert [json.loads(lines[i])["id"] for i in (0, 2)] == ["alert-0", "alert-1"]
 
 
+def test_a_file_that_is_moved_away_is_begun_anew(tmp_path: Path) -> None:
+    """As logrotate does it, or whoever removes it with its folder; what was open is closed."""
+    path = tmp_path / "logs" / "alerts.jsonl"
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    sink = JsonLines(path)
+    sink.send(numbered(0))
+    path.rename(tmp_path / "old")
+    sink.send(numbered(1))
+    assert (ids(tmp_path / "old"), ids(path)) == (["alert-0"], ["alert-1"])
+    path.unlink()
+    path.parent.rmdir()
+    sink.send(numbered(2))
+    assert ids(path) == ["alert-2"]
+    path.unlink()
+    path.write_text("my notes")
+    with pytest.raises(SettingError, match="holds something else"):
+        sink.send(numbered(3))
+    assert path.read_text() == "my notes"
+    path.unlink()
+    sink.send(numbered(3))
+    assert ids(path) == ["alert-3"]
+    sink.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+
+
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     """What holds no alerts is refused in one sentence, and not touched."""
     path = tmp_path / "notes.txt"
