@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -101,6 +102,7 @@ class History:
         self._failing = False
         try:
             self._file = file or database.opened(path, _TABLES, _SCHEMA, say, alone=False)
+            self._identity = _identity_of(path)
         except sqlite3.Error as error:
             raise _unusable(path, error) from error
         except OSError as error:
@@ -264,14 +266,32 @@ class History:
 
     def _write(self, step: Callable[[sqlite3.Connection], object]) -> None:
         try:
-            with self._turn, self._file:
-                step(self._file)
-        except sqlite3.Error as error:
+            with self._turn:
+                self._begin_anew_if_gone()
+                with self._file:
+                    step(self._file)
+        except (sqlite3.Error, OSError) as error:
             if not self._failing:
                 self._say(f"alerts are not kept: {self._path} cannot be written ({error})")
             self._failing = True
         else:
             self._failing = False
+
+    def _begin_anew_if_gone(self) -> None:
+        """Write to the file that has the name, not to one that was removed or moved away."""
+        with suppress(FileNotFoundError):
+            if _identity_of(self._path) == self._identity:
+                return
+        gone = self._file
+        self._file = database.opened(self._path, _TABLES, _SCHEMA, self._say, alone=False)
+        self._identity = _identity_of(self._path)
+        gone.close()
+        self._say(f"{self._path} was removed or replaced: alerts are kept in the one there is now")
+
+
+def _identity_of(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StorageError:

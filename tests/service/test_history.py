@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -141,6 +142,43 @@ def test_a_damaged_history_is_set_aside(tmp_path: Path, screen: Any) -> None:
     assert len(history.latest()) == 1
     assert "is damaged" in screen.text
     assert (tmp_path / "h.damaged").exists()
+    history.close()
+
+
+@pytest.mark.parametrize("what", ["the file", "the folder", "a copy in its place"])
+def test_a_history_that_is_taken_away_is_begun_anew(tmp_path: Path, screen: Any, what: str) -> None:
+    """Lines go to the file that has the name, not to one that nobody finds; it is said once."""
+    path = tmp_path / "state" / "h.sqlite"
+    history = History(path, screen.say)
+    history.add(line(1))
+    if what == "the folder":
+        shutil.rmtree(path.parent)
+    else:
+        path.rename(tmp_path / "moved")
+    if what == "a copy in its place":
+        History(path).close()
+    for i in (2, 3):
+        history.add(line(i))
+    reader = History.reading(path)
+    assert [kept.alert for kept in reader.latest()] == [line(3), line(2)]
+    assert [kept.alert for kept in history.latest()] == [line(3), line(2)]
+    assert screen.text.count("was removed or replaced") == 1
+    reader.close()
+    history.close()
+
+
+def test_a_history_that_cannot_be_begun_anew_ends_nothing(tmp_path: Path, screen: Any) -> None:
+    """Where its folder became something else it is said once, and works once it is mended."""
+    path = tmp_path / "state" / "h.sqlite"
+    history = History(path, screen.say)
+    shutil.rmtree(path.parent)
+    path.parent.write_text("")
+    for i in range(3):
+        history.add(line(i))
+    assert screen.text.count("alerts are not kept") == 1
+    path.parent.unlink()
+    history.add(line(4))
+    assert [kept.alert for kept in history.latest()] == [line(4)]
     history.close()
 
 
