@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -22,7 +23,10 @@ def parse_duration(text: str) -> float:
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"not a duration: {text!r}")
-    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    found = float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    if not math.isfinite(found):
+        raise ValueError(f"not a duration: {text!r}")
+    return found
 
 
 def format_duration(seconds: float) -> str:
@@ -64,7 +68,7 @@ class Budget:
     def parse(cls, text: str) -> Budget:
         """Read ``"5/week"``; raises ValueError for anything else, and for none at all."""
         found = _BUDGET.fullmatch(text.strip())
-        if not found or float(found[1]) <= 0:
+        if not found or not 0 < float(found[1]) < math.inf:
             raise ValueError(f"not a budget: {text!r}")
         return cls(float(found[1]), found[2])
 

@@ -107,7 +107,7 @@ def _lines(file: Path) -> Iterator[tuple[int, int, Context]]:
                 _text(entry["cmdline"]), _text(entry["parent"]), _workload(entry.get("workload"))
             )
             yield int(entry["pid"]), int(entry["start_time_ns"]), context
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
 
 

@@ -94,7 +94,7 @@ def _lines(path: Path) -> list[Alert]:
         text = path.read_text()
         lines = [json.loads(line) for line in text.splitlines() if line.strip()]
         return [line for line in lines if "episode_id" in line]
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise SettingError(
             f"no alerts can be read from {path}",
             expected="a file of alerts in the native format, as --alerts of watch or replay writes",

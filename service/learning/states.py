@@ -228,7 +228,7 @@ def told_of(path: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         told["programs"] = [dict(row) for row in told["programs"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingError(
             f"no states of programs are known in {path.parent}",
             expected=f"what a watch writes there, {path.name}",

@@ -152,6 +152,6 @@ def _ids(path: Path) -> set[str]:
         for line in lines:
             try:
                 held.add(str(json.loads(line)["id"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
     return held

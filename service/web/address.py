@@ -90,7 +90,7 @@ def _read(state: Path) -> Address | None:
         found = json.loads(file.read_text("utf-8"))
         said = str(found.get("without", ""))
         address = Address(str(found["url"]), str(found["key"]), int(found["pid"]), said)
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     except OSError as error:
         raise StorageError(

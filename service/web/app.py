@@ -179,7 +179,7 @@ async def _asked(request: Request) -> dict[str, Any]:
     """Read what a request asks for; raises SettingError when it is no JSON object."""
     try:
         asked = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         asked = None
     if not isinstance(asked, dict):
         raise SettingError("the request cannot be read", expected="a JSON object")

@@ -165,7 +165,11 @@ def test_a_line_cut_short_spoils_no_other(state: StateDir, clock: Clock, kept: K
     assert [g.verb for g in Feedback(state.feedback, clock).given()] == ["ack", "tolerate"]
 
 
-@pytest.mark.parametrize("line", ["[]", "7", '{"verb":"tolerate"}', '{"verb":"undo","undoes":"x"}'])
+@pytest.mark.parametrize(
+    "line",
+    ["[]", "7", '{"verb":"tolerate"}', '{"verb":"undo","undoes":"x"}', "[" * 100_000],
+    ids=range(5),
+)
 def test_lines_of_something_else_are_left_out(state: StateDir, line: str) -> None:
     """JSON that is no saying says nothing."""
     state.feedback.write_text(line + "\n")

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from oddcall.models.errors import SettingError
 from oddcall.models.model import Model
 from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import Program
 from oddcall.service.cli import run
 from oddcall.service.learning.evidence import Seen
-from oddcall.service.learning.states import States
+from oddcall.service.learning.states import States, told_of
 from oddcall.training.fit import FitSettings, fit
 
 NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")
@@ -150,6 +151,15 @@ def test_strangers_do_not_fill_memory(opened: Callable[..., States], batch: Any,
         rows = [row(at_s=at + 1, program=Program(f"/tmp/{at}-{i}", 1, i)) for i in range(500)]
         states.see(batch(*rows))
     assert len(states.rows()) < 1100
+
+
+def test_what_cannot_be_read_is_nothing_known(tmp_path: Path) -> None:
+    """A file of something else, however deep it nests, is told in one sentence."""
+    path = tmp_path / "programs.json"
+    for text in ("no json", "{}", "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(SettingError, match="no states of programs are known"):
+            told_of(path)
 
 
 def test_what_was_written_is_shown(

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +107,7 @@ def test_feedback_is_heard_and_taken_back(watching: Any) -> None:
     [
         b"no json",
         b"[1]",
+        b"[" * 10_000,
         {"verb": "praise", "alert": "last"},
         {"verb": "ack", "alert": "zz"},
         {"verb": "ack", "alert": "last", "note": 5},
@@ -152,6 +154,13 @@ def test_the_address_is_for_the_owner(watching: Any) -> None:
     assert found.pid == os.getpid()
     assert found.key not in repr(found)
     assert watching.screen.lines[0] == f"the page is on {found.link}"
+
+
+def test_an_address_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    """A file of something else, however deep it nests, names no running watch."""
+    for text in ("no json", "7", "{}", "[" * 100_000):
+        (tmp_path / "web.json").write_text(text)
+        assert read(tmp_path) is None
 
 
 def test_orchestrators_learn_how_it_stands(watching: Any) -> None:
