@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -151,6 +151,7 @@ class Sensor:
         self._identities = Identities(self.settings.max_processes, proc, self.settings.max_programs)
         self._sweep: Sweep
         self._early: list[WindowBatch] = []
+        self._waiting: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         began = time.monotonic()
@@ -182,8 +183,15 @@ class Sensor:
         """End `ticks` with one last tick that closes every window. Safe in a signal handler."""
         self._clock.stop()
 
-    def ticks(self) -> Iterator[Tick]:
-        """Iterate over the looks at the host; the last one, after `stop`, closes all windows."""
+    def ticks(self, waiting: Callable[[], None] | None = None) -> Iterator[Tick]:
+        """Iterate over the looks at the host; the last one, after `stop`, closes all windows.
+
+        Parameters
+        ----------
+        waiting : callable, optional
+            Called between them, some times a second.
+        """
+        self._waiting = waiting
         for beat in self._clock.beats(self._relieve, _relief_s(self.settings.max_processes)):
             # While the sampling is slowed down a late beat may be an earlier one than was planned.
             early_s = (self._pace.left - 1) * self.settings.interval_s
@@ -195,6 +203,8 @@ class Sensor:
         """Between ticks: a burst of short processes must not use up the slots."""
         if self._sweep.crowded:
             self._early.append(self._look(0.0, ended_only=True))
+        if self._waiting:
+            self._waiting()
 
     def _tick(self, late_s: float, *, close_all: bool) -> Tick:
         windows = self._look(late_s, close_all=close_all)

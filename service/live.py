@@ -53,16 +53,23 @@ class Paced:
     sensor : Sensor
     say : callable
         Told one line.
+    waiting : callable, optional
+        Called between two ticks, some times a second.
     """
 
-    def __init__(self, sensor: Sensor, say: Callable[[str], None]) -> None:
-        self._sensor, self._say = sensor, say
+    def __init__(
+        self,
+        sensor: Sensor,
+        say: Callable[[str], None],
+        waiting: Callable[[], None] | None = None,
+    ) -> None:
+        self._sensor, self._say, self._waiting = sensor, say, waiting
 
     def ticks(self) -> Iterator[Tick]:
         """See `oddcall.service.source.Source`."""
         settings = self._sensor.settings
         interval_s = settings.interval_s
-        for tick in self._sensor.ticks():
+        for tick in self._sensor.ticks(self._waiting):
             if tick.interval_s != interval_s:
                 slower, interval_s = tick.interval_s > interval_s, tick.interval_s
                 share = "more" if slower else "well less"

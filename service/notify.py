@@ -1,4 +1,4 @@
-"""Tell systemd how the watch stands: ready, in a line, and alive while ticks come.
+"""Tell systemd how the watch stands: ready, in a line, and alive while it looks or waits to look.
 
 The protocol is that of ``sd_notify(3)``: datagrams of ``NAME=value`` lines to the socket that
 ``NOTIFY_SOCKET`` names. Where there is none, nothing is sent.
@@ -47,13 +47,17 @@ class Notifier:
         self._ready, self._said_s, self._lived_s = False, -_STATUS_S, -1e9
 
     def pass_on(self, ticks: Iterable[Tick], board: Board) -> Iterator[Tick]:
-        """Yield every tick; each is a sign of life, the first one means ready, the end stopping."""
+        """Yield every tick; each is a sign of life, as is waiting for one; the end is stopping."""
         try:
             for tick in ticks:
                 self._tell(board)
                 yield tick
         finally:
             self.send("STOPPING=1", "STATUS=stopping")
+
+    def waiting(self) -> None:
+        """Say, often while the next tick is waited for, that it is: ready, and alive."""
+        self._tell()
 
     def send(self, *lines: str) -> None:
         """Send lines; a manager that does not listen is no reason to stop."""
@@ -65,16 +69,16 @@ class Notifier:
         except OSError:
             pass
 
-    def _tell(self, board: Board) -> None:
+    def _tell(self, board: Board | None = None) -> None:
         now_s, lines = self._now(), []
         if not self._ready:
             self._ready = True
             lines.append("READY=1")
-        # Four signs in the time that one is due: a tick or two may be late.
+        # Four signs in the time that one is due: one or two may be late.
         if self.watchdog_s and now_s - self._lived_s >= self.watchdog_s / 4:
             self._lived_s = now_s
             lines.append("WATCHDOG=1")
-        if now_s - self._said_s >= _STATUS_S:
+        if board and now_s - self._said_s >= _STATUS_S:
             self._said_s = now_s
             lines.append(f"STATUS={status(board)}")
         if lines:

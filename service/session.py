@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -98,12 +98,15 @@ class Here:
         As alerts name it.
     ask : Describe
         Looks up a process that alerts.
+    notifier : Notifier
+        Told while ticks are waited for, too.
     """
 
     source: Source
     metadata: dict[str, str]
     host: dict[str, str]
     ask: Describe
+    notifier: Notifier = field(default_factory=Notifier)
 
 
 def known_model(settings: Settings, path: Path | None) -> Model | None:
@@ -193,7 +196,7 @@ def _start(
     board: Board,
 ) -> tuple[Model, Iterator[WindowBatch]] | None:
     """Give the model and what it is to judge; None when it was stopped while learning."""
-    ticks = Notifier().pass_on(board.pass_on(Own().pass_on(here.source.ticks())), board)
+    ticks = here.notifier.pass_on(board.pass_on(Own().pass_on(here.source.ticks())), board)
     if model is not None:
         return model, pulse.pass_on(ticks)
     state = StateDir(request.settings.state_dir)
@@ -294,5 +297,6 @@ def _learning(
         f"no model yet: learning this host for {format_duration(section.duration)}, "
         f"or up to {section.patience} times that where programs show too little"
     )
-    evidence = Evidence(section.duration, section.patience, section.min_windows)
+    interval_s = settings.sensor.interval
+    evidence = Evidence(section.duration, section.patience, section.min_windows, interval_s)
     return Learning(state, evidence, str(settings.budget), here.metadata, screen, board)

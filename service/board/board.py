@@ -149,7 +149,7 @@ class Board:
             self.calls += (calls := int(batch.n_events.sum()))
             self._spent.append(_Spent(tick.time_ns, tick.cost.cpu_s, tick.cost.bpf_s))
             self.programs.advance(tick.time_ns)
-            self.processes.forget_stale(tick.time_ns)
+            self.processes.forget_stale(tick.time_ns, tick.interval_s)
             if len(batch):
                 self.processes.count(batch, self.programs.count(batch))
             for ring in self.timelines.values():

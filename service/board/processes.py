@@ -15,6 +15,8 @@ from oddcall.models.window import WindowBatch
 MOST = 4096
 #: Seconds without a window after which a process is no longer shown.
 _STALE_S = 60.0
+#: Or so many intervals between ticks, where they are longer.
+_STALE_TICKS = 3
 
 
 class Processes:
@@ -72,12 +74,12 @@ class Processes:
         self.columns["p"][place[here]] = p[here]
         self.columns["alert"][place[here]] = verdicts.alert[here]
 
-    def forget_stale(self, now_ns: int) -> None:
-        """Drop processes that had no window for a while."""
+    def forget_stale(self, now_ns: int, interval_s: float = 1.0) -> None:
+        """Drop processes that had no window for a while: a minute, or three ticks if longer."""
         if self.columns:
             # The absolute gap: of a clock set back, what lies far ahead was seen long ago.
             age_s = np.abs(now_ns - self.columns["t_end_ns"]) / 1e9
-            fresh = age_s < _STALE_S
+            fresh = age_s < max(_STALE_S, _STALE_TICKS * interval_s)
             if not fresh.all():
                 self._keep(self.columns, np.flatnonzero(fresh))
 

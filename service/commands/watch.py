@@ -72,6 +72,7 @@ def command(
     from oddcall.service import live, session, upkeep
     from oddcall.service.config.reload import Reload
     from oddcall.service.learning.summary import not_learned
+    from oddcall.service.notify import Notifier
     from oddcall.service.origin import host_of
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import hanging_up, stopping
@@ -101,9 +102,9 @@ def command(
         screen.say(live.how_it_counts(sensor))
         screen.say(sensor.shed_privileges(live.written(settings, alerts, record)))
         metadata = live.recording_metadata(sensor)
-        here = session.Here(
-            live.Paced(sensor, screen.say), metadata, host_of(metadata), live.AskHost()
-        )
+        notifier = Notifier()
+        source = live.Paced(sensor, screen.say, notifier.waiting)
+        here = session.Here(source, metadata, host_of(metadata), live.AskHost(), notifier)
         request = session.Request(
             settings,
             alerts,

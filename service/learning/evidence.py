@@ -11,7 +11,9 @@ from oddcall.models.sparse import Sparse
 from oddcall.models.window import CALLS, TRANSITIONS, Program, WindowBatch
 
 #: A longer silence is a time when nobody looked, such as a restart: it is not learning time.
-_GAP_NS = 60_000_000_000
+_GAP_S = 60.0
+#: Or so many intervals between ticks, where they are longer.
+_GAP_TICKS = 3
 #: Part of a program's time, at its end, in which it must show nothing new to count as settled.
 _SETTLED = 0.25
 #: Part of all windows that must belong to programs with enough of them.
@@ -54,10 +56,15 @@ class Evidence:
         Times that duration after which what there is must do.
     min_windows : int
         Windows a program needs for a baseline of its own.
+    interval_s : float, default 1.0
+        Seconds between two ticks, until a tick says otherwise.
     """
 
-    def __init__(self, duration_s: float, patience: int, min_windows: int) -> None:
+    def __init__(
+        self, duration_s: float, patience: int, min_windows: int, interval_s: float = 1.0
+    ) -> None:
         self.duration_s, self.patience, self.min_windows = duration_s, patience, min_windows
+        self._interval_s = interval_s
         self.reset()
 
     def reset(self) -> None:
@@ -71,14 +78,20 @@ class Evidence:
         self._news_s = np.zeros(16, np.float64)
         self._first_s: list[float] = []
 
-    def add(self, batch: WindowBatch, now_ns: int | None = None) -> None:
+    def add(
+        self, batch: WindowBatch, now_ns: int | None = None, interval_s: float | None = None
+    ) -> None:
         """Add one tick's windows.
 
         Parameters
         ----------
         now_ns : time of the tick, UTC; default the end of the batch's last window.
+        interval_s : seconds until the next one; default as before.
         """
-        self._advance(now_ns if now_ns is not None else int(batch.t_end_ns.max(initial=0)))
+        now_ns = now_ns if now_ns is not None else int(batch.t_end_ns.max(initial=0))
+        # What a window spans was looked at, however long ago the tick before was.
+        self._advance(now_ns, int(batch.t_start_ns.min(initial=now_ns)))
+        self._interval_s = self._interval_s if interval_s is None else interval_s
         if not len(batch):
             return
         place = np.array([self._row(program) for program in batch.programs], np.int64)
@@ -118,10 +131,10 @@ class Evidence:
         """Learn on for as long again: training said there is too little."""
         self.duration_s, self.patience = self.elapsed_s + self.duration_s, 1
 
-    def _advance(self, now_ns: int) -> None:
-        passed = now_ns - self._now_ns
-        if 0 < passed <= _GAP_NS:
-            self.elapsed_s += passed / 1e9
+    def _advance(self, now_ns: int, since_ns: int) -> None:
+        passed_s, unseen_s = (now_ns - self._now_ns) / 1e9, (since_ns - self._now_ns) / 1e9
+        if passed_s > 0 and unseen_s <= max(_GAP_S, _GAP_TICKS * self._interval_s):
+            self.elapsed_s += passed_s
         self._now_ns = now_ns or self._now_ns
 
     def _row(self, program: Program) -> int:

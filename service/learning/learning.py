@@ -132,7 +132,7 @@ class Learning:
                 self._evidence.add(batch)
             for tick in ticks:
                 writer.append(tick.windows)
-                self._evidence.add(tick.windows, tick.time_ns)
+                self._evidence.add(tick.windows, tick.time_ns, tick.interval_s)
                 status = progress(self._evidence)
                 self._screen.show(status)
                 self._board.learning(self._evidence, status.line)

@@ -83,7 +83,8 @@ class Newcomers:
         self._writer: RecordingChild | None = None
         self._child: TrainingChild | None = None
         self._trained_ns = self._now_ns = 0
-        self._evidence = Evidence(section.duration, 1, section.min_windows)
+        interval_s = float(metadata.get("interval_s") or 1)
+        self._evidence = Evidence(section.duration, 1, section.min_windows, interval_s)
         self._shown: dict[Program, Seen] = {}
         # Beside the recordings: it takes the baseline's place once it is known to be no worse.
         self._trained = state.newcomers / "trained.oddcall"

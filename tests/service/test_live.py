@@ -25,7 +25,7 @@ class Slowing:
         self.given = [replace(tick, interval_s=interval) for interval in intervals]
         self.stopped = False
 
-    def ticks(self) -> Iterator[Tick]:
+    def ticks(self, _waiting: object = None) -> Iterator[Tick]:
         yield from self.given
 
     def stop(self) -> None:

@@ -34,7 +34,7 @@ def heard(opened: socket.socket) -> list[str]:
 
 
 def test_ready_alive_and_stopping(manager: Any, watched: Board) -> None:
-    """Ready at the first tick, not before; a sign of life with each; stopping at the end."""
+    """Ready at the first tick at the latest; a sign of life with each; stopping at the end."""
     name, opened = manager
     clock = iter(range(0, 1000, 20))
     environ = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
@@ -51,8 +51,21 @@ def test_ready_alive_and_stopping(manager: Any, watched: Board) -> None:
     assert heard(opened)[-2:] == ["STOPPING=1", "STATUS=stopping"]
 
 
-def test_no_tick_no_sign_of_life(manager: Any, watched: Board) -> None:
-    """Signs come with ticks alone, four in the time that one is due, only where wanted."""
+def test_waiting_for_a_tick_is_life(manager: Any, watched: Board) -> None:
+    """However long the interval is: ready and alive before the first tick, and between two."""
+    name, opened = manager
+    clock = iter((0, 1, 14, 15, 16, 31))
+    environ = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
+    notifier = Notifier(environ, lambda: float(next(clock)))
+    told = []
+    for _ in range(6):
+        notifier.waiting()
+        told.append(heard(opened))
+    assert told == [["READY=1", "WATCHDOG=1"], [], [], ["WATCHDOG=1"], [], ["WATCHDOG=1"]]
+
+
+def test_signs_of_life_are_few(manager: Any, watched: Board) -> None:
+    """Four in the time that one is due, only where wanted."""
     name, opened = manager
     environ = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "8000000"}
     for extra, expected in (({}, 5), ({"WATCHDOG_PID": "1"}, 0)):

@@ -234,6 +234,8 @@ def test_a_process_that_is_quiet_leaves(batch: Any, row: Any) -> None:
     processes.count(batch(row(at_s=0)), np.zeros(1, np.int64))
     processes.forget_stale(T0 + 30 * S)
     assert len(processes) == 1
+    processes.forget_stale(T0 + 90 * S, interval_s=31.0)
+    assert len(processes) == 1, "three ticks, where they are longer"
     processes.forget_stale(T0 + 90 * S)
     assert len(processes) == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,24 @@ def test_time_is_that_of_the_ticks(batch: Any, row: Any) -> None:
     for at in (1, 2, 3, 3000, 3001, 5, 6):
         evidence.add(batch(row(at_s=at)))
     assert evidence.elapsed_s == pytest.approx(4)
+
+
+def test_long_intervals_are_learning_time(batch: Any, row: Any) -> None:
+    """Ticks minutes apart count, as the settings or a slower pace have them; a restart does not."""
+    evidence = Evidence(100, 3, 10, interval_s=100.0)
+    now = int(batch(row(at_s=1)).t_end_ns[0])
+    for at_s, interval_s in ((0, None), (100, None), (200, 400.0), (600, 400.0), (2000, 400.0)):
+        evidence.add(batch(), now + at_s * 10**9, interval_s)
+    assert evidence.elapsed_s == pytest.approx(600)
+
+
+def test_what_windows_span_is_learning_time(batch: Any, row: Any) -> None:
+    """Of a recording the intervals are not known: a window that lasts has been looked at."""
+    evidence = Evidence(100, 3, 10)
+    for at_s in (300, 600, 900):
+        window = batch(row(at_s=at_s))
+        evidence.add(replace(window, t_start_ns=window.t_end_ns - 299 * 10**9))
+    assert evidence.elapsed_s == pytest.approx(600)
 
 
 def test_ticks_without_windows_are_learning_time(batch: Any, row: Any) -> None:
