@@ -145,11 +145,12 @@ def main() -> None:
     """Entry point of the ``oddcall`` script."""
     interrupt_on_sigterm()
     code = run()
-    try:
-        sys.stderr.flush()
-    except OSError:
-        # Left in it, what cannot be written would end us with Python's own exit code.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            # Left in it, what cannot be written would end us with Python's own exit code.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
 
 

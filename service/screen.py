@@ -89,6 +89,7 @@ class _Outlet:
         lines = text.count("\n") + 1
         if self._missed:
             missed = f"{counted(self._missed, 'line')} could not be shown when due ({self._why})"
+            missed = f"\n{missed}"  # the first of them may have been cut short
             # First what the stream holds: it would gather one such line after another.
             if not (self._tried(self._stream.flush) and self._tried(lambda: write(missed))):
                 self._missed += lines

@@ -332,6 +332,17 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "oddcall: stopped\n")
 
 
+@pytest.mark.parametrize(("stream", "code"), [("stdout", 7), ("stderr", 2)])
+def test_what_nobody_can_be_told_ends_with_its_code(stream: str, code: int) -> None:
+    """Where even the sentence meets a full disk the exit code is the documented one."""
+    words = [sys.executable, "-m", "oddcall.service.cli", "--help" if code == 7 else "no-verb"]
+    with Path("/dev/full").open("w") as full:
+        streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        own = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+        done = subprocess.run(words, check=False, env=own, **{**streams, stream: full})
+    assert done.returncode == code
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     """`oddcall ... | head -1` ends quietly."""
     code = "import sys; from oddcall.service.cli import run; sys.exit(run(['config', 'schema']))"

@@ -104,14 +104,20 @@ def test_a_pipe_gets_plain_lines() -> None:
     assert stream.getvalue() == "hello\nthere (50%)\n"
 
 
-def test_a_full_disk_costs_lines_and_is_told(tmp_path: Path) -> None:
-    """Where a log cannot grow nothing ends, and once it can again the missed are counted."""
+@pytest.mark.parametrize(
+    ("buffering", "missed"), [(-1, "2,000"), (0, "1,998")], ids=["buffered", "unbuffered"]
+)
+def test_a_full_disk_costs_lines_and_is_told(tmp_path: Path, buffering: int, missed: str) -> None:
+    """Where a log cannot grow nothing ends, and once it can again the missed are counted.
+
+    What is cut short without a buffer is no error to Python, and not counted.
+    """
     path = tmp_path / "log"
-    with path.open("w") as stream:
+    with io.TextIOWrapper(path.open("wb", buffering=buffering), write_through=True) as stream:
         plain = Plain(stream)
         plain.say("first")
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 4, hard))
         try:
             for i in range(1000):
                 plain.say(f"missed {i}\nand its second line")
@@ -121,8 +127,9 @@ def test_a_full_disk_costs_lines_and_is_told(tmp_path: Path) -> None:
         plain.say("very last")
     lines = path.read_text().splitlines()
     told = [line for line in lines if "could not be shown" in line]
-    assert told == ["2,000 lines could not be shown when due (file too large)"]
+    assert told == [f"{missed} lines could not be shown when due (file too large)"]
     assert lines[0] == "first"
+    assert lines[1].startswith("miss")
     assert lines[-3:] == [*told, "last", "very last"]
 
 
