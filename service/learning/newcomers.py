@@ -289,8 +289,15 @@ def newly_ready(before: Model, after: Model) -> str:
 def no_longer_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that a later one does not, unless asked to forget them."""
     settled = set(_ready(after))
-    asked = {program.place for program, _, _ in before.tolerances.forgotten}
-    return _listed(p for p in _ready(before) if p not in settled and p.place not in asked)
+    asked = {program.place: before_ns for program, before_ns, _ in before.tolerances.forgotten}
+    return _listed(
+        known.program
+        for known in before.programs
+        if known.readiness == "ready"
+        and known.program not in settled
+        # What was learned since then is not to be forgotten.
+        and known.first_ns >= asked.get(known.program.place, 0)
+    )
 
 
 def _ready(model: Model) -> list[Program]:
