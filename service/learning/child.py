@@ -14,8 +14,8 @@ from oddcall.models import errors
 from oddcall.models.errors import OddcallError
 from oddcall.service.config.inherited import environment
 
-#: Below every process that works for a person.
-_NICE = 10
+#: Of a child that computes: below every process that works for a person.
+NICE = 10
 #: Beside what every child of ours is given: one thread of arithmetic.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _BY_CODE = {
@@ -87,7 +87,7 @@ class TrainingChild:
         command += ["--feedback", str(feedback)] if feedback else []
         self._process, self._said = begun(command)
         # Never before its parent: who has been made nicer and gave privileges up may not go back.
-        nice = max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))
+        nice = max(NICE, os.getpriority(os.PRIO_PROCESS, 0))
         os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)
         self._output = output
 

@@ -12,15 +12,25 @@ They are not joined: how often a program is seen is counted over the recordings 
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from oddcall.models.bundle import load_bundle
+from oddcall.models.errors import OddcallError
 from oddcall.models.storage import storage_error
 from oddcall.models.window import Program
-from oddcall.service.learning.apart import RecordingChild, read_apart
+from oddcall.service.learning.child import NICE, begun
+from oddcall.service.naming import shortened
+from oddcall.service.quantities import counted
+
+if TYPE_CHECKING:
+    from oddcall.models.model import Model
 
 _THINNED = "-ready"
 
@@ -46,9 +56,48 @@ def begin(folder: Path) -> None:
         raise storage_error(after, error) from error
 
 
-def thin(
-    recording: Path, ready: Collection[Program], metadata: dict[str, str]
-) -> frozenset[Program]:
+class Thinning:
+    """A child that thins the old recordings: that takes seconds, in which a watch goes on.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the recordings.
+    kept : int
+        So many of the last ones stay whole.
+    baseline : Path
+        Bundle that says which programs are ready.
+
+    Raises
+    ------
+    NoChildError
+    """
+
+    def __init__(self, folder: Path, kept: int, baseline: Path) -> None:
+        module = "oddcall.service.learning.generations"
+        given = [str(folder), str(kept), str(baseline)]
+        self._process, self._said = begun([sys.executable, "-m", module, *given])
+
+    @property
+    def running(self) -> bool:
+        """Whether it still works."""
+        return self._process.poll() is None
+
+    def told(self) -> list[str]:
+        """Give the lines that it said; of a mistake of its own the last one."""
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").splitlines()
+        return lines[-1:] if self._process.returncode else lines
+
+    def stop(self) -> None:
+        """End it; what it leaves undone the next one does."""
+        if self.running:
+            self._process.kill()
+        self._process.wait()
+        self._said.close()
+
+
+def thin(recording: Path, ready: Collection[Program]) -> frozenset[Program]:
     """Leave the windows of ready programs alone in an old recording; gives the other programs.
 
     Stopped at any point it loses nothing, and the next time ends it.
@@ -58,27 +107,40 @@ def thin(
     OddcallError
         When it cannot be read or written; it is left as it was.
     """
-    if _thinned(recording):
-        return frozenset()
-    making = recording.with_name("thinning")
+    from oddcall.training.recording import RecordingWriter, read_batches, read_metadata
+
     thinned = recording.with_name(recording.name + _THINNED)
+    making = recording.with_name("thinning")
     others: set[Program] = set()
     try:
-        for left in (making, thinned):
-            shutil.rmtree(left, ignore_errors=True)
-        with RecordingChild(making, metadata) as writer:
-            for batch in read_apart(recording):
-                kept = np.array([program in ready for program in batch.programs], np.bool_)
-                others.update(p for p in batch.programs if p not in ready)
-                writer.append(batch.take(kept[batch.program]))
-        if any(making.glob("part-*")):
+        shutil.rmtree(making, ignore_errors=True)
+        # Named once it is whole: then the other one, or what is left of it, is not needed.
+        if not thinned.exists() and any(recording.glob("part-*")):
+            with RecordingWriter(making, read_metadata(recording)) as writer:
+                for batch in read_batches(recording):
+                    kept = np.array([program in ready for program in batch.programs], np.bool_)
+                    others.update(p for p in batch.programs if p not in ready)
+                    writer.append(batch.take(kept[batch.program]))
             making.rename(thinned)
         shutil.rmtree(recording)
+        if not any(thinned.glob("part-*")):
+            shutil.rmtree(thinned, ignore_errors=True)
     except OSError as error:
         raise storage_error(recording, error) from error
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
     return frozenset(others)
+
+
+def ready_in(model: Model) -> list[Program]:
+    """List the programs that a model judges by their own baselines."""
+    return [known.program for known in model.programs if known.readiness == "ready"]
+
+
+def listed(programs: Iterable[Program]) -> str:
+    """Name some programs in a line, and say how many others there are."""
+    names = shortened(list(programs))
+    shown: Sequence[str] = names[:5]
+    more = f" and {counted(len(names) - 5, 'other')}" if len(names) > 5 else ""
+    return f"{', '.join(shown)}{more}"
 
 
 def _thinned(recording: Path) -> bool:
@@ -88,3 +150,27 @@ def _thinned(recording: Path) -> bool:
 def _after(folder: Path, found: list[Path]) -> Path:
     last = int(found[-1].name.removesuffix(_THINNED)) if found else 0
     return folder / f"{last + 1:06}"
+
+
+def main() -> None:
+    """Thin what the command line names, and say what is left out."""
+    folder, kept, baseline = sys.argv[1:]
+    os.nice(max(0, NICE - os.getpriority(os.PRIO_PROCESS, 0)))
+    try:
+        ready = set(ready_in(load_bundle(Path(baseline))))
+        for recording in generations(Path(folder))[: -int(kept)]:
+            if not _thinned(recording) and (others := thin(recording, ready)):
+                who = listed(sorted(others, key=lambda program: program.exe))
+                _say(
+                    f"left out of {recording}, an old recording: {who}, which did not become ready"
+                )
+    except OddcallError as error:
+        _say(f"{error} Old recordings of newcomers are left as they are.")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  for our parent
+
+
+if __name__ == "__main__":
+    main()

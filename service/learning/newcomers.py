@@ -16,7 +16,7 @@ asked to forget.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -31,9 +31,8 @@ from oddcall.service.config.settings import LearningSection
 from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence, Seen
-from oddcall.service.learning.generations import begin, generations, thin
+from oddcall.service.learning.generations import Thinning, begin, generations, listed, ready_in
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import counted
 from oddcall.service.state import StateDir
 
 if TYPE_CHECKING:
@@ -82,6 +81,7 @@ class Newcomers:
         self._begun_ns, self._failing = 0, ""
         self._writer: RecordingChild | None = None
         self._child: TrainingChild | None = None
+        self._thinning: Thinning | None = None
         self._trained_ns = self._now_ns = 0
         interval_s = float(metadata.get("interval_s") or 1)
         self._evidence = Evidence(section.duration, 1, section.min_windows, interval_s)
@@ -118,6 +118,8 @@ class Newcomers:
             In use: whom it judges the new one must judge too.
         """
         self._shown = {seen.program: seen for seen in self._evidence.programs()}
+        if self._thinning and not self._thinned(self._thinning):
+            return None
         if self._child is not None:
             return None if self._child.running else self._finished(before)
         if self._now_ns - self._trained_ns >= self.section.again * 1e9 and self._ready():
@@ -131,6 +133,8 @@ class Newcomers:
         """End the recording; training that still runs begins anew at the next start."""
         if self._child:
             self._child.stop()
+        if self._thinning:
+            self._thinning.stop()
         self._end_part()
 
     def _ready(self) -> list[Seen]:
@@ -249,8 +253,17 @@ class Newcomers:
             return None
         finally:
             child.stop()
-        self._begin_generation(model)
+        self._begin_generation()
         return model
+
+    def _thinned(self, thinning: Thinning) -> bool:
+        if thinning.running:
+            return False
+        for line in thinning.told():
+            self._say(line)
+        thinning.stop()
+        self._thinning = None
+        return True
 
     def _take_over(self) -> None:
         try:
@@ -258,39 +271,33 @@ class Newcomers:
         except OSError as error:
             raise storage_error(self._state.baseline, error) from error
 
-    def _begin_generation(self, model: Model) -> None:
+    def _begin_generation(self) -> None:
         """Leave what was learned from, and begin apart: each recording tells whom it met."""
         self._end_part()
         try:
             begin(self._state.newcomers)
         except OddcallError as error:
             self._say(f"{error} The recording before goes on.")
-        for recording in generations(self._state.newcomers)[:-_KEPT]:
+        if len(generations(self._state.newcomers)) > _KEPT:
             try:
-                others = thin(recording, set(_ready(model)), self._metadata)
-            except OddcallError as error:
-                self._say(f"{error} It is left as it is.")
-                continue
-            if others:
-                self._say(
-                    f"left out of {recording}, an old recording: {_listed(others)}, "
-                    "which did not become ready"
-                )
+                self._thinning = Thinning(self._state.newcomers, _KEPT, self._state.baseline)
+            except NoChildError as error:
+                self._say(f"{error} Old recordings of newcomers are left as they are.")
         self._evidence.reset()
         self._shown = {}
 
 
 def newly_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that another did not; empty for none."""
-    settled = set(_ready(before))
-    return _listed(program for program in _ready(after) if program not in settled)
+    settled = set(ready_in(before))
+    return listed(program for program in ready_in(after) if program not in settled)
 
 
 def no_longer_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that a later one does not, unless asked to forget them."""
-    settled = set(_ready(after))
+    settled = set(ready_in(after))
     asked = {program.place: before_ns for program, before_ns, _ in before.tolerances.forgotten}
-    return _listed(
+    return listed(
         known.program
         for known in before.programs
         if known.readiness == "ready"
@@ -298,14 +305,3 @@ def no_longer_ready(before: Model, after: Model) -> str:
         # What was learned since then is not to be forgotten.
         and known.first_ns >= asked.get(known.program.place, 0)
     )
-
-
-def _ready(model: Model) -> list[Program]:
-    return [known.program for known in model.programs if known.readiness == "ready"]
-
-
-def _listed(programs: Iterable[Program]) -> str:
-    names = shortened(list(programs))
-    shown: Sequence[str] = names[:5]
-    more = f" and {counted(len(names) - 5, 'other')}" if len(names) > 5 else ""
-    return f"{', '.join(shown)}{more}"

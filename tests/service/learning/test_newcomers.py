@@ -190,9 +190,13 @@ def test_what_was_learned_stays_learned(
             for at, batch in enumerate(moved(ordinary, table, hour))
         ]
         after = fed(newcomers, model, batches)
-        newcomers.close()
         assert after is not None, screen.text
         model = after
+        until = time.monotonic() + 120
+        while newcomers._thinning and time.monotonic() < until:
+            assert newcomers.learned(model) is None
+            time.sleep(0.1)
+        newcomers.close()
     ready = {known.program for known in model.programs if known.readiness == "ready"}
     assert ready >= {*news, NGINX}
     assert rare not in {known.program for known in model.programs}
