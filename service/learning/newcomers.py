@@ -122,7 +122,8 @@ class Newcomers:
             return None
         if self._child is not None:
             return None if self._child.running else self._finished(before)
-        if self._now_ns - self._trained_ns >= self.section.again * 1e9 and self._ready():
+        # The absolute gap, here and below: a clock set back must not hold anything up for hours.
+        if abs(self._now_ns - self._trained_ns) >= self.section.again * 1e9 and self._ready():
             try:
                 self._train()
             except NoChildError as error:
@@ -153,7 +154,7 @@ class Newcomers:
         if not self._gathered:
             self._begun_ns = self._now_ns
         self._gathered.append(fresh)
-        if self._now_ns - self._begun_ns >= _PART_S * 1e9:
+        if abs(self._now_ns - self._begun_ns) >= _PART_S * 1e9:
             self._write_part()
 
     def _write_part(self) -> None:

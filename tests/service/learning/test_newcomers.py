@@ -267,6 +267,21 @@ def test_a_restart_goes_on_with_what_was_seen(
     second.close()
 
 
+def test_a_clock_that_is_set_back_leaves_nothing_unwritten(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch]
+) -> None:
+    """What was gathered at a time that lies ahead is written with what comes next."""
+    model = load_bundle(state.baseline)
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    table = dict.fromkeys(ordinary[0].programs, UPGRADED)
+    (ahead,), (now,) = (moved(ordinary[:1], table, hours=hours) for hours in (6, 0))
+    newcomers.see(ahead, model.judge(ahead))
+    assert newcomers._gathered
+    newcomers.see(now, model.judge(now))
+    assert not newcomers._gathered
+    newcomers.close()
+
+
 def test_a_program_gives_no_more_than_it_takes(
     state: StateDir, screen: Any, batch: Any, row: Any
 ) -> None:
