@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oddcall.models import calls
 from oddcall.models.adaptation import FAR, UNLIKELY, Adaptation
-from oddcall.models.detectors import Novelty, PcaResidual
+from oddcall.models.detectors import Novelty
 from oddcall.models.features import FloatArray
 from oddcall.models.learned import (
     NEVER_NS,
@@ -23,6 +23,8 @@ from oddcall.models.learned import (
     having_learned,
     learned_since,
     newest,
+    novelty_of,
+    spaces_of,
     taught,
 )
 from oddcall.models.model import Model
@@ -292,11 +294,10 @@ class Judgement:
 
 
 def _adaptation(model: Model) -> Adaptation | None:
-    residual = next((d for d in model.detectors if isinstance(d, PcaResidual)), None)
-    novelty = next((d for d in model.detectors if isinstance(d, Novelty)), None)
-    if residual is None or novelty is None or residual.subspaces is None:
+    spaces, novelty = spaces_of(model), novelty_of(model)
+    if spaces is None or novelty is None:
         return None
-    return Adaptation(residual.subspaces, novelty.weight)
+    return Adaptation(spaces, novelty.weight)
 
 
 def _why(adaptation: Adaptation, model: Model, profile: int) -> str:

@@ -126,9 +126,12 @@ def learned_since(trained: Model, now: Model, spent: Spent) -> list[Learned]:
     ``spent`` gives of a profile the day that it learned in last, how much in that, and when it
     alerted.
     """
-    before, after = _spaces(trained), _spaces(now)
-    known, knows = _seen(trained), _seen(now)
-    if before is None or after is None or known is None or knows is None:
+    before, after = spaces_of(trained), spaces_of(now)
+    novelty, novelty_now = novelty_of(trained), novelty_of(now)
+    if before is None or after is None or novelty is None or novelty_now is None:
+        return []
+    known, knows = novelty.seen, novelty_now.seen
+    if known is None or knows is None:
         return []
     found = []
     for program in _own(trained):
@@ -161,7 +164,7 @@ def fitting(model: Model, learned: Sequence[Learned]) -> list[tuple[int, Learned
 
 def having_learned(model: Model, learned: Sequence[Learned]) -> Model:
     """Build the same model with what was learned since, where its lessons are the same."""
-    spaces, matched = _spaces(model), fitting(model, learned)
+    spaces, matched = spaces_of(model), fitting(model, learned)
     if spaces is None or not matched:
         return model
     mean, symbols, may = spaces.mean.copy(), [], _learnable(model)
@@ -194,17 +197,19 @@ def _columns(told: Any) -> IntArray:  # noqa: ANN401  what JSON held
 
 def _learnable(model: Model) -> NDArray[np.bool_]:
     """Mask of what may become known: a file that says more is not believed."""
-    weights = [d.weight for d in model.detectors if isinstance(d, Novelty)]
-    return learnable(weights[0]) if weights else np.zeros(_SPEC.width, np.bool_)
+    novelty = novelty_of(model)
+    return learnable(novelty.weight) if novelty else np.zeros(_SPEC.width, np.bool_)
 
 
 def _own(model: Model) -> Iterator[ProgramState]:
     return (known for known in model.programs if known.level == "program")
 
 
-def _spaces(model: Model) -> Subspaces | None:
+def spaces_of(model: Model) -> Subspaces | None:
+    """Give where the windows of a model's profiles lie, or None where it does not look at that."""
     return next((d.subspaces for d in model.detectors if isinstance(d, PcaResidual)), None)
 
 
-def _seen(model: Model) -> NDArray[np.uint8] | None:
-    return next((d.seen for d in model.detectors if isinstance(d, Novelty)), None)
+def novelty_of(model: Model) -> Novelty | None:
+    """Give what a model's profiles have met, or None where it does not look at that."""
+    return next((d for d in model.detectors if isinstance(d, Novelty)), None)

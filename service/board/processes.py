@@ -54,7 +54,7 @@ class Processes:
             "alert": np.zeros(len(batch), np.bool_),
             "ended": batch.exits > 0,
         }
-        if self.columns:
+        if len(self):
             # Until it is judged, a window shows what the process's last one was judged.
             place, here = self._find(batch)
             for name in ("p", "alert"):
@@ -65,7 +65,7 @@ class Processes:
 
     def judge(self, batch: WindowBatch, verdicts: Verdicts) -> None:
         """Add the verdicts on windows, where their processes are here."""
-        if not self.columns:
+        if not len(self):
             return
         place, here = self._find(batch)
         # Of the window that is shown, where a process had several: it may have become another.
@@ -76,7 +76,7 @@ class Processes:
 
     def forget_stale(self, now_ns: int, interval_s: float = 1.0) -> None:
         """Drop processes that had no window for a while: a minute, or three ticks if longer."""
-        if self.columns:
+        if len(self):
             # The absolute gap: of a clock set back, what lies far ahead was seen long ago.
             age_s = np.abs(now_ns - self.columns["t_end_ns"]) / 1e9
             fresh = age_s < max(_STALE_S, _STALE_TICKS * interval_s)
@@ -87,9 +87,6 @@ class Processes:
         """Row of each window's process, and whether it is the right one."""
         known = _identity(self.columns["pid"], self.columns["start_time_ns"])
         asked = _identity(batch.pid, batch.start_time_ns)
-        if not len(known):
-            # All had gone stale, as after the host slept.
-            return np.zeros(len(asked), np.int64), np.zeros(len(asked), np.bool_)
         order = np.argsort(known)
         place = order[np.minimum(np.searchsorted(known[order], asked), len(known) - 1)]
         return place, known[place] == asked

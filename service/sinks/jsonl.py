@@ -44,9 +44,7 @@ class JsonLines:
 
     def send(self, alert: Alert) -> None:
         """Write one line and flush it to the disk; raises StorageError, the file as it was."""
-        if self._gone:
-            self.close()
-            self._begin()
+        self.reach()
         if self._once and alert["id"] in self._held:
             self.already += 1
             return
@@ -65,6 +63,12 @@ class JsonLines:
                     os.ftruncate(self._file, size)
             raise storage_error(self._path, error) from error
 
+    def reach(self) -> None:
+        """Begin the file anew where the name is another's by now, or nobody's; raises as above."""
+        if self._gone:
+            self.close()
+            self._begin()
+
     def close(self) -> None:
         """Close the file. Closing again does nothing."""
         file, self._file = self._file, -1
@@ -81,7 +85,7 @@ class JsonLines:
             raise storage_error(path, error) from error
         found = os.fstat(self._file)
         #: What tells this file from another one at its path, on the same disk or another.
-        self.identity = (found.st_dev, found.st_ino)
+        self._identity = (found.st_dev, found.st_ino)
         # A pipe or a device can be neither synced, cut nor read back.
         self._regular = stat.S_ISREG(found.st_mode)
         try:
@@ -115,7 +119,7 @@ class JsonLines:
             return True
         except OSError:
             return False  # a folder that may no longer be looked into: what is open will do
-        return (found.st_dev, found.st_ino) != self.identity
+        return (found.st_dev, found.st_ino) != self._identity
 
     @property
     def _size(self) -> int:

@@ -41,7 +41,7 @@ class RotatingFile:
 
     def reach(self) -> None:
         """Raise StorageError where the file cannot be written."""
-        self._current(0)
+        self._current(0).reach()
 
     def close(self) -> None:
         """Close the file."""
@@ -52,15 +52,10 @@ class RotatingFile:
     def _current(self, room: int) -> JsonLines:
         """Give the file with room for so many bytes more."""
         try:
-            if self._path.is_file():
-                found = self._path.stat()
-                if self._lines and (found.st_dev, found.st_ino) != self._lines.identity:
-                    self.close()
-                if found.st_size and found.st_size + room > self._max_bytes:
-                    self.close()
-                    self._rotate()
-            else:
+            size = self._path.stat().st_size if self._path.is_file() else 0
+            if size and size + room > self._max_bytes:
                 self.close()
+                self._rotate()
         except OSError as error:
             raise storage_error(self._path, error) from error
         if self._lines is None:
