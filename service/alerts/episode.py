@@ -9,7 +9,8 @@
                      └── update: the same came back ───────────────────── close
 
 An episode is one kind of behaviour of one program (in one container). Windows of its other
-processes join it, and so do those of what they fork or become. One behaviour has many faces: in
+processes join it, and so do those of what they fork or become; of each program that joins, a line
+tells. One behaviour has many faces: in
 its first ``apart_s``, and for as long after its last window, an episode takes whatever else
 they do. But what is new by then, and other news than that of the episode, is another behaviour,
 and so is all that comes after a longer pause: it opens an episode of its own beside the first.
@@ -21,7 +22,7 @@ own, so a recording gives the episodes that its host gave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -196,12 +197,15 @@ class Episodes:
         self._now_ns = int(batch.t_end_ns.max())
         self._past.forget(self._now_ns, self._settings.cooldown_s)
         lines = self._close_quiet(self._now_ns)
+        families: dict[_Key, set[_Key]] = {}
         # One turn an alerting program, not a process: few even in a storm.
-        for key, rows in self._groups(batch, np.flatnonzero(verdicts.alert)).items():
+        for (head, own), rows in self._groups(batch, np.flatnonzero(verdicts.alert)).items():
+            family = families.setdefault(head, {head})
+            family.add(own)
             worst = min(rows, key=lambda row: (verdicts.p_value[row], row))
             seen = self._sighting(batch, worst, verdicts)
             onset_ns = int(verdicts.onset_ns[rows].min())
-            lines += self._see(key, seen, batch.take(np.array(rows)), onset_ns)
+            lines += self._see(family, seen, batch.take(np.array(rows)), onset_ns)
         return self._throttle.sort(lines, self._now_ns)
 
     def end(self) -> Told:
@@ -215,23 +219,29 @@ class Episodes:
         explanation = self._explain(self._judge, batch, row, verdicts)
         return Sighting.of(batch, row, verdicts, baseline, explanation)
 
-    def _groups(self, batch: WindowBatch, rows: NDArray[np.int64]) -> dict[_Key, list[int]]:
-        """Give the rows of each program that alerts, its family's among them."""
+    def _groups(
+        self, batch: WindowBatch, rows: NDArray[np.int64]
+    ) -> dict[tuple[_Key, _Key], list[int]]:
+        """Give the rows of each program that alerts, by the head of its family and itself.
+
+        Each program of a family is told of: what a child does must not go unsaid because its
+        parent did something odder in the same tick.
+        """
         # Most ticks hold no alert: whose family anybody is need not be asked then.
         if not len(rows):
             return {}
         member = self._members()
-        open_now = {episode.key for episode in self._open.values()}
-        groups: dict[_Key, list[int]] = {}
+        heads = {episode.key for episode in self._open.values()}
+        groups: dict[tuple[_Key, _Key], list[int]] = {}
         # Parents began before their children: whoever is met first opens for the family.
         for row in rows[np.argsort(batch.start_time_ns[rows], kind="stable")].tolist():
             pid, ppid = int(batch.pid[row]), int(batch.ppid[row])
             own = _key(batch, row)
-            taken = own in open_now or own in groups
-            key = own if taken else member.get(pid, member.get(ppid, own))
+            head = own if own in heads else member.get(pid, member.get(ppid, own))
+            heads.add(head)
             if pid > _FIRST_PIDS:
-                member.setdefault(pid, key)
-            groups.setdefault(key, []).append(row)
+                member.setdefault(pid, head)
+            groups.setdefault((head, own), []).append(row)
         return groups
 
     def _members(self) -> dict[int, _Key]:
@@ -244,16 +254,17 @@ class Episodes:
             if abs(self._now_ns - seen_ns) <= quiet_ns
         }
 
-    def _see(self, key: _Key, seen: Sighting, rows: WindowBatch, onset_ns: int) -> list[Alert]:
+    def _see(
+        self, family: Collection[_Key], seen: Sighting, rows: WindowBatch, onset_ns: int
+    ) -> list[Alert]:
         lines, begun = [], ""
         shown = Kinds.of(seen)
-        episode = self._joined(key, seen, shown)
+        episode = self._joined(family, seen, shown)
         if episode is None:
             lines = self._make_room()
-            # Of a family only a member of it can tell: what a child does on its own is its own.
+            # What a child does on its own is its own: its family's episodes are of other things.
             own = (seen.program, seen.container)
-            present = any(_key(rows, row) == key for row in range(len(rows)))
-            episode, begun = self._begin(key if present else own, seen, shown, onset_ns)
+            episode, begun = self._begin(own, seen, shown, onset_ns)
             self._open[episode.id] = episode
         changed = self._add(episode, seen, shown, rows)
         self.saw(episode.id, rows)
@@ -263,9 +274,9 @@ class Episodes:
         episode.suppressed += len(rows)
         return lines
 
-    def _joined(self, key: _Key, seen: Sighting, shown: Kinds) -> _Episode | None:
+    def _joined(self, family: Collection[_Key], seen: Sighting, shown: Kinds) -> _Episode | None:
         """Give the open episode that a window belongs to, if there is one."""
-        own = [episode for episode in self._open.values() if episode.key == key]
+        own = [episode for episode in self._open.values() if episode.key in family]
         best = max(reversed(own), key=lambda e: e.kinds.likeness(shown), default=None)
         if best is None or best.kinds.include(shown):
             return best

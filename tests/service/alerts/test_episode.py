@@ -21,6 +21,7 @@ from oddcall.service.alerts.throttle import Told
 
 PTRACE, CONNECT, READ = 101, 42, 0
 SHELL = Program("/bin/dash", 1, 11)
+TOOL = Program("/usr/bin/nc", 1, 12)
 
 
 class Line:
@@ -104,7 +105,28 @@ def test_parent_and_child_of_one_tick_are_one_episode(line: Line, batch: Any, ro
     """Within one tick too the older process opens, whatever the order of the rows."""
     child = row(pid=101, ppid=100, program=SHELL, calls={CONNECT: 3})
     line.see(batch(child, row(pid=100, calls={PTRACE: 1})))
-    assert states(line.alerts) == ["open"]
+    assert states(line.alerts) == ["open", "update"]
+    assert len({alert["episode_id"] for alert in line.alerts}) == 1
+
+
+def test_each_program_of_a_family_is_told_of(line: Line, batch: Any, row: Any) -> None:
+    """What a child does in the tick of something odder of its parent is said as well."""
+    parent = row(pid=100, calls={PTRACE: 4})
+    line.see(batch(parent, row(pid=101, ppid=100, program=SHELL, calls={CONNECT: 1})))
+    told = [(a["program"]["exe"], a["explanation"]["top"][0]["feature"]) for a in line.alerts]
+    assert told == [(parent.program.exe, "ptrace"), (SHELL.exe, "connect")]
+
+
+def test_a_family_beside_an_older_episode_is_one(line: Line, batch: Any, row: Any) -> None:
+    """A child and its own child that do something else than their parent did are one alert."""
+    for at in range(1, 6):
+        line.see(batch(row(pid=100, at_s=at, calls={PTRACE: 3})))
+    child = row(pid=101, ppid=100, at_s=6, program=SHELL, calls={CONNECT: 3})
+    grandchild = row(pid=102, ppid=101, at_s=6, program=TOOL, calls={CONNECT: 1})
+    line.see(batch(child, grandchild))
+    line.end()
+    assert states(line.alerts).count("open") == 2
+    assert [a["program"]["exe"] for a in line.alerts if a["state"] == "update"][-1] == TOOL.exe
 
 
 def test_children_of_init_are_no_family(line: Line, batch: Any, row: Any) -> None:
