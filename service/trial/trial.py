@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from oddcall.service import simulate
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.simulate import Behaviour, Outcome, registry
+from oddcall.service.simulate.behaviour import Bounds, clear
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.trial.catalogue import WEB
 from oddcall.service.trial.verdict import CAUGHT_WITHIN_S, Caught, belongs, caught
@@ -30,6 +32,8 @@ _ACT_S = 2.0
 _STARTED_S = 120.0
 #: After a long behaviour, what its last windows are waited for.
 _LATE_S = 6.0
+#: How often, and with how many files, asking for a behaviour is rehearsed while learning.
+_REHEARSE_S, _FILES = 10.0, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,14 @@ class Plan:
 
 @dataclass(slots=True)
 class Course:
-    """What happened: times in seconds since the epoch, and everything that was told."""
+    """What happened: times in seconds since the epoch, and everything that was told.
+
+    ``beside`` asks for the behaviours, so that alerts are read as they come.
+    """
 
     watching: Watching
     work: list[Progress]
+    beside: Executor
     web_pid: int = 0
     watched: tuple[float, float] = (0.0, 0.0)
     misbehaved: tuple[float, float] = (0.0, 0.0)
@@ -109,9 +117,13 @@ def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
         screen.show(Status("starting the work"))
         work.begin(plan.present)
         wait_until(work.under_way_all, "the work", _STARTED_S)
-        with watching(plan.folder / "state", learn, plan.budget) as watch:
-            course = Course(watch, work.under_way)
-            _learn(plan, watch, screen)
+        with (
+            # One thread from the start: a thread begun for a behaviour would be news itself.
+            ThreadPoolExecutor(1) as beside,
+            watching(plan.folder / "state", learn, plan.budget) as watch,
+        ):
+            course = Course(watch, work.under_way, beside)
+            _learn(plan, course, screen)
             _watch(plan, course, screen)
             _misbehave(plan, course, screen)
             more(course)
@@ -125,11 +137,16 @@ def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
         work.end()
 
 
-def _learn(plan: Plan, watch: Watching, screen: Screen) -> None:
-    begun = time.monotonic()
+def _learn(plan: Plan, course: Course, screen: Screen) -> None:
+    watch, begun = course.watching, time.monotonic()
+    rehearsed = 0
 
     def told() -> None:
+        nonlocal rehearsed
         elapsed_s = time.monotonic() - begun
+        if elapsed_s >= rehearsed * _REHEARSE_S:
+            rehearsed += 1
+            course.beside.submit(_rehearse, plan.folder / "work" / WEB.name).result()
         last = watch.said[-1].strip() if watch.said else "the watch begins"
         # The share that is done is shown by this screen already.
         line = re.sub(r"( \(\d+%\))+$", "", last)
@@ -142,6 +159,14 @@ def _learn(plan: Plan, watch: Watching, screen: Screen) -> None:
             expected=f"it within {format_duration(longest_s)}",
             got=watch.said[-1].strip() if watch.said else "silence",
         )
+
+
+def _rehearse(folder: Path) -> None:
+    """Remove files as after a behaviour: this process, too, is learned at its work."""
+    room = Bounds.lasting(0.0, folder).room()
+    for number in range(_FILES):
+        (room / f"{number}").touch()
+    clear(folder, os.getpid())
 
 
 def _watch(plan: Plan, course: Course, screen: Screen) -> None:
@@ -198,11 +223,9 @@ def observe(
     """Wait for what is told of something that is done, in whatever process."""
     watch = course.watching
     first = len(watch.arrivals)
-    with ThreadPoolExecutor(1) as beside:
-        # Beside, so that alerts are read as they come.
-        doing = beside.submit(act)
-        watch.until(doing.done, seconds + _SETTLE_S, told)
-        outcome = doing.result()
+    doing = course.beside.submit(act)
+    watch.until(doing.done, seconds + _SETTLE_S, told)
+    outcome = doing.result()
     course.outcomes.append(outcome)
 
     def mine() -> list[Arrival]:

@@ -17,7 +17,8 @@ from oddcall.service.trial.trial import Course, Plan
 def quiet() -> Report:
     """A minute that was watched, and nothing alerted."""
     watching: Any = SimpleNamespace(said=[])
-    course = Course(watching, work=[], watched=(1000.0, 1060.0))
+    beside: Any = None
+    course = Course(watching, work=[], beside=beside, watched=(1000.0, 1060.0))
     return Report(Plan(Path("/trial"), [], [], 60.0, 60.0, "1/day"), course, [], [], None)
 
 
