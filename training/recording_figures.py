@@ -11,6 +11,7 @@ from scipy.stats import beta, chi2
 
 from oddcall.models.errors import EvidenceError
 from oddcall.models.features import FloatArray
+from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program
 from oddcall.training.figures import RATES, Interval, Result, measure
 from oddcall.training.judged import Judged, unlikely
@@ -18,6 +19,9 @@ from oddcall.training.labels import Label
 
 #: p-values at which what was promised is held against what came.
 PROMISES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+#: A program of which at least this share of clean windows gets one and the same p-value does the
+#: same thing every time: there is nothing between odd and not.
+ALIKE = 0.75
 #: Name of the verdict that all detectors give together.
 TOGETHER = "together"
 
@@ -31,11 +35,14 @@ class Kept:
     promised, realised : float
     between : Interval
         Middle 95 % of ``realised`` over resampled blocks.
+    varied : float or None
+        The share that came of programs whose windows are not nearly all alike; None without any.
     """
 
     promised: float
     realised: float
     between: Interval
+    varied: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +183,7 @@ def kept(judged: Judged, *, resamples: int = 200, seed: int = 0) -> list[Kept]:
         judged.p_value[clean],
         np.unique(judged.blocks()[clean], return_inverse=True),
     )
+    varied = p_value[_varied(p_value, judged.program[clean])]
     size = np.bincount(block)
     drawn = np.random.default_rng(seed).multinomial(
         len(size), np.full(len(size), 1 / len(size)), size=resamples
@@ -186,8 +194,18 @@ def kept(judged: Judged, *, resamples: int = 200, seed: int = 0) -> list[Kept]:
         shares = (drawn @ below) / np.maximum(drawn @ size, 1)
         low, high = np.quantile(shares, [0.025, 0.975])
         realised = float(below.sum() / len(p_value))
-        found.append(Kept(promised, realised, Interval(float(low), float(high))))
+        of_varied = float(np.mean(varied <= promised)) if len(varied) else None
+        found.append(Kept(promised, realised, Interval(float(low), float(high)), of_varied))
     return found
+
+
+def _varied(p_value: FloatArray, program: IntArray) -> NDArray[np.bool_]:
+    """Whether a window's program gives fewer than `ALIKE` of its windows one p-value, (n,)."""
+    pairs, count = np.unique(np.stack([program, p_value]), axis=1, return_counts=True)
+    most = np.zeros(int(program.max(initial=0)) + 1)
+    np.maximum.at(most, pairs[0].astype(np.int64), count)
+    varied: NDArray[np.bool_] = (most < ALIKE * np.bincount(program))[program]
+    return varied
 
 
 def attacks_found(judged: Judged, labels: Sequence[Label]) -> list[AttackFound]:

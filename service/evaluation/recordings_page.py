@@ -21,7 +21,13 @@ from oddcall.service.evaluation.recordings_text import (
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
 from oddcall.training.figures import Result
-from oddcall.training.recording_figures import AttackFound, kept, programs_judged, recall
+from oddcall.training.recording_figures import (
+    ALIKE,
+    AttackFound,
+    kept,
+    programs_judged,
+    recall,
+)
 from oddcall.training.report import curves
 from oddcall.training.report.drawing import percent
 from oddcall.training.report.page import (
@@ -115,7 +121,8 @@ def _time(done: Evaluation) -> Iterator[str]:
                 figure(
                     curves.promises(rows),
                     "Came against promised",
-                    "On the line the promise is kept; the faint lines are a factor of 1.5.",
+                    "On the line the promise is kept; the faint lines are a factor of 1.5. Rings: "
+                    f"without programs of which {ALIKE:.0%} of windows or more are alike.",
                 )
             ]
         )

@@ -16,6 +16,7 @@ from oddcall.service.naming import fitted, shortened
 from oddcall.service.quantities import counted, format_duration
 from oddcall.training.figures import RATES, Interval, Result
 from oddcall.training.recording_figures import (
+    ALIKE,
     TOGETHER,
     AttackFound,
     Kept,
@@ -239,6 +240,10 @@ def _promises(rows: list[Kept]) -> Iterator[str]:
     yield f"{'  promised':12}" + "".join(f"{_share(row.promised):>16}" for row in shown)
     yield f"{'  came':12}" + "".join(f"{_share(row.realised):>16}" for row in shown)
     yield f"{'  range':12}" + "".join(f"{_range(row.between):>16}" for row in shown)
+    varied = [row.varied for row in shown if row.varied is not None]
+    if varied:
+        yield f"{'  varied':12}" + "".join(f"{_share(share):>16}" for share in varied)
+        yield f"varied: without programs of which {ALIKE:.0%} of windows or more are alike"
 
 
 def _alerts(done: Evaluation) -> Iterator[str]:

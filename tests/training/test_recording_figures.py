@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from oddcall.models.window import Program
 from oddcall.training.judged import Judged
 from oddcall.training.labels import Label
-from oddcall.training.recording_figures import attacks_found, found_at, programs_judged, recall
+from oddcall.training.recording_figures import (
+    attacks_found,
+    found_at,
+    kept,
+    programs_judged,
+    recall,
+)
 
 CLEAN = 50
 
@@ -54,6 +62,17 @@ def test_recall_and_rates_are_of_the_same_attacks():
     assert found_at(found[2:5]) == {}
     (program,) = programs_judged(judged)
     assert (program.attacks, program.found, program.not_judged) == (3, 2, 2)
+
+
+def test_what_came_is_also_said_of_programs_that_vary():
+    """Windows that are always alike cannot be unlikely: they are left out of the second share."""
+    same = [(-1, 1.0, True, True, 0)] * 150
+    judged = judged_of(*same)
+    programs = (Program("/bin/x", 1, 1), Program("/bin/y", 1, 2))
+    alike = replace(judged, program=np.repeat([0, 1], [CLEAN, 150]), programs=programs)
+    shares = {row.promised: (row.realised, row.varied) for row in kept(alike)}
+    assert shares[0.1] == (5 / 200, 5 / 50)
+    assert kept(replace(alike, program=np.ones(200, np.int64)))[0].varied is None
 
 
 def test_an_attack_is_where_its_windows_are():

@@ -101,6 +101,10 @@ def promises(rows: Sequence[Kept]) -> str:
         plot.bar(row.promised, between[0], between[1], "range c0")
     came = np.log10(np.maximum([row.realised for row in rows], low))
     plot.dots(np.array([row.promised for row in rows]), came, "dot c0", 4)
+    varied = [(row.promised, row.varied) for row in rows if row.varied is not None]
+    if varied:
+        x, y = np.array(varied).T
+        plot.dots(x, np.log10(np.maximum(y, low)), "ring c0", 4)
     ticks = [(v, percent(v)) for v in (0.001, 0.005, 0.02, 0.1)]
     heights = [(-4.0, "0"), *((k, percent(10.0**k)) for k in (-3.0, -2.0, -1.0)), (0.0, "100 %")]
     return plot.svg(ticks, heights)

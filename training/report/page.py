@@ -40,7 +40,7 @@ stroke-dasharray:4 4}.c5{stroke:var(--c5)}
 .chance,.band,.level{fill:none;stroke:var(--soft);stroke-dasharray:2 4}.band{opacity:.55}
 .level{stroke:var(--ink);stroke-dasharray:5 3;stroke-width:1}
 .shade{fill:var(--attack);opacity:.16}.stem{stroke:var(--bar);stroke-width:1.7;fill:none}
-.dot.attack{fill:var(--attack)}.ring.attack{fill:none;stroke:var(--attack);stroke-width:1.3}
+.ring{fill:none;stroke-width:1.3}.dot.attack{fill:var(--attack)}.ring.attack{stroke:var(--attack)}
 .dot.clean{fill:var(--ink)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0 12px;padding:0;list-style:none;
 font-size:13px}.legend svg{width:30px;height:10px;display:inline-block;margin-right:6px;
