@@ -162,7 +162,9 @@ def _learn(plan: Plan, course: Course, screen: Screen) -> None:
 
 
 def _rehearse(folder: Path) -> None:
-    """Remove files as after a behaviour: this process, too, is learned at its work."""
+    """Do what asking for a behaviour does: this process, too, is learned at its work."""
+    folder.mkdir(exist_ok=True)
+    folder.resolve()
     room = Bounds.lasting(0.0, folder).room()
     for number in range(_FILES):
         (room / f"{number}").touch()
