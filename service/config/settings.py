@@ -95,7 +95,8 @@ class AlertSection(Section):
         description="time after an episode in which the same comes back as the same alert",
     )
     most_per_hour: Annotated[int, whole(1, 100_000)] = Field(
-        default=30, description="alerts sent within an hour; critical ones pass all the same"
+        default=30,
+        description="alerts of a grade, or graver, sent within an hour; critical ones always are",
     )
     history: Annotated[int, whole(100, 1_000_000)] = Field(
         default=10_000, description="lines of alerts kept in the state directory, to be answered"

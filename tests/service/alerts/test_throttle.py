@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oddcall.service.alerts.severity import LEVELS
 from oddcall.service.alerts.text import render
 from oddcall.service.alerts.throttle import Throttle
 from oddcall.service.formats import FORMATS
@@ -40,7 +41,10 @@ def test_past_the_cap_alerts_are_held_back_and_told() -> None:
     assert [alert["episode_id"] for alert in over.sent] == ["9"]
     (told,) = over.notices
     assert told["counts"] == {"alerts": 3}
-    assert "3 alerts were not sent in the last 1h: more than 2 within an hour" in told["sentence"]
+    assert (
+        "3 alerts were not sent in the last 1h: more than 2 as grave within an hour"
+        in told["sentence"]
+    )
 
 
 def test_critical_ones_pass() -> None:
@@ -50,6 +54,26 @@ def test_critical_ones_pass() -> None:
     assert [alert["episode_id"] for alert in told.sent] == ["1", "3"]
     told = throttle.sort([line(2, "update", "critical"), line(2, "close")], T0 + S)
     assert len(told.sent) == 2
+
+
+def test_slighter_ones_take_no_room_from_graver() -> None:
+    """After a flood of low ones a high one goes out, and after high ones no low one does."""
+    throttle = Throttle(2, HOST)
+    throttle.sort([line(i, severity="low") for i in range(9)], T0)
+    told = throttle.sort([line(10, severity="medium"), line(11), line(12), line(13)], T0 + S)
+    assert [alert["episode_id"] for alert in told.sent] == ["10", "11", "12"]
+    assert throttle.sort([line(14, severity="low")], T0 + 2 * S).sent == []
+
+
+def test_one_held_back_that_becomes_graver_goes_out() -> None:
+    """It is told from the line on that says so, and counts as one that was held back."""
+    throttle = Throttle(1, HOST)
+    throttle.sort([line(1, severity="low"), line(2, severity="low")], T0)
+    told = throttle.sort([line(2, "update", "low"), line(2, "update"), line(2, "close")], T0 + S)
+    assert [(alert["state"], alert["severity"]) for alert in told.sent] == [
+        ("update", "high"),
+        ("close", "high"),
+    ]
 
 
 def test_what_is_held_at_the_end_is_told() -> None:
@@ -65,19 +89,22 @@ def test_what_is_held_at_the_end_is_told() -> None:
 def test_never_more_than_the_cap_within_an_hour_and_nothing_lost(
     ticks: list[tuple[int, int]], most: int
 ) -> None:
-    """However alerts come, each is sent or counted in a notice, and no hour has too many."""
+    """However alerts come, each is sent or counted in a notice, and no hour has too many of any."""
     throttle, now, sent, counted, number = Throttle(most, HOST), T0, [], 0, 0
     for wait_s, count in ticks:
         now += wait_s * S
-        told = throttle.sort([line(number + i) for i in range(count)], now)
+        grades = [LEVELS[(number + i + wait_s) % 3] for i in range(count)]
+        told = throttle.sort([line(number + i, "open", g) for i, g in enumerate(grades)], now)
         number += count
-        sent += [now] * len(told.sent)
+        sent += [(now, LEVELS.index(alert["severity"])) for alert in told.sent]
         counted += sum(notice["counts"].get("alerts", 0) for notice in told.notices)
     told = throttle.end([], now)
     counted += sum(notice["counts"].get("alerts", 0) for notice in told.notices)
     assert len(sent) + counted == number
-    for at in sent:
-        assert sum(at <= other < at + 3600 * S for other in sent) <= most
+    for at, grade in sent:
+        hour = [other for when, other in sent if at <= when < at + 3600 * S]
+        assert hour.count(grade) <= most
+        assert len(hour) <= 3 * most
 
 
 @pytest.mark.parametrize("name", FORMATS)
