@@ -69,6 +69,11 @@ class Kept:
         return str(self.alert["episode_id"])
 
 
+def shown(lines: Sequence[Kept]) -> int:
+    """Give the place of the last line of an episode that showed something; of its close, if all."""
+    return max((k.place for k in lines if k.alert["state"] != "close"), default=lines[-1].place)
+
+
 class History:
     """The store. One may be shared by several threads.
 
@@ -162,21 +167,23 @@ class History:
         return self._lines(rows, limit, most)
 
     def episodes(self, most: int, before: int | None = None, program: str = "") -> list[list[Kept]]:
-        """Give the episodes that were heard of last, each with its lines, oldest line first.
+        """Give the episodes that showed something last, each with its lines, oldest line first.
 
         Parameters
         ----------
-        before : place of the last line of an episode, for the page after it.
+        before : `shown` of an episode, for the page after it.
         program : part of the path or of the name that a program gives itself; any by default.
         """
         limit = before if before is not None else 1 << 62
         name = (
             "json_extract(alert, '$.program.exe') || ' ' || json_extract(alert, '$.program.comm')"
         )
-        wanted = f"WHERE instr(lower({name}), lower(?))" if program else "WHERE ? = ''"
+        wanted = f"instr(lower({name}), lower(?))" if program else "? = ''"
+        shown = "coalesce(max(place) FILTER (WHERE state != 'close'), max(place))"
         page = (
-            f"SELECT episode FROM alerts {wanted} "  # noqa: S608  nothing of it is anybody's
-            "GROUP BY episode HAVING max(place) < ? ORDER BY max(place) DESC LIMIT ?"
+            "SELECT episode FROM alerts WHERE episode IN "  # noqa: S608  nothing of it is anybody's
+            f"(SELECT episode FROM alerts WHERE {wanted}) "
+            f"GROUP BY episode HAVING {shown} < ? ORDER BY {shown} DESC LIMIT ?"
         )
         return [self.episode(found) for (found,) in self._rows(page, program, limit, most)]
 
@@ -194,7 +201,7 @@ class History:
         SettingError
             When there is none, or several episodes are meant.
         """
-        found = self.latest(1) if word == "last" else self._named(word)
+        found = self._last() if word == "last" else self._named(word)
         episodes = {kept.episode_id for kept in found}
         if len(episodes) == 1:
             return found[-1]
@@ -226,6 +233,10 @@ class History:
         """Count the episodes that opened since a time, UTC."""
         count = "SELECT count(*) FROM alerts WHERE state = 'open' AND time >= ?"
         return int(self._rows(count, iso(time_ns))[0][0])
+
+    def _last(self) -> list[Kept]:
+        """Give the lines of the episode that showed something last: to close is to show nothing."""
+        return next(iter(self.episodes(1)), [])
 
     def _named(self, word: str) -> list[Kept]:
         if len(word) < SHORTEST or not set(word) <= set("0123456789abcdef-"):

@@ -144,12 +144,11 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
     from oddcall.service.history import short, titled
 
     with _history(settings) as history:
-        opened: dict[str, dict[str, Any]] = {}
-        for kept in history.latest(20 * most):
-            # From its first line, which is older, with how grave it is by now.
-            latest = opened.get(kept.episode_id, kept.alert)
-            opened[kept.episode_id] = {**kept.alert, "severity": latest["severity"]}
-    alerts = list(opened.values())[:most]
+        # As each began, with how grave it is by now.
+        alerts: list[dict[str, Any]] = [
+            {**lines[0].alert, "severity": lines[-1].alert["severity"]}
+            for lines in history.episodes(most)
+        ]
     if json_:
         click.echo(json.dumps({"alerts": alerts}))
         return

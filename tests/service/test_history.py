@@ -17,7 +17,7 @@ from oddcall.models.errors import SettingError, StorageError
 from oddcall.models.features import FeatureSpec
 from oddcall.models.tolerance import Behaviour
 from oddcall.models.window import Program
-from oddcall.service.history import History, titled
+from oddcall.service.history import History, shown, titled
 
 
 def line(number: int, state: str = "open", episode: int | None = None, day: int = 1) -> Any:
@@ -51,16 +51,18 @@ def test_lines_come_newest_first_and_page_by_page(history: History) -> None:
 
 
 def test_episodes_come_page_by_page(history: History) -> None:
-    """Each comes once, whole, by its last line; of all programs, or of those called so."""
+    """Each comes once, whole, by the last line that shows something; of all programs, or some."""
     for i in range(10):
         history.add(line(i))
-    history.add(line(100, "close", episode=3))
+    history.add(line(100, "update", episode=3))
+    history.add(line(101, "close", episode=3))
+    history.add(line(102, "close", episode=5))
     other = line(200)
     history.add({**other, "program": {"exe": "/opt/Backup/run", "comm": "nightly"}})
     first = history.episodes(4)
     assert [lines[0].id for lines in first] == [line(i)["id"] for i in (200, 3, 9, 8)]
-    assert [kept.alert["state"] for kept in first[1]] == ["open", "close"]
-    rest = history.episodes(20, before=first[-1][-1].place)
+    assert [kept.alert["state"] for kept in first[1]] == ["open", "update", "close"]
+    rest = history.episodes(20, before=shown(first[-1]))
     assert [lines[0].id for lines in rest] == [line(i)["id"] for i in (7, 6, 5, 4, 2, 1, 0)]
     for word in ("backup", "NIGHTLY", "/opt/"):
         assert [lines[0].id for lines in history.episodes(20, program=word)] == [other["id"]]
@@ -74,6 +76,7 @@ def test_an_alert_is_found_by_what_a_person_types(history: History) -> None:
     history.add(line(0xABCD9999))
     for word in (line(0xABCD0001)["id"], "abcd0", "ffff"):
         assert history.find(word).episode_id == line(0xABCD0001)["id"]
+    history.add(line(0xFFFF0001, "close", episode=0xABCD0001))
     assert history.find("last").id == line(0xABCD9999)["id"]
     for word, got in (("abcd", "2 of that beginning"), ("beef", "none"), ("abc", "none")):
         with pytest.raises(SettingError, match=got):
