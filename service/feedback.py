@@ -28,8 +28,8 @@ from oddcall.models.errors import SettingError, StorageError
 from oddcall.models.storage import storage_error
 from oddcall.models.tolerance import Behaviour, Span, Tolerances
 from oddcall.models.window import Program
-from oddcall.service.alerts.alert import iso
-from oddcall.service.history import SHORTEST, History, Kept, short
+from oddcall.service.alerts.alert import iso, short
+from oddcall.service.history import SHORTEST, History, Kept
 
 VERBS = ("ack", "tolerate", "forget")
 #: Tolerated behaviours at once: each is a comparison for every window of its program.

@@ -313,11 +313,6 @@ def _unusable(path: Path, error: sqlite3.Error) -> StorageError:
     )
 
 
-def short(id_: str) -> str:
-    """Cut an id to what a person types; unique among a few thousand."""
-    return id_[:8]
-
-
 def titled(alert: Mapping[str, Any]) -> str:
     """Name an alert on one line: when, how grave, which program."""
     program = alert["program"]

@@ -186,6 +186,11 @@ def to_json(alert: Alert) -> str:
     return json.dumps(alert, separators=(",", ":"), allow_nan=False)
 
 
+def short(id_: str) -> str:
+    """Cut an id to what a person types; unique among a few thousand."""
+    return id_[:8]
+
+
 def iso(time_ns: int) -> str:
     """Write a UTC time with microseconds."""
     moment = _EPOCH + timedelta(microseconds=time_ns // 1000)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.alert import Alert, short
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.quantities import counted, format_duration
 
@@ -110,7 +110,8 @@ def _updated(alert: Alert, width: int) -> Iterator[_Line]:
 
 
 def _closed(alert: Alert, width: int) -> Iterator[_Line]:
-    text = f"{_clock(alert)}  {_name(alert)} is quiet since, after {_since_onset(alert)} of it"
+    of = f"{_since_onset(alert)} of it (alert {short(alert['episode_id'])})"
+    text = f"{_clock(alert)}  {_name(alert)} is quiet since, after {of}"
     yield from _wrapped("quiet", text, width)
     yield "", ""
 

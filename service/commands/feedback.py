@@ -93,8 +93,8 @@ def _forget(settings: Settings, alert: str, note: str, json_: bool) -> None:
 
 @_verb("undo", "Take back the last thing that was said of an alert, exactly.")
 def _undo(settings: Settings, alert: str, note: str, json_: bool) -> None:
+    from oddcall.service.alerts.alert import short
     from oddcall.service.feedback import Feedback
-    from oddcall.service.history import short
     from oddcall.service.state import StateDir
 
     state = StateDir(settings.state_dir)
@@ -140,8 +140,9 @@ def _list(settings: Settings, alerts: bool, most: int, json_: bool) -> None:
 def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bool) -> None:
     from textwrap import shorten
 
+    from oddcall.service.alerts.alert import short
     from oddcall.service.alerts.text import clean
-    from oddcall.service.history import short, titled
+    from oddcall.service.history import titled
 
     with _history(settings) as history:
         # As each began, with how grave it is by now.
@@ -166,8 +167,8 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
 def _answer(
     verb: str, settings: Settings, alert: str, note: str, expires: str | None, *, json_: bool
 ) -> None:
+    from oddcall.service.alerts.alert import short
     from oddcall.service.feedback import Feedback
-    from oddcall.service.history import short
     from oddcall.service.state import StateDir
 
     expires_s = None if expires is None else duration(expires, "--expires")
@@ -199,7 +200,7 @@ def _shown(lines: list[Alert]) -> list[str]:
 
 
 def _told(said: Given, now_ns: int) -> Iterator[str]:
-    from oddcall.service.history import short
+    from oddcall.service.alerts.alert import short
 
     ends = f"until {_clock(said.expires_ns)}" if said.expires_ns else "holds"
     if said.undone_ns:

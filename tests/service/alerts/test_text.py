@@ -143,7 +143,9 @@ def test_a_container_is_called_as_people_call_it() -> None:
 def test_an_update_and_a_close_say_how_long() -> None:
     """An update says since when, a close that it is over."""
     assert "for 2.0 s now" in render(altered(state="update"))
-    assert "nginx (nginx) is quiet since, after 2.0 s of it" in render(altered(state="close"))
+    closed = altered(state="close")
+    quiet = f"nginx (nginx) is quiet since, after 2.0 s of it (alert {closed['episode_id'][:8]})"
+    assert quiet in " ".join(render(closed).split())
 
 
 def test_what_was_lost_or_folded_is_said() -> None:
