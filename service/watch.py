@@ -193,6 +193,7 @@ def watch(
             pulse.count(alert)
             board.alerted(alert)
             upkeep.wrote(alert)
+        board.held_back(held)
         for line in (*notices, *sent):
             delivery.send(line)
 

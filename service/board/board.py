@@ -120,6 +120,8 @@ class Board:
         self.alerts: deque[Alert] = deque(maxlen=ALERTS)
         #: Episodes that began, by severity at their beginning.
         self.opened: dict[str, int] = {}
+        #: Episodes since the start that went to no sink when they began.
+        self.unsent = 0
         self._today = (_day(0), 0)
         self._spent: deque[_Spent] = deque(maxlen=_COST_TICKS)
 
@@ -228,6 +230,11 @@ class Board:
                 self._today = (today, used + 1 if day == today else 1)
                 for ring in self.timelines.values():
                     ring.note("alerts", self.tick.time_ns if self.tick else now_ns, 1)
+
+    def held_back(self, lines: Iterable[Alert]) -> None:
+        """Count alerts that went to no sink, as too many had within the hour."""
+        with self.lock:
+            self.unsent += sum(line["state"] == "open" for line in lines)
 
     @property
     def used_today(self) -> int:

@@ -69,6 +69,7 @@ def picture(board: Board) -> Json:
             "budget": {
                 "per_day": model.budget_per_day if model else None,
                 "used_today": board.used_today,
+                "unsent": board.unsent,
                 "threshold": _short(model.threshold) if model else None,
             },
             "coverage": {

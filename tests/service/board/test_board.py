@@ -172,6 +172,13 @@ def test_losses_cost_and_lateness_are_there(batch: Any) -> None:
     assert max(value or 0 for value in timeline(board, "10m")["late_s"]) == 0.25
 
 
+def test_what_no_sink_got_is_counted() -> None:
+    """Alerts past the cap of an hour are counted once each, for the page to say."""
+    board = board_of(At())
+    board.held_back([{"state": "open"}, {"state": "update"}, {"state": "close"}, {"state": "open"}])
+    assert picture(board)["budget"]["unsent"] == 2
+
+
 def test_the_budget_of_a_day_is_counted_in_episodes(batch: Any) -> None:
     """Only what opens an episode uses the budget, and tomorrow begins at nothing."""
     clock = At()
