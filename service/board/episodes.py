@@ -24,12 +24,15 @@ def _episode(lines: list[Alert]) -> Json:
     # An episode is of who opened it, whoever of its family was the oddest.
     first = min(lines, key=lambda line: (line["id"] != line["episode_id"], line["time"]))
     gravest = max((line["severity"] for line in lines), key=LEVELS.index)
+    onsets = [line["explanation"]["onset"] for line in lines]
     program = first["program"]
     return {
         "id": worst["episode_id"],
         "state": "closed" if last["state"] == "close" else "open",
         "severity": gravest,
-        "onset": worst["explanation"]["onset"],
+        # Each return has an onset of its own.
+        "onset": min(onsets),
+        "back": max(onsets),
         "last": last["time"],
         "name": program["exe"].rsplit("/", 1)[-1] or program["comm"] or "unknown program",
         "exe": program["exe"],

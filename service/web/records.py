@@ -75,8 +75,10 @@ class Records:
             lines = list(self._board.alerts)
         of = next((a["episode_id"] for a in lines if word in {a["id"], a["episode_id"]}), None)
         found = [line for line in lines if line["episode_id"] == of]
-        if not found:
-            found = self._kept(word)
+        # The board has the latest lines only: an episode may have begun before them.
+        if not any(line["id"] == of for line in found):
+            latest = {line["id"] for line in found}
+            found = [line for line in self._kept(of or word) if line["id"] not in latest] + found
         if not found:
             return None
         given = self._feedback.of(str(found[0]["episode_id"]))

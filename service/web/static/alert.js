@@ -1,7 +1,7 @@
 // One alert: what was said, why, and what a person answers.
 
 import { ask, send } from "/static/api.js";
-import { chance, clock, count, day, h, put, some, span } from "/static/dom.js";
+import { chance, clock, count, course, day, h, put, some, span } from "/static/dom.js";
 import { ranges } from "/static/ranges.js";
 
 const LEVEL = {
@@ -12,7 +12,7 @@ const LEVEL = {
 const SAID = { ack: "Acknowledged", tolerate: "Tolerated", forget: "Forgotten" };
 
 const facts = (pairs) => h("dl", { class: "facts" },
-  pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  pairs.filter(([, value]) => value || value === 0).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 
 /** The line that shows the episode at its oddest. */
 const worst = (lines) => lines.reduce((a, b) => (b.score.p_value < a.score.p_value ? b : a));
@@ -24,6 +24,7 @@ function evidence(line) {
   return facts([
     ["p-value", `${chance(score.p_value)}, alerts from ${chance(score.threshold)}${score.extrapolated ? "; beyond every clean window that was kept, so it is extrapolated" : ""}`],
     ["evidence", `${some(seen.events, "call")} in ${spanned < 10 ? spanned.toFixed(1) + " s" : span(spanned)}`],
+    ["least likely", `${day(seen.start)} to ${clock(seen.end)}`],
     ["held against", `${LEVEL[baseline.level] || baseline.level} (${some(baseline.windows, "window")}${baseline.trained_span ? `, ${day(baseline.trained_span.start)} to ${day(baseline.trained_span.end)}` : ""})`],
     ["severity", baseline.severity_limit],
     ["detectors", Object.entries(score.detectors).map(([name, p]) => `${name.replaceAll("_", " ")} ${chance(p)}`).join(", ")],
@@ -31,7 +32,7 @@ function evidence(line) {
   ]);
 }
 
-function who(line) {
+function who(line, episode) {
   const { process, program } = line;
   return facts([
     ["program", h("code", {}, program.exe || program.comm)],
@@ -39,7 +40,9 @@ function who(line) {
     ["arguments", process.cmdline && h("code", {}, process.cmdline)],
     ["unit", program.unit],
     ["container", program.container],
-    ["seen", `${day(line.window.start)} to ${clock(line.window.end)}`],
+    ["began", day(episode.onset)],
+    ["came back", episode.returns > 0 && `${some(episode.returns, "time")}, the last at ${day(episode.back)}`],
+    ["last seen", day(episode.last)],
   ]);
 }
 
@@ -128,7 +131,7 @@ export function alert(id) {
           h("span", { class: `grade ${episode.severity}` }, episode.severity),
           h("h1", {}, program ? h("a", { href: `#/programs/${program.id}` }, episode.name) : episode.name),
           h("span", { class: `pill ${episode.state}` }, episode.state === "open" ? "going on" : "over"),
-          h("span", { class: "soft" }, `${day(episode.onset)}, ${span((new Date(episode.last) - new Date(episode.onset)) / 1000)} of it`)),
+          h("span", { class: "soft" }, course(episode))),
         h("p", { class: "sentence" }, said.sentence),
         answers(episode, () => load(state))),
       h("div", { class: "pair even" },
@@ -140,7 +143,7 @@ export function alert(id) {
             line.attack_hints.map((hint) => h("p", { class: "hint" }, h("span", { class: "chip" }, hint.technique), ` ${hint.why}`))),
           nearest(line)),
         h("div", { class: "stack" },
-          h("section", { class: "card" }, h("header", {}, h("h2", {}, "Who")), who(line)),
+          h("section", { class: "card" }, h("header", {}, h("h2", {}, "Who")), who(line, episode)),
           h("section", { class: "card" }, h("header", {}, h("h2", {}, "Evidence")), evidence(line)),
           h("section", { class: "card" }, h("header", {}, h("h2", {}, "What was sent")), history(episode.history)))));
   }

@@ -3,6 +3,7 @@
 import { chance, clock, h, put, rate, some } from "/static/dom.js";
 
 const FLOOR = 16; // nobody needs to tell 1e-16 from less
+const PADDING = [8, 26, 0, 0]; // half of the last clock label is to the right of its tick
 const odd = (p) => (p === null ? null : Math.min(FLOOR, -Math.log10(Math.max(p, 1e-300))));
 
 function colours() {
@@ -87,10 +88,10 @@ export function timeline(label) {
     const top = Math.max(4, ...shown.p.map(odd), shown.threshold ? odd(shown.threshold) : 0) + 0.6;
     panels = [
       new uPlot({
-        width, height: 168, cursor, legend: { show: false }, padding: [8, 0, 0, 0],
+        width, height: 173, cursor, legend: { show: false }, padding: PADDING,
         scales: { x: scaleX, y: { range: [0, top] } },
         axes: [
-          axis(paint, { size: 4, values: () => [] }),
+          axis(paint, { size: 9, values: () => [] }),
           axis(paint, {
             size: 52, splits: () => (top > 9 ? [0, 4, 8, 12, 16] : [0, 2, 4, 6, 8]).filter((y) => y <= top),
             values: (u, splits) => splits.map((y) => (y === 0 ? "p = 1" : `1e-${y}`)),
@@ -103,7 +104,7 @@ export function timeline(label) {
         },
       }, [shown.time_s, shown.p.map(odd)], node),
       new uPlot({
-        width, height: 84, cursor, legend: { show: false }, padding: [8, 0, 0, 0],
+        width, height: 84, cursor, legend: { show: false }, padding: PADDING,
         scales: { x: scaleX, y: { range: (u, low, high) => [0, Math.max(high || 0, 1) * 1.1] } },
         axes: [
           axis(paint, { size: 26, space: 70, values: clockTicks }),

@@ -98,6 +98,12 @@ export function ago(iso, now) {
   return seconds < 5 ? "just now" : `${span(seconds).replace(/ (min|h) .*/, " $1")} ago`;
 }
 
+/** When it began and, of what came back, how often, and when it was seen last. */
+export function course(e) {
+  if (!e.returns) return `began ${day(e.onset)}, ${span((new Date(e.last) - new Date(e.onset)) / 1000)} of it`;
+  return `began ${day(e.onset)}, came back ${some(e.returns, "time")}, ${e.state === "open" ? `now since ${day(e.back)}` : `last seen ${day(e.last)}`}`;
+}
+
 /** A bar of parts of a whole: [[part, class], ...]. */
 export function meter(parts, label) {
   let x = 0;

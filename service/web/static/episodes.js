@@ -21,7 +21,7 @@ function update(row, e, state) {
   grade.className = `grade ${e.severity}`;
   put(grade, e.severity);
   put(link.querySelector(".name"), e.name);
-  put(link.querySelector(".when"), e.state === "open" ? `now, began ${ago(e.onset, state.time)}` : ago(e.last, state.time));
+  put(link.querySelector(".when"), e.state === "open" ? `now, ${e.returns ? "came back" : "began"} ${ago(e.back, state.time)}` : ago(e.last, state.time));
   put(link.querySelector(".said"), e.sentence);
   const chips = [`p = ${chance(e.p_value)}`, ...e.hints, ...answers.map((verb) => SAID[verb])];
   keyed(link.querySelector(".chips"), chips, (c) => c, (c) => h("span", { class: "chip" }, c), () => {});

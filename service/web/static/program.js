@@ -72,7 +72,7 @@ export function program(id) {
     list.update(told.episodes, state);
     none.hidden = told.processes.length > 0;
     grid.hidden = !none.hidden;
-    keyed(body, told.processes.slice(0, 20), (p) => p.pid, () => h("tr", {}, h("td", {}), h("td", { class: "name" }), h("td", { class: "num p" }), h("td", { class: "num" }), h("td", { class: "num" }), h("td", { class: "num wide" })), (row, p) => {
+    keyed(body, told.processes.slice(0, 20), (p) => p.pid, () => h("tr", {}, h("td", {}), h("td", { class: "name whole" }), h("td", { class: "num p" }), h("td", { class: "num" }), h("td", { class: "num" }), h("td", { class: "num wide" })), (row, p) => {
       [String(p.pid), p.comm + (p.ended ? " (ended)" : ""), chance(p.p), rate(p.calls_s), rate(p.errors_s), ago(p.seen, state.time)].forEach((text, i) => put(row.children[i], text));
       row.classList.toggle("odd", p.alert);
     });

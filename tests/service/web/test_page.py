@@ -38,6 +38,14 @@ def fits(page: Page) -> None:
     page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=120_000)
 
 
+def tables_fit(page: Page) -> None:
+    """No table has columns past the edge of its card."""
+    page.wait_for_function(
+        "[...document.querySelectorAll('.scroll')].every((e) => e.scrollWidth <= e.clientWidth)",
+        timeout=120_000,
+    )
+
+
 def scanned(page: Page) -> Any:
     return page.locator("a.episode", has_text="connect").first
 
@@ -73,6 +81,26 @@ def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".answers")).not_to_contain_text("Tolerated")
     assert watching.ask("api/feedback")[1]["given"][0]["undone"]
+
+
+def test_what_came_back_says_when(page: Page) -> None:
+    """An alert that came back says when it began, came back and was seen last."""
+
+    def came_back(asked: Route) -> None:
+        answer = asked.fetch()
+        told = answer.json() | {"state": "closed", "returns": 2, "onset": "2023-11-14T10:13:20Z"}
+        told |= {"back": "2023-11-15T11:16:39Z", "last": "2023-11-15T11:17:40Z"}
+        asked.fulfill(response=answer, json=told)
+
+    page.route("**/api/alerts/*", came_back)
+    scanned(page).click()
+    course = page.locator(".title")
+    expect(course).to_contain_text("began 14 Nov")
+    expect(course).to_contain_text("came back 2 times, last seen 15 Nov")
+    who = page.locator(".facts").first
+    expect(who).to_contain_text("2 times, the last at 15 Nov")
+    expect(who).to_contain_text(":17:40")
+    page.unroute_all(behavior="wait")
 
 
 def test_a_program_s_normal_is_shown(page: Page) -> None:
@@ -171,9 +199,10 @@ def test_all_alerts_are_turned_like_pages(page: Page, watching: Any) -> None:
 
 
 def test_it_fits_a_telephone(page: Page) -> None:
-    """On 390 pixels nothing runs out of the page, on any view."""
+    """On 390 pixels nothing runs out of the page or of its card, on any view."""
     page.set_viewport_size({"width": 390, "height": 844})
     fits(page)
+    tables_fit(page)
     scanned(page).click()
     expect(page.locator(".sentence")).to_be_visible()
     fits(page)
@@ -182,13 +211,21 @@ def test_it_fits_a_telephone(page: Page) -> None:
     expect(page.locator(".ranges > div").nth(3)).to_be_visible()
     expect(page.locator("p.mono")).to_contain_text("/opt/aaaa")
     fits(page)
+    tables_fit(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.get_by_role("columnheader", name="seen")).to_be_visible()
+    tables_fit(page)
     page.unroute_all(behavior="wait")
 
 
 def _far_down(asked: Route) -> None:
-    """Answer as the watch does, but of a program with a path that has no place to break."""
+    """Answer as the watch does, but of a program with long names, pids and figures."""
     answer = asked.fetch()
-    asked.fulfill(response=answer, json={**answer.json(), "exe": f"/opt/{'a' * 120}/bin/server"})
+    told = answer.json() | {"exe": f"/opt/{'a' * 120}/bin/server"}
+    process = {"comm": "gunicorn_master", "ended": True, "alert": True, "p": 1.23e-8}
+    process |= {"calls_s": 123456.0, "errors_s": 12345.0, "seen": told["seen"]}
+    told["processes"] = [process | {"pid": 4194300 + i} for i in range(3)]
+    asked.fulfill(response=answer, json=told)
 
 
 def test_a_stranger_is_asked_for_the_key(browser: Browser, watching: Any) -> None:
