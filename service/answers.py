@@ -45,4 +45,4 @@ def in_words(told: Tolerances) -> str:
     behaviours, programs = len(told.tolerated), len(told.forgotten)
     said = [f"{counted(behaviours, 'behaviour')} tolerated"] if behaviours else []
     said += [f"{counted(programs, 'program')} forgotten"] if programs else []
-    return ", ".join(said) or "nothing changes what is normal"
+    return ", ".join(said) or "nothing is tolerated or forgotten any more"

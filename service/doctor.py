@@ -21,6 +21,7 @@ from oddcall.models.storage import unwritable
 from oddcall.sensor.check import Check
 from oddcall.service.config.loading import load
 from oddcall.service.config.settings import Settings
+from oddcall.service.quantities import counted
 from oddcall.service.sinks.sections import name_of
 from oddcall.service.state import StateDir
 
@@ -200,7 +201,8 @@ def _bundle(model: Path | None, state: StateDir, trusted_key: Path | None) -> It
     except OddcallError as error:
         yield Check.failed("model", error)
     else:
-        yield Check("model", True, f"{path}: {loaded.id}, {len(loaded.programs)} programs")
+        programs = counted(len(loaded.programs), "program")
+        yield Check("model", True, f"{path}: {loaded.id}, {programs}")
 
 
 def _nearest(place: Path) -> Path:

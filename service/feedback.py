@@ -261,7 +261,7 @@ class Feedback:
         if not named or len({said.episode for said in named}) > 1:
             raise SettingError(
                 f"there is nothing to undo for {word!r}",
-                got="several alerts of that beginning" if named else "no saying that holds",
+                got="several alerts of that beginning" if named else "no answer that holds",
                 fix="`oddcall feedback list` shows what holds.",
             )
         line = {"id": str(uuid.uuid4()), "verb": "undo", "undoes": named[-1].id}

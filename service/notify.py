@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from oddcall.service.board.board import Board
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from oddcall.sensor.sensor import Tick
@@ -91,6 +92,7 @@ def status(board: Board) -> str:
         return board.progress.line
     lost = sum(board.lost.values())
     return (
-        f"{board.phase}: {len(board.programs.rows)} programs, {board.windows:,} windows, "
-        f"{board.used_today} alerts today, lost {lost:,}"
+        f"{board.phase}: {counted(len(board.programs.rows), 'program')}, "
+        f"{counted(board.windows, 'window')}, {counted(board.used_today, 'alert')} today, "
+        f"lost {lost:,}"
     )

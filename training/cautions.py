@@ -91,7 +91,8 @@ def cautions(
             "extrapolated."
         )
     if gathered.lossy:
-        found.append(f"{gathered.lossy} windows were recorded while the sensor lost updates.")
+        were = "window was" if gathered.lossy == 1 else "windows were"
+        found.append(f"{gathered.lossy} {were} recorded while the sensor lost updates.")
     return tuple(found)
 
 
@@ -111,15 +112,15 @@ def _seldom_powerful(division: Division, arch: str, name: Mapping[Program, str])
         often = np.bincount(kept.indices, minlength=kept.shape[1])[met]
         made = [names[column - start] for column in met[often <= _SELDOM].tolist()]
         if made:
-            said = _listed(made, "calls", most=4)
+            said = _listed(made, "call", most=4)
             found.append(f"{name[gathered.programs[program]]} ({said})")
     return found
 
 
-def _listed(names: list[str], what: str = "programs", most: int = 5) -> str:
+def _listed(names: list[str], what: str = "program", most: int = 5) -> str:
     """Names as people list them: ``a, b and 3 more programs``."""
     shown = list(dict.fromkeys(names))
     rest = len(shown) - most
     if rest > 0:
-        return f"{', '.join(shown[:most])} and {rest} more {what}"
+        return f"{', '.join(shown[:most])} and {rest} more {what}{'' if rest == 1 else 's'}"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -172,10 +172,11 @@ def _require_own(division: Division, settings: FitSettings) -> None:
     if len(division.own):
         return
     count = division.gathered.count
+    programs = "program" if len(count) == 1 else "programs"
     raise EvidenceError(
         "no program was seen often enough for a baseline",
         expected=f"at least {settings.min_windows} windows of one program in a longer recording",
-        got=f"{len(count)} programs with at most {int(count.max()) if len(count) else 0}",
+        got=f"{len(count)} {programs} with at most {int(count.max()) if len(count) else 0}",
     )
 
 

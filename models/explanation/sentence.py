@@ -13,6 +13,8 @@ from oddcall.models.window import Program, WindowBatch
 
 #: Kinds of call named in one sentence; a reader takes in no more.
 _NAMED = 3
+#: A share that is there, yet too small for a figure.
+_HARDLY = "under 0.1%"
 #: Part of the verdict below which a finding is not worth words when others are.
 _WORTH = 0.1
 
@@ -116,7 +118,7 @@ def _weight(made: Sequence[Call]) -> float:
 
 def _new(made: Sequence[Call], time: str, against: str, own: bool) -> str:
     if len(made) == 1:
-        failing = f", {_all_or(made[0])} of them failing" if _fails(made[0]) else ""
+        failing = f", {_failing(made[0])}" if _fails(made[0]) else ""
         never = "it never made one" if own else "none made one"
         return f"{_made(made[0])} in {time}{failing}; in {against} {never}"
     # Naming the fourth takes no more words than saying that there is one.
@@ -138,11 +140,11 @@ def _more(made: Sequence[Call], time: str, against: str) -> str:
     lead, others = made[0], made[1:_NAMED]
     also = f", and {_listed([_compared(call) for call in others])}" if others else ""
     if lead.novel_failure:
-        said = f"{_made(lead)} in {time}, {_all_or(lead)} of them failing{also}"
+        said = f"{_made(lead)} in {time}, {_failing(lead)}{also}"
         return f"{said}; in {against} {lead.name} never failed"
     if lead.failing:
         usual = _typical(lead.failed_typical)
-        said = f"{_made(lead)} in {time}, {_all_or(lead)} of them failing"
+        said = f"{_made(lead)} in {time}, {_failing(lead)}"
         return (
             f"{said}; failing {lead.name} is {_share(lead.failed_share)} of its calls, "
             f"against {usual} in {against}{also}"
@@ -192,17 +194,18 @@ def _measure(part: Scalar, events: int) -> str:
     # A feature keeps seven digits of it.
     observed = events if part.name == "events" else part.observed
     said = {
-        "events": ("made {} calls in one window", "{:,.0f}"),
-        "rate": ("made {} calls a second", "{:,.0f}"),
-        "distinct": ("used {} kinds of call", "{:,.0f}"),
-        "entropy": ("spread its calls over {} bits", "{:.1f}"),
-        "error_share": ("had {} of its calls fail", "{:.1%}"),
-        "forks": ("began {} processes", "{:,.0f}"),
-        "execs": ("began {} programs", "{:,.0f}"),
+        "events": ("made {} call{} in one window", "s", "{:,.0f}"),
+        "rate": ("made {} call{} a second", "s", "{:,.0f}"),
+        "distinct": ("used {} kind{} of call", "s", "{:,.0f}"),
+        "entropy": ("spread its calls over {} bit{}", "s", "{:.1f}"),
+        "error_share": ("had {} of its calls fail", "", "{:.1%}"),
+        "forks": ("began {} process{}", "es", "{:,.0f}"),
+        "execs": ("began {} program{}", "s", "{:,.0f}"),
     }
-    words, form = said[part.name]
-    typical = f"{form.format(low)} to {form.format(high)}"
-    return f"{words.format(form.format(observed))} against typically {typical}"
+    words, many, form = said[part.name]
+    number = form.format(observed)
+    did = words.format(number, "" if number == "1" else many)
+    return f"{did} against typically {form.format(low)} to {form.format(high)}"
 
 
 def _compared(call: Call) -> str:
@@ -210,7 +213,8 @@ def _compared(call: Call) -> str:
         return _made(call) + _aside(call)
     if call.failing and not call.excess:
         usual = _typical(call.failed_typical)
-        return f"{call.failed:,} failing {call.name} calls ({_share(call.failed_share)}; {usual})"
+        made = _number(call.failed, f"failing {call.name} call")
+        return f"{made} ({_share(call.failed_share)}; {usual})"
     failing = f"{_all_or(call)} failing; " if call.failing else ""
     usual = f"never more than {call.most:,}" if call.beyond else _typical(call.typical)
     return f"{_made(call)} ({failing}{_share(call.share)} of its calls; {usual})"
@@ -226,6 +230,10 @@ def _fails(call: Call) -> bool:
 
 def _all_or(call: Call) -> str:
     return "all" if call.failed == call.count and call.count > 1 else f"{call.failed:,}"
+
+
+def _failing(call: Call) -> str:
+    return "which failed" if call.count == 1 else f"{_all_or(call)} of them failing"
 
 
 def _aside(call: Call) -> str:
@@ -246,7 +254,7 @@ def _share(share: float) -> str:
     if share <= 0:
         return "none"
     if share < 0.001:
-        return "under 0.1%"
+        return _HARDLY
     return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
 
 
@@ -256,7 +264,9 @@ def _typical(typical: Typical) -> str:
         return "hardly ever any"
     if low == high:
         return f"typically {low}"
-    return f"typically at most {high}" if low == "none" else f"typically {low} to {high}"
+    if low == "none":
+        return f"typically {high}" if high == _HARDLY else f"typically at most {high}"
+    return f"typically {low} to {high}"
 
 
 def _seconds(seconds: float) -> str:

@@ -192,7 +192,9 @@ def _evidence(alert: Alert, width: int) -> Iterator[_Line]:
     if baseline.get("severity_limit"):
         yield from _labelled("", baseline["severity_limit"], width)
     lost = coverage["lost"] + coverage["lost_keys"]
-    whole = f"{lost:,} updates of this host were lost meanwhile" if lost else "nothing was lost"
+    were = "was" if lost == 1 else "were"
+    whole = f"{counted(lost, 'update')} of this host {were} lost meanwhile"
+    whole = whole if lost else "nothing was lost"
     if alert["suppressed_since_last"]:
         whole += f"; {counted(alert['suppressed_since_last'], 'more window')} like it before"
     yield from _labelled("", whole, width)

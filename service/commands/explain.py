@@ -81,10 +81,11 @@ def _written(path: Path, word: str) -> list[Alert]:
             if line["id"].startswith(word) or line["episode_id"].startswith(word)
         }
     if len(named) != 1:
+        alert = "more than one alert" if named else "no alert"
         raise SettingError(
-            f"no one alert of {path} is named {word!r}",
+            f"{alert} of {path} is named {word!r}",
             expected="an alert's id, the beginning of one, or last",
-            got=f"{len(named)} of that beginning" if named else "none",
+            got=f"{len(named)} of that beginning" if named else "",
         )
     return [line for line in lines if line["episode_id"] in named]
 

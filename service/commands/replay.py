@@ -14,6 +14,7 @@ import click
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people, with_settings
 from oddcall.service.config.settings import Settings
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
@@ -109,7 +110,8 @@ def command(
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))
         return
-    held = f"; {already} lines were in the file already" if already else ""
+    were = "was" if already == 1 else "were"
+    held = f"; {counted(already, 'line')} {were} in the file already" if already else ""
     click.echo(f"{account}; {account.judgeable}{held}")
     if warning := account.judgeable.warning(judge):
         click.echo(fill(warning, 80, subsequent_indent="  "))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from oddcall.service.commands.options import as_json, duration, own_behaviours, people
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from oddcall.service.simulate import Behaviour
@@ -77,7 +78,9 @@ def list_(json_: bool) -> None:
         for behaviour in group:
             click.echo("\n".join(_entry(behaviour, width)))
     hidden = sum(bool(behaviour.invisible) for behaviour in found)
-    click.echo(f"\n{len(found)} behaviours, {hidden} of them invisible to counts of calls.")
+    click.echo(
+        f"\n{counted(len(found), 'behaviour')}, {hidden} of them invisible to counts of calls."
+    )
 
 
 def _entry(behaviour: Behaviour, width: int) -> list[str]:

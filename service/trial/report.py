@@ -191,7 +191,8 @@ class Report:
         )
         if self.course.slowed:
             yield from wrap(
-                f"Busy: {self.course.slowed[-1]}; it changed {len(self.course.slowed)} times. "
+                f"Busy: {self.course.slowed[-1]}; it changed "
+                f"{counted(len(self.course.slowed), 'time')}. "
                 "Detection takes so long, at least.",
                 80,
             )

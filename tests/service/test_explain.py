@@ -64,6 +64,8 @@ def line(state: str, id_: str, features: int) -> dict[str, Any]:
 
 LINES = [line("open", EPISODE, 9), line("close", "0a0b0c0d-aaf4-591c-a705-d4085130b751", 2)]
 
+OTHER = copy.deepcopy(LINES[0]) | {"id": "7fff", "episode_id": "7fff"}
+
 
 @pytest.fixture
 def state(tmp_path: Path) -> list[str]:
@@ -98,9 +100,8 @@ def test_lines_of_a_file_are_explained_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What replay wrote is shown as what watch kept is; notices in it are passed over."""
-    other = copy.deepcopy(LINES[0]) | {"id": "ffff", "episode_id": "ffff"}
     path = tmp_path / "found.jsonl"
-    path.write_text("".join(json.dumps(x) + "\n" for x in [{"kind": "notice"}, other, *LINES]))
+    path.write_text("".join(json.dumps(x) + "\n" for x in [{"kind": "notice"}, OTHER, *LINES]))
     assert run(["explain", "7102", "--alerts", str(path)]) == 0
     out = capsys.readouterr().out
     assert out.count("it never did before") == 1
@@ -117,7 +118,8 @@ def test_lines_of_a_file_are_explained_too(
         (None, "last", "no alerts can be read from"),
         ("{nonsense", "last", "no alerts can be read from"),
         ("[1]\n3\n", "last", "no alerts can be read from"),
-        ("", "last", "no one alert of"),
+        ("", "last", "no alert of"),
+        (f"{json.dumps(LINES[0])}\n{json.dumps(OTHER)}", "7", "more than one alert of"),
         ("\n".join(map(json.dumps, LINES)), "beef", "named 'beef'"),
     ],
 )

@@ -152,6 +152,8 @@ def test_what_was_lost_or_folded_is_said() -> None:
     """Poor coverage and folded windows are part of the evidence."""
     text = render(altered(coverage__lost=3, suppressed_since_last=2), width=100)
     assert "3 updates of this host were lost meanwhile; 2 more windows like it before" in text
+    text = render(altered(coverage__lost=1, suppressed_since_last=1), width=100)
+    assert "1 update of this host was lost meanwhile; 1 more window like it before" in text
 
 
 def test_a_grade_that_the_baseline_holds_back_is_told() -> None:
