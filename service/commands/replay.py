@@ -73,6 +73,8 @@ def command(
 
     With --what-if it counts alerts instead of showing them, side by side for
     each way: which budget can be lived with is seen on one's own history.
+
+    Alerts a day are given for a day or more: of less, --json has null for them.
     """
     from oddcall.service.alerts.context import recorded
     from oddcall.service.judgeable import made_elsewhere

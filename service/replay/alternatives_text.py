@@ -28,7 +28,7 @@ def table(outcomes: Sequence[Outcome], said: Sequence[str]) -> Iterator[str]:
     yield f"{head}{'alerts at p':>12}"
     for letter, outcome in zip(letters, outcomes, strict=True):
         account = outcome.account
-        a_day = f"{account.alerts / account.days:.2g}" if account.days >= 1 else "-"
+        a_day = "-" if account.per_day is None else f"{account.per_day:.2g}"
         name = outcome.alternative.name
         name = name if len(name) <= 30 else f"{name[:14]}...{name[-13:]}"
         yield (
@@ -41,9 +41,9 @@ def table(outcomes: Sequence[Outcome], said: Sequence[str]) -> Iterator[str]:
     if len(days) > 1:
         yield ""
         yield from _columns("day (UTC)", letters, [o.by_day for o in outcomes], by_name=True)
-    days_judged = outcomes[0].account.days
-    if days_judged < 1:
-        span = format_duration(max(days_judged * 86400, 1))
+    judged = outcomes[0].account
+    if judged.per_day is None:
+        span = format_duration(max(judged.days * 86400, 1))
         said = [f"{span} say little of a day: no rate is given below one day", *said]
     for note in said:
         yield ""

@@ -39,6 +39,11 @@ class Account:
         """Span of the recording, days."""
         return max(self.end_ns - self.start_ns, 0) / 86400e9
 
+    @property
+    def per_day(self) -> float | None:
+        """Alerts a day; none of less than one, which says little of a day."""
+        return self.alerts / self.days if self.days >= 1 else None
+
     def see(self, batch: WindowBatch) -> None:
         """Add one batch."""
         self.windows += len(batch)
@@ -60,7 +65,7 @@ class Account:
             "days": round(self.days, 6),
             "alerts": self.alerts,
             "lines": self.lines,
-            "alerts_per_day": round(self.alerts / self.days, 3) if self.days else None,
+            "alerts_per_day": None if self.per_day is None else round(self.per_day, 3),
             "budget_per_day": self.budget_per_day,
         }
 

@@ -319,21 +319,27 @@ def test_a_recording_of_other_numbers_is_refused(odd_calls: Any) -> None:
             check_fit(odd_calls, metadata, Path("r"))
 
 
-def test_an_account_adds_up(batch: Any, row: Any) -> None:
-    """What was replayed is said in windows, time and alerts a day."""
+@pytest.mark.parametrize(
+    ("days", "span", "a_day"),
+    [(0.5, "12h", None), (0.99, "23h45m", None), (1.0, "1d", 1.0), (4.0, "4d", 0.25)],
+)
+def test_an_account_adds_up(
+    batch: Any, row: Any, days: float, span: str, a_day: float | None
+) -> None:
+    """What was replayed is said in windows and time, and in alerts a day from one day on."""
     account = Account(budget_per_day=1.0)
     account.see(batch(row(at_s=1)))
     account.see(batch())
-    account.see(batch(row(at_s=43200)))
+    account.see(batch(row(at_s=days * 86400)))
     account.count({"state": "open"})
     account.count({"state": "close"})
     assert account.as_dict() == {
         "windows": 2,
         "could_alert": 0,
-        "days": 0.5,
+        "days": days,
         "alerts": 1,
         "lines": 2,
-        "alerts_per_day": 2.0,
+        "alerts_per_day": a_day,
         "budget_per_day": 1.0,
     }
-    assert str(account) == "2 windows over 12h: 1 alert (the budget is 1 a day)"
+    assert str(account) == f"2 windows over {span}: 1 alert (the budget is 1 a day)"
