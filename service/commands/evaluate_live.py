@@ -27,7 +27,18 @@ Examples:
 """
 
 
-@click.command("live", epilog=_EXAMPLES)
+class _Live(click.Command):
+    """Looks for the workloads only once its help is asked for: what they need takes time."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from oddcall.service.trial.catalogue import WORKLOADS
+
+        with formatter.section("Workloads"):
+            formatter.write_dl([(workload.name, workload.summary) for workload in WORKLOADS])
+        super().format_epilog(ctx, formatter)
+
+
+@click.command("live", cls=_Live, epilog=_EXAMPLES)
 @click.option(
     "--learn", default="10m", show_default=True, metavar="TIME", help="How long to learn."
 )
@@ -53,7 +64,7 @@ Examples:
     "workloads",
     multiple=True,
     metavar="NAME",
-    help="Work to do beside the web server; may be repeated.  [default: all of it]",
+    help="One of those below, beside the web server; may be repeated.  [default: all of them]",
 )
 @click.option(
     "--via",

@@ -92,6 +92,15 @@ def test_every_command_below_a_verb_has_examples_of_its_own() -> None:
     assert not wide
 
 
+def test_the_work_of_a_trial_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help of `evaluate live` names every workload that it takes, and what each does."""
+    from oddcall.service.trial.catalogue import WORKLOADS
+
+    assert run(["evaluate", "live", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split("Workloads:")[1].split())
+    assert all(f"{work.name} {work.summary}" in told for work in WORKLOADS)
+
+
 def test_watching_does_not_import_what_training_needs() -> None:
     """The agent's verbs leave sklearn, river and pandas out of memory."""
     code = (
