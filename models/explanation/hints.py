@@ -209,7 +209,7 @@ RULES: tuple[Rule, ...] = (
         "network service discovery",
         (Need(("connect",), at_least=10, failing=True),),
         "connections that fail one after another are what a port scan looks like, and a client "
-        "that does not wait for its connections",
+        "that does not wait for them",
     ),
     Rule(
         "T1059.004",
@@ -287,5 +287,5 @@ def _hint(rule: Rule, support: list[Call]) -> Hint:
 def _counted(call: Call) -> str:
     said = f"{call.count:,} {call.name}"
     if call.failing:
-        said += f" ({call.failed:,} failing)"
+        said += f" ({call.failed:,} {call.unsuccessful})"
     return f"{said}, never made before" if call.novel else said

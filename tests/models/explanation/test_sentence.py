@@ -17,6 +17,7 @@ MKDIR = Call("mkdir", "mkdir", 1, 1, 0.01, 0.01, NONE, NONE, True, True, 0.5)
 #: Known, and failing for the first time.
 OPENAT = replace(MKDIR, name="openat", plain="openat", novel=False, typical=(0.0, 0.01, 0.02))
 #: Known in such numbers, and failing more than it did.
+CONNECT = replace(MKDIR, name="connect", plain="connect")
 STAT = replace(OPENAT, count=12, failed=12, failed_share=0.12, novel_failure=False)
 
 
@@ -30,6 +31,7 @@ def said(calls: tuple[Call, ...], scalars: tuple[Scalar, ...] = (), events: int 
     [
         ((MKDIR,), "made 1 mkdir call in 1.0 s, which failed; in 40"),
         ((OPENAT,), "made 1 openat call in 1.0 s, which failed; in 40"),
+        ((CONNECT,), "made 1 connect call in 1.0 s, which failed or is pending; in 40"),
         ((MKDIR, OPENAT), "it also made 1 failing openat call (1.0%; "),
         ((replace(OPENAT, contribution=9.0), MKDIR), "also made 1 mkdir call (1 failing), never"),
         ((MKDIR, replace(STAT, name="stat")), "it also made 12 failing stat calls (12%; "),
