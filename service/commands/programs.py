@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from textwrap import fill
 
 import click
 
@@ -44,8 +45,17 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
         return
     parts = [field.name for field in fields(Program)]
     programs = [Program(**{part: row[part] for part in parts}) for row in rows]
-    for line in table(rows, most, shortened(programs)):
-        click.echo(line)
+    lines = table(rows, most, shortened(programs)) if rows else [_none(wanted)]
+    click.echo("\n".join(lines))
     counts = {state: sum(row["state"] == state for row in told["programs"]) for state in _STATES}
     said = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
     click.echo(f"\n{said or 'no program'}; written {told['written'][:19].replace('T', ' ')} UTC")
+
+
+def _none(wanted: tuple[str, ...]) -> str:
+    what = f"was {' or '.join(wanted)}" if wanted else "was known"
+    return fill(
+        f"No program {what} when this was written. A running watch writes it anew within a minute: "
+        "what changed since is here then.",
+        80,
+    )

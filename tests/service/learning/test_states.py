@@ -178,6 +178,12 @@ def test_what_was_written_is_shown(
     assert "nginx                         ready            160  program     2023-11-14 22:16" in out
     assert "  Its baseline rests on 160 windows of its own." in out
     assert max(map(len, out.splitlines())) <= 80
+    none = ["programs", "--state-dir", str(tmp_path), "--state", "stale", "--state", "forgotten"]
+    assert run(none) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "No program was stale or forgotten when this was written. A running watch" in out
+    assert "within a minute" in out
+    assert "judged by" not in out, "no table of nothing"
     assert run(["programs", "--state-dir", str(tmp_path), "--state", "stale", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["programs"] == []
     assert run(["programs", "--state-dir", str(tmp_path / "none")]) == 2
