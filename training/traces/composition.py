@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.traces.detector import AtOnce, firsts
+from oddcall.training.traces.detector import Kindest, firsts
 from oddcall.training.traces.sets import shares
 from oddcall.training.traces.traces import TraceSet
 
 
-class Composition(AtOnce):
+class Composition(Kindest):
     """Mahalanobis distance in the ten leading directions of how calls are combined.
 
     Shares to the power of a tenth, so that a call counts almost alike however often it is

@@ -19,6 +19,10 @@ from oddcall.models.sparse import IntArray
 from oddcall.training.traces.traces import TraceSet
 
 Keys = NDArray[np.uint64]
+#: Halves what an index takes; what is learned from has far fewer calls than these can count.
+Places = NDArray[np.int32]
+#: As exact as counts are, and half as large.
+Part = NDArray[np.float32]
 Smoothing = Literal["witten-bell", "kneser-ney"]
 
 #: Calls in a row that an attack is looked for in.
@@ -84,20 +88,20 @@ class _Order:
     Attributes
     ----------
     keys : uint64 (g,), increasing
-    place : int64 (calls,)
+    place : int32 (calls,)
         Run that ends at each call.
-    context : int64 (g,)
+    context : int32 (g,)
         What the run is without its last call: a position in ``context_keys``.
     context_keys : uint64 (c,), increasing
-    shorter : int64 (g,)
+    shorter : int32 (g,)
         The run without its first call, a position in the order below.
     """
 
     keys: Keys
-    place: IntArray
-    context: IntArray
+    place: Places
+    context: Places
     context_keys: Keys
-    shorter: IntArray
+    shorter: Places
 
 
 class Index:
@@ -116,13 +120,12 @@ class Index:
         keys = run_keys(traces, order, owner)
         before = contexts(keys, traces.indptr[:-1])
         self.orders: list[_Order] = []
-        shorter_place = np.zeros(len(traces.calls), np.int64)
+        shorter_place: Places = np.zeros(len(traces.calls), np.int32)
         for n in range(1, order + 1):
-            unique, first, place = np.unique(keys[n], return_index=True, return_inverse=True)
+            unique, first, inverse = np.unique(keys[n], return_index=True, return_inverse=True)
             context_keys, context = np.unique(before[n - 1][first], return_inverse=True)
-            self.orders.append(
-                _Order(unique, place, context, context_keys, shorter_place[first].copy())
-            )
+            place, shorter = _places(inverse), shorter_place[first]
+            self.orders.append(_Order(unique, place, _places(context), context_keys, shorter))
             shorter_place = place
 
     def model(
@@ -149,8 +152,9 @@ class Index:
             for n in range(len(counts) - 1):
                 longer = self.orders[n + 1].shorter[counts[n + 1] > 0]
                 counts[n] = np.bincount(longer, minlength=len(counts[n]))
-        uniform = np.full(len(counts[0]), 1.0 / (len(counts[0]) + 1))
-        return Interpolated.of(self.orders, counts, smoothing, uniform if base is None else base)
+        # By the calls counted: what the rest of the text makes is not known to this model.
+        uniform = 1.0 / (np.count_nonzero(counts[0]) + 1)
+        return Interpolated.of(self.orders, counts, smoothing, uniform, base)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,30 +165,37 @@ class Interpolated:
     ----------
     keys : list of uint64 (g,)
         Runs of each length, increasing.
-    probability : list of float64 (g,)
+    probability : list of float32 (g,)
         Of a run's last call after the others, by all lengths up to its own.
     context_keys : list of uint64 (c,)
-    left : list of float64 (c,)
+    left : list of float32 (c,)
         Part of the probability that a context leaves to shorter runs; 1 if it was not counted.
     uniform : float
         Probability of a call that was never met.
     """
 
     keys: list[Keys]
-    probability: list[FloatArray]
+    probability: list[Part]
     context_keys: list[Keys]
-    left: list[FloatArray]
+    left: list[Part]
     uniform: float
 
     @classmethod
     def of(
-        cls, orders: list[_Order], counts: list[IntArray], smoothing: Smoothing, base: FloatArray
+        cls,
+        orders: list[_Order],
+        counts: list[IntArray],
+        smoothing: Smoothing,
+        uniform: float,
+        base: FloatArray | None = None,
     ) -> Interpolated:
         """Interpolate counts from the shortest run to the longest."""
-        probability: list[FloatArray] = []
-        left: list[FloatArray] = []
+        probability: list[Part] = []
+        left: list[Part] = []
+        lower = np.full(len(counts[0]), uniform) if base is None else base
         for n, (order, count) in enumerate(zip(orders, counts, strict=True)):
-            lower = base if n == 0 else probability[n - 1][order.shorter]
+            if n:
+                lower = lower[order.shorter]
             size = len(order.context_keys)
             total = np.bincount(order.context, count, size)
             kinds = np.bincount(order.context, count > 0, size)
@@ -197,11 +208,12 @@ class Interpolated:
                 share = discount * kinds / np.maximum(total, 1)
             share = np.where(total > 0, share, 1.0)
             own = kept / np.maximum(whole, 1)[order.context]
-            probability.append(own + share[order.context] * lower)
-            left.append(share)
+            lower = own + share[order.context] * lower
+            probability.append(lower.astype(np.float32))
+            left.append(share.astype(np.float32))
         keys = [order.keys for order in orders]
         known = [order.context_keys for order in orders]
-        return cls(keys, probability, known, left, 1.0 / (len(base) + 1))
+        return cls(keys, probability, known, left, uniform)
 
     def bits(
         self, traces: TraceSet, owner: IntArray | None = None, base: FloatArray | None = None
@@ -231,6 +243,11 @@ class Interpolated:
         return bits
 
 
+def _places(positions: IntArray) -> Places:
+    places: Places = positions.astype(np.int32)
+    return places
+
+
 def _discount(count: IntArray) -> float:
     """Take from every count what runs met once and twice say (Ney's estimate), 0.1 to 0.95."""
     once, twice = int(np.sum(count == 1)), int(np.sum(count == 2))
@@ -239,7 +256,10 @@ def _discount(count: IntArray) -> float:
 
 def _look_up(known: Keys, wanted: Keys) -> tuple[IntArray, NDArray[np.bool_]]:
     """Find each key among increasing ones: its position (any if absent), and whether it is."""
-    position = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    # In order: a search among millions is then near the last one in memory.
+    order = np.argsort(wanted)
+    position = np.empty(len(wanted), np.int64)
+    position[order] = np.minimum(np.searchsorted(known, wanted[order]), len(known) - 1)
     return position, known[position] == wanted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -9,14 +10,16 @@ from numpy.typing import NDArray
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces.counted_order import learn_order
-from oddcall.training.traces.detector import in_chunks, sample
-from oddcall.training.traces.ngrams import Index, worst_mean
-from oddcall.training.traces.sets import nearest, shares
+from oddcall.training.traces.detector import Kindest
+from oddcall.training.traces.ngrams import Index, Interpolated, worst_mean
+from oddcall.training.traces.sets import shares
 from oddcall.training.traces.traces import TraceSet
 
+#: Pairs of traces compared at once: bounds memory.
+_PAIRS = 10_000_000
 
-class Order:
+
+class Order(Kindest):
     """Bits a call by the better of two models: of all known traces, and of the one most alike.
 
     A call is odd where neither expects it. What all traces do in runs of up to six calls is
@@ -31,24 +34,36 @@ class Order:
     longest: ClassVar[int] = 6
     longest_alike: ClassVar[int] = 4
 
-    held_out: FloatArray
+    def learn(self, traces: TraceSet) -> Self:
+        """Learn without held-out scores."""
+        (halves,) = _learned(traces, [np.ones(len(traces), np.bool_)])
+        return self.by(*halves)
 
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
-        known = sample(traces)
-        self._model, bits = learn_order(known, self.longest, "witten-bell")
-        self._alike = _Alike(known, self.longest_alike)
-        alike = self._alike.bits(known, known.same())
-        self.held_out = worst_mean(known, np.minimum(bits, alike))
+    @classmethod
+    def learn_each(cls, traces: TraceSet, kept: Sequence[NDArray[np.bool_]]) -> list[Self]:
+        """Learn from each choice of the traces; the runs are held once for all of them."""
+        return [cls().by(*halves) for halves in _learned(traces, kept)]
+
+    def by(self, model: Interpolated, alike: _Alike) -> Self:
+        """Judge by a model of all known traces, and by those of each."""
+        self._model, self._alike = model, alike
         return self
 
-    def score(self, traces: TraceSet) -> FloatArray:
-        """Mean bits a call over the worst stretch, (n,)."""
-        return in_chunks(traces, self._score)
-
     def _score(self, traces: TraceSet) -> FloatArray:
+        """Mean bits a call over the worst stretch, (n,)."""
         bits = np.minimum(self._model.bits(traces), self._alike.bits(traces))
         return worst_mean(traces, bits)
+
+
+def _learned(
+    traces: TraceSet, kept: Sequence[NDArray[np.bool_]]
+) -> Iterator[tuple[Interpolated, _Alike]]:
+    """Both models of each choice of the traces, over runs that are indexed once."""
+    row, index = traces.row, Index(traces, Order.longest)
+    models = [index.model(some[row]) for some in kept]
+    index = Index(traces, Order.longest_alike, row)
+    alike = [_Alike(index, traces, some) for some in kept]
+    return zip(models, alike, strict=True)
 
 
 class _Alike:
@@ -56,35 +71,28 @@ class _Alike:
 
     Parameters
     ----------
-    known : TraceSet
-    order : int
-        Longest run.
+    index : Index
+        Of ``traces``, each trace's runs its own.
+    traces : TraceSet
+    kept : bool (n,)
+        Which of them are known.
     """
 
-    def __init__(self, known: TraceSet, order: int) -> None:
-        self._width = len(known.vocabulary)
-        self._same = known.same()
-        self._mixtures = self._mixtures_of(known)
-        count = np.bincount(known.calls, minlength=self._width)
+    def __init__(self, index: Index, traces: TraceSet, kept: NDArray[np.bool_]) -> None:
+        self._width = len(traces.vocabulary)
+        self._known = np.flatnonzero(kept)
+        self._mixtures = self._mixtures_of(traces)[self._known]
+        used = kept[traces.row]
+        count = np.bincount(traces.calls[used], minlength=self._width)
         # What is left to a call by its rarity among all: one that was never met comes last.
         self._rarity = (count + 0.5) / (count + 0.5).sum()
-        index = Index(known, order, known.row)
         base = np.zeros(len(index.orders[0].keys))
-        base[index.orders[0].place] = self._rarity[known.calls]
-        everything = np.ones(len(known.calls), np.bool_)
-        self._model = index.model(everything, continuation=False, base=base)
+        base[index.orders[0].place] = self._rarity[traces.calls]
+        self._model = index.model(used, continuation=False, base=base)
 
-    def bits(self, traces: TraceSet, same: IntArray | None = None) -> FloatArray:
-        """Bits of each call by the trace most alike, (calls,).
-
-        Parameters
-        ----------
-        traces : TraceSet
-        same : int64 (n,), optional
-            Where these are the known ones: which are copies, of which none may be asked.
-        """
-        copies = None if same is None else (same, self._same)
-        like, _ = nearest(self._mixtures_of(traces), self._mixtures, copies)
+    def bits(self, traces: TraceSet) -> FloatArray:
+        """Bits of each call by the trace most alike, (calls,)."""
+        like = self._known[_nearest(self._mixtures_of(traces), self._mixtures)]
         known = traces.calls < self._width
         rarity = np.where(known, self._rarity[np.where(known, traces.calls, 0)], self._rarity.min())
         return self._model.bits(traces, like[traces.row], rarity)
@@ -92,3 +100,13 @@ class _Alike:
     def _mixtures_of(self, traces: TraceSet) -> NDArray[np.float32]:
         mixtures: NDArray[np.float32] = np.sqrt(shares(traces, self._width)).astype(np.float32)
         return mixtures
+
+
+def _nearest(these: NDArray[np.float32], known: NDArray[np.float32]) -> IntArray:
+    """Find the known row with the largest inner product for each row, (n,)."""
+    like = np.zeros(len(these), np.int64)
+    step = max(_PAIRS // len(known), 1)
+    for begin in range(0, len(these), step):
+        part = slice(begin, begin + step)
+        like[part] = (these[part] @ known.T).argmax(axis=1)
+    return like

@@ -14,9 +14,8 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces.counted_order import learn_order
-from oddcall.training.traces.detector import AtOnce, in_chunks, sample
-from oddcall.training.traces.ngrams import mean_of, run_keys
+from oddcall.training.traces.detector import AtOnce
+from oddcall.training.traces.ngrams import Index, mean_of, run_keys
 from oddcall.training.traces.sets import shares
 from oddcall.training.traces.traces import TraceSet
 
@@ -60,24 +59,21 @@ class Stide(AtOnce):
         return mean_of(traces, (self._known[place] != keys).astype(np.float64))
 
 
-class KneserNey:
+class KneserNey(AtOnce):
     """Mean bits a call, over all of a trace, by an interpolated Kneser-Ney model of order six."""
 
     name: ClassVar[str] = "kneser-ney"
     order: ClassVar[int] = 6
 
-    held_out: FloatArray
-
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
-        known = sample(traces)
-        self._model, bits = learn_order(known, self.order, "kneser-ney")
-        self.held_out = mean_of(known, bits)
+    def learn(self, traces: TraceSet) -> Self:
+        """Learn without held-out scores."""
+        everything = np.ones(len(traces.calls), np.bool_)
+        self._model = Index(traces, self.order).model(everything, "kneser-ney")
         return self
 
-    def score(self, traces: TraceSet) -> FloatArray:
+    def _score(self, traces: TraceSet) -> FloatArray:
         """Mean bits a call, (n,)."""
-        return in_chunks(traces, lambda part: mean_of(part, self._model.bits(part)))
+        return mean_of(traces, self._model.bits(traces))
 
 
 class CumulativeAutoencoder(AtOnce):

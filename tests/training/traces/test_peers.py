@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError
-from oddcall.training.traces.detector import FOLDS, TraceDetector, firsts, folds, sample
+from oddcall.training.figures import own_threshold
+from oddcall.training.traces.composition import Composition
+from oddcall.training.traces.detector import FOLDS, Kindest, TraceDetector, firsts, folds, sample
 from oddcall.training.traces.evaluation import DETECTORS
 from oddcall.training.traces.ngrams import Index, mean_of, worst_mean
 from oddcall.training.traces.order import Order
@@ -21,6 +23,7 @@ from oddcall.training.traces.views import MEMBERS, Surprise, Views
 from oddcall.training.traces.windows import as_windows
 
 ALL = list(DETECTORS.values())
+KINDEST: list[type[Kindest]] = [Order, CallSet, Composition]
 
 
 def traces_of(lists: list[list[int]], vocabulary: Vocabulary | None = None) -> TraceSet:
@@ -135,6 +138,38 @@ def test_parts_are_alike_and_know_copies() -> None:
     assert np.bincount(part[first]).tolist() == [4] * FOLDS
     assert np.array_equal(part[:20], part[20:40])
     assert np.array_equal(part, folds(made))
+
+
+@pytest.mark.parametrize("detector", KINDEST)
+def test_the_kindest_part_is_believed(
+    detector: type[Kindest], sets: tuple[TraceSet, TraceSet, TraceSet]
+) -> None:
+    """A new trace has the least score of the five models, a held-out one that of its own part."""
+    known, *others = sets
+    # Calls that one part only makes are not known to the model without it.
+    known = TraceSet.joined([known, others[1].take(np.arange(1))])
+    part, judge = folds(known), detector().fit(known)
+    models = [detector().learn(known.take(np.flatnonzero(part != f))) for f in range(FOLDS)]
+    by_part = np.stack([model.score(known) for model in models])
+    np.testing.assert_allclose(judge.held_out, by_part[part, np.arange(len(known))])
+    for some in others:
+        least = np.min([model.score(some) for model in models], axis=0)
+        np.testing.assert_allclose(judge.score(some), least)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.integers(40, 120), st.sampled_from(KINDEST))
+def test_a_threshold_by_the_kindest_keeps_its_promise(
+    seed: int, n: int, detector: type[Kindest]
+) -> None:
+    """Of later traces of the same kind no more lie above a threshold than were promised."""
+    random, vocabulary = np.random.default_rng(seed), Vocabulary()
+    made = traces_of([random.integers(0, 12, 15).tolist() for _ in range(n + 300)], vocabulary)
+    judge = detector().fit(made.take(np.arange(n)))
+    threshold = own_threshold(judge.held_out, 0.2)
+    above = np.mean(judge.score(made.take(np.arange(n, n + 300))) > threshold)
+    # Four standard deviations of a share of fifths among so few known traces and three hundred.
+    assert above <= 0.2 + 4 * np.sqrt(0.2 * 0.8 * (1 / n + 1 / 300))
 
 
 def test_a_sample_takes_a_piece_of_each_long_trace() -> None:
