@@ -179,11 +179,11 @@ class History:
             "json_extract(alert, '$.program.exe') || ' ' || json_extract(alert, '$.program.comm')"
         )
         wanted = f"instr(lower({name}), lower(?))" if program else "? = ''"
-        shown = "coalesce(max(place) FILTER (WHERE state != 'close'), max(place))"
+        last = "coalesce(max(place) FILTER (WHERE state != 'close'), max(place))"
         page = (
             "SELECT episode FROM alerts WHERE episode IN "  # noqa: S608  nothing of it is anybody's
             f"(SELECT episode FROM alerts WHERE {wanted}) "
-            f"GROUP BY episode HAVING {shown} < ? ORDER BY {shown} DESC LIMIT ?"
+            f"GROUP BY episode HAVING {last} < ? ORDER BY {last} DESC LIMIT ?"
         )
         return [self.episode(found) for (found,) in self._rows(page, program, limit, most)]
 
