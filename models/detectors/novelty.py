@@ -32,8 +32,9 @@ _SPEC = FeatureSpec()
 #: programs seldom take 5 % of one.
 FILLED = 6.0
 #: What each doubling of the number of times an unseen call is made adds to its weight, and each
-#: doubling that a known one goes beyond.
-BULK = 1.0
+#: doubling that a known one goes beyond. At half of this, how busy the rest of the second was
+#: decided whether two hundred calls of what had come in twos were enough for an alert.
+BULK = 2.0
 
 
 #: Calls, failing calls and transitions show the same events: shares are summed within each of
