@@ -1,7 +1,8 @@
 """From scores to p-values: counted inside a clean sample, modelled beyond it.
 
 Inside the sample the p-value is the split-conformal ``(1 + #{clean >= s}) / (n + 1)``, valid at
-any size, with ties counted against us. Beyond the largest clean score there is nothing to count,
+any size, with ties counted against us; scores that hang together share the ranks that as many
+independent ones would have. Beyond the largest clean score there is nothing to count,
 yet a budget of one alert a day asks for one window in a million: the tail goes on from
 ``1 / (n + 1)`` as a generalised Pareto (peaks over threshold, as in SPOT, Siffer et al. 2017).
 
@@ -71,6 +72,15 @@ class Tails:
         return np.maximum(np.diff(self.edges), 1)
 
     @cached_property
+    def _ranks(self) -> FloatArray:
+        """Ranks that counting tells apart in each profile: one more than independent scores.
+
+        Whole ones, each as likely as the next for a clean score. Counted in fractions, the first
+        rank was met half as often as it promises.
+        """
+        return np.floor(self.effective + 1)
+
+    @cached_property
     def _keys(self) -> FloatArray:
         owner = np.repeat(np.arange(len(self)), np.diff(self.edges))
         return _key(self.scores, owner)
@@ -131,9 +141,8 @@ class Tails:
         """p-value of each score under its profile, (n,), in (0, 1], falling as scores rise."""
         scores = self._resolved(scores)
         above = self._at_least(scores, profile)
-        own = self._own[profile]
-        effective = self.effective[profile]
-        counted = (1 + above * effective / own) / (effective + 1)
+        ranks = self._ranks[profile]
+        counted = (1 + np.floor(above * ranks / (self._own[profile] + 1))) / ranks
         beyond = np.maximum(scores - self.begins[profile], 0.0)
         if not beyond.any():
             return np.maximum(counted, SMALLEST)

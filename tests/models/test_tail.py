@@ -155,8 +155,22 @@ def test_fewer_independent_observations_promise_less():
     sample = np.arange(1000.0)
     zeros = np.zeros(1000, np.int64)
     tails = Tails.fit(sample, zeros, 1, PRIOR, effective=np.array([9.0]))
-    assert p(tails, 999.0)[0] == pytest.approx((1 + 9 / 1000) / 10)
+    assert p(tails, 999.0)[0] == pytest.approx(1 / 10)
     assert p(tails, 0)[0] == 1
+
+
+@given(st.integers(1, 300), st.floats(0, 1))
+def test_clean_scores_share_the_ranks_evenly(windows: int, share: float):
+    """A clean score meets each p-value as often as it says, to within one window's chance."""
+    effective = max(windows * share, 1.0)
+    zeros = np.zeros(windows, np.int64)
+    tails = Tails.fit(np.arange(1.0, windows + 1), zeros, 1, PRIOR, np.array([effective]))
+    # One more score is as likely to fall before the first clean one as between any two.
+    found = p(tails, np.arange(windows + 1) + 1e-9 * np.arange(windows + 1))
+    for rank in range(1, int(effective) + 2):
+        promised = rank / (int(effective) + 1)
+        met = np.count_nonzero(found <= promised + 1e-9) / (windows + 1)
+        assert met == pytest.approx(promised, abs=1 / (windows + 1) + 1e-9)
 
 
 def test_own_p_values_leave_the_score_itself_out():
