@@ -45,17 +45,8 @@ CREATE TABLE IF NOT EXISTS days (day TEXT PRIMARY KEY, episodes INTEGER NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One line of an alert, as it was written.
+    """One line of an alert, as it was written: the native object."""
 
-    Attributes
-    ----------
-    place : int
-        Grows with every line: what ``latest`` takes as ``before``.
-    alert : dict
-        The native object.
-    """
-
-    place: int
     alert: Alert
 
     @property
@@ -69,9 +60,20 @@ class Kept:
         return str(self.alert["episode_id"])
 
 
-def shown(lines: Sequence[Kept]) -> int:
-    """Give the place of the last line of an episode that showed something; of its close, if all."""
-    return max((k.place for k in lines if k.alert["state"] != "close"), default=lines[-1].place)
+@dataclass(frozen=True, slots=True)
+class KeptEpisode:
+    """The lines of one episode, oldest first.
+
+    Attributes
+    ----------
+    place : int
+        Of the last line that showed something, or of the close if nothing else is kept: what
+        ``History.episodes`` takes as ``before``.
+    lines : list of Kept
+    """
+
+    place: int
+    lines: list[Kept]
 
 
 class History:
@@ -160,18 +162,16 @@ class History:
 
     # Reading.
 
-    def latest(self, most: int = 50, before: int | None = None) -> list[Kept]:
-        """Give the newest lines, newest first; those before a place for the next page."""
-        limit = before if before is not None else 1 << 62
-        rows = "SELECT place, alert FROM alerts WHERE place < ? ORDER BY place DESC LIMIT ?"
-        return self._lines(rows, limit, most)
+    def latest(self, most: int = 50) -> list[Kept]:
+        """Give the newest lines, newest first."""
+        return self._lines("SELECT alert FROM alerts ORDER BY place DESC LIMIT ?", most)
 
-    def episodes(self, most: int, before: int | None = None, program: str = "") -> list[list[Kept]]:
-        """Give the episodes that showed something last, each with its lines, oldest line first.
+    def episodes(self, most: int, before: int | None = None, program: str = "") -> list[KeptEpisode]:
+        """Give the episodes that showed something last, the latest first.
 
         Parameters
         ----------
-        before : `shown` of an episode, for the page after it.
+        before : place of an episode, for the page after it; the first page by default.
         program : part of the path or of the name that a program gives itself; any by default.
         """
         limit = before if before is not None else 1 << 62
@@ -181,17 +181,18 @@ class History:
         wanted = f"instr(lower({name}), lower(?))" if program else "? = ''"
         last = "coalesce(max(place) FILTER (WHERE state != 'close'), max(place))"
         page = (
-            "SELECT episode FROM alerts WHERE episode IN "  # noqa: S608  nothing of it is anybody's
+            f"SELECT episode, {last} FROM alerts WHERE episode IN "  # noqa: S608  ours, all of it
             f"(SELECT episode FROM alerts WHERE {wanted}) "
             f"GROUP BY episode HAVING {last} < ? ORDER BY {last} DESC LIMIT ?"
         )
-        return [self.episode(found) for (found,) in self._rows(page, program, limit, most)]
+        return [
+            KeptEpisode(place, self.episode(found))
+            for found, place in self._rows(page, program, limit, most)
+        ]
 
     def episode(self, episode_id: str) -> list[Kept]:
         """Give the lines of one episode, oldest first."""
-        return self._lines(
-            "SELECT place, alert FROM alerts WHERE episode = ? ORDER BY place", episode_id
-        )
+        return self._lines("SELECT alert FROM alerts WHERE episode = ? ORDER BY place", episode_id)
 
     def find(self, word: str) -> Kept:
         """Find one line by the id of it or of its episode, by the beginning of one, or ``last``.
@@ -236,19 +237,19 @@ class History:
 
     def _last(self) -> list[Kept]:
         """Give the lines of the episode that showed something last: to close is to show nothing."""
-        return next(iter(self.episodes(1)), [])
+        return [line for episode in self.episodes(1) for line in episode.lines]
 
     def _named(self, word: str) -> list[Kept]:
         if len(word) < SHORTEST or not set(word) <= set("0123456789abcdef-"):
             return []
         return self._lines(
-            "SELECT place, alert FROM alerts WHERE id GLOB ? OR episode GLOB ? ORDER BY place",
+            "SELECT alert FROM alerts WHERE id GLOB ? OR episode GLOB ? ORDER BY place",
             f"{word}*",
             f"{word}*",
         )
 
     def _lines(self, query: str, *values: object) -> list[Kept]:
-        return [Kept(place, json.loads(alert)) for place, alert in self._rows(query, *values)]
+        return [Kept(json.loads(alert)) for (alert,) in self._rows(query, *values)]
 
     def _rows(self, query: str, *values: object) -> list[Any]:
         try:

@@ -147,8 +147,8 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
     with _history(settings) as history:
         # As each began, with how grave it is by now.
         alerts: list[dict[str, Any]] = [
-            {**lines[0].alert, "severity": lines[-1].alert["severity"]}
-            for lines in history.episodes(most)
+            {**episode.lines[0].alert, "severity": episode.lines[-1].alert["severity"]}
+            for episode in history.episodes(most)
         ]
     if json_:
         click.echo(json.dumps({"alerts": alerts}))

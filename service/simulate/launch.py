@@ -74,7 +74,7 @@ def run(
     """
     named(name)
     check_seconds(seconds, pause_s)
-    folder = _made(workdir or default_workdir())
+    folder = made(workdir or default_workdir())
     server = registry.running(folder)
     if via == PYTHON or (via is None and server is None):
         return _cleared(_in_new_process(name, seconds, pause_s, folder))
@@ -114,14 +114,15 @@ def serve(port: int = 0, workdir: Path | None = None) -> NoReturn:
 
 def serve_command(port: int = 0, workdir: Path | None = None) -> list[str]:
     """Make what the demo server needs and give the command that starts it."""
-    folder = _made(workdir or default_workdir())
+    folder = made(workdir or default_workdir())
     copy = interpreter.private_copy(folder / "interpreter")
     return interpreter.command(
         copy, _MODULE, "serve", str(port), str(folder), *map(str, included())
     )
 
 
-def _made(folder: Path) -> Path:
+def made(folder: Path) -> Path:
+    """Make the folder that behaviours work in, the user's alone, and give its whole path."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

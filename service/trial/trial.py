@@ -18,6 +18,7 @@ from oddcall.service.screen import Screen, Status
 from oddcall.service.simulate import Behaviour, Outcome, registry
 from oddcall.service.simulate.behaviour import Bounds, clear
 from oddcall.service.simulate.catalogue import named
+from oddcall.service.simulate.launch import made
 from oddcall.service.trial.catalogue import WEB
 from oddcall.service.trial.verdict import CAUGHT_WITHIN_S, Caught, belongs, caught
 from oddcall.service.trial.watching import Arrival, Watching, watching
@@ -163,9 +164,7 @@ def _learn(plan: Plan, course: Course, screen: Screen) -> None:
 
 def _rehearse(folder: Path) -> None:
     """Do what asking for a behaviour does: this process, too, is learned at its work."""
-    folder.mkdir(exist_ok=True)
-    folder.resolve()
-    room = Bounds.lasting(0.0, folder).room()
+    room = Bounds.lasting(0.0, made(folder)).room()
     for number in range(_FILES):
         (room / f"{number}").touch()
     clear(folder, os.getpid())

@@ -9,7 +9,7 @@ from oddcall.models.errors import OddcallError, SettingError
 from oddcall.service.board.board import Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.feedback import VERBS, Feedback
-from oddcall.service.history import History, shown
+from oddcall.service.history import History
 from oddcall.service.state import StateDir
 
 Json = dict[str, Any]
@@ -59,8 +59,8 @@ class Records:
             history.close()
         page = found[:PAGE]
         return {
-            "episodes": [folded(kept.alert for kept in lines)[0] for lines in page],
-            "older": shown(page[-1]) if len(found) > PAGE else None,
+            "episodes": [folded(kept.alert for kept in one.lines)[0] for one in page],
+            "older": page[-1].place if len(found) > PAGE else None,
             "per_day": days,
         }
 

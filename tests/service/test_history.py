@@ -17,7 +17,7 @@ from oddcall.models.errors import SettingError, StorageError
 from oddcall.models.features import FeatureSpec
 from oddcall.models.tolerance import Behaviour
 from oddcall.models.window import Program
-from oddcall.service.history import History, shown, titled
+from oddcall.service.history import History, titled
 
 
 def line(number: int, state: str = "open", episode: int | None = None, day: int = 1) -> Any:
@@ -40,14 +40,12 @@ def history(tmp_path: Path, screen: Any) -> Any:
     opened.close()
 
 
-def test_lines_come_newest_first_and_page_by_page(history: History) -> None:
-    """Every line comes once, whole, and the page after a place begins where it ended."""
+def test_lines_come_newest_first(history: History) -> None:
+    """Every line comes once, whole, the newest first, and no more than asked for."""
     for i in range(30):
         history.add(line(i))
         history.add(line(i))
-    first = history.latest(20)
-    second = history.latest(20, before=first[-1].place)
-    assert [kept.alert for kept in [*first, *second]] == [line(i) for i in range(29, -1, -1)]
+    assert [kept.alert for kept in history.latest(20)] == [line(i) for i in range(29, 9, -1)]
 
 
 def test_episodes_come_page_by_page(history: History) -> None:
@@ -60,12 +58,13 @@ def test_episodes_come_page_by_page(history: History) -> None:
     other = line(200)
     history.add({**other, "program": {"exe": "/opt/Backup/run", "comm": "nightly"}})
     first = history.episodes(4)
-    assert [lines[0].id for lines in first] == [line(i)["id"] for i in (200, 3, 9, 8)]
-    assert [kept.alert["state"] for kept in first[1]] == ["open", "update", "close"]
-    rest = history.episodes(20, before=shown(first[-1]))
-    assert [lines[0].id for lines in rest] == [line(i)["id"] for i in (7, 6, 5, 4, 2, 1, 0)]
+    assert [episode.lines[0].id for episode in first] == [line(i)["id"] for i in (200, 3, 9, 8)]
+    assert [kept.alert["state"] for kept in first[1].lines] == ["open", "update", "close"]
+    rest = history.episodes(20, before=first[-1].place)
+    assert [episode.lines[0].id for episode in rest] == [line(i)["id"] for i in (7, 6, 5, 4, 2, 1, 0)]
     for word in ("backup", "NIGHTLY", "/opt/"):
-        assert [lines[0].id for lines in history.episodes(20, program=word)] == [other["id"]]
+        (found,) = history.episodes(20, program=word)
+        assert [kept.id for kept in found.lines] == [other["id"]]
     assert history.episodes(20, program="%") == []
 
 
