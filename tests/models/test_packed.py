@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 
 import numpy as np
@@ -13,7 +14,7 @@ from oddcall.models.sparse import Sparse
 from oddcall.models.window import BLOCKS, Program, WindowBatch
 
 #: Paths may hold bytes that are no text, which Python writes as lone surrogates.
-PATHS = st.text(st.one_of(st.characters(), st.characters(categories=["Cs"])), max_size=12)
+PATHS = st.text(max_size=12) | st.binary(max_size=12).map(os.fsdecode)
 
 
 @given(
