@@ -9,7 +9,7 @@ yet a budget of one alert a day asks for one window in a million: the tail goes 
 With ten minutes of evidence a fit by maximum likelihood is worthless, so the tail is held by
 priors: the scale is the mean excess drawn towards a prior scale worth so many observations, and
 the shape is fixed per kind of score, or heavier where the sample shows it (probability-weighted
-moments). Scores that are nearly always 0 need no special case: their threshold is 0, their
+moments), or hardly shows any tail. Scores that are nearly always 0 need no special case: their threshold is 0, their
 excesses are the few positive scores, and with none at all the chance of any is at most
 ``1 / (n + 1)`` and its size falls off at the prior's scale.
 """
@@ -30,6 +30,9 @@ from oddcall.models.sparse import IntArray
 _TAIL_AT = 0.9
 #: Excesses needed before the sample may say that the tail is heavier than the prior.
 _EXCESSES_FOR_SHAPE = 15
+#: Shape where a sample has fewer different ones, differing by this much: a tool that did the same
+#: 150 times has not shown how far it goes when it does not.
+_UNTOLD, _DIFFERENT = 0.5, 0.001
 _HEAVIEST = 0.8
 #: No p-value is smaller: a verdict must stay a positive number.
 SMALLEST = 1e-300
@@ -204,6 +207,8 @@ def _tail(ranked: FloatArray, prior: Prior) -> tuple[float, float, float]:
     excess = ranked[np.searchsorted(ranked, start, side="right") :] - start
     scale = (prior.weight * prior.scale + float(excess.sum())) / (prior.weight + len(excess))
     shape = max(prior.shape, _shape(excess)) if prior.shape > 0 else 0.0
+    if shape > 0 and len(np.unique(excess // _DIFFERENT)) < _EXCESSES_FOR_SHAPE:
+        shape = max(shape, _UNTOLD)
     largest = float(ranked[-1])
     # Scale of what lies beyond the largest: for a Pareto it grows with the distance from start.
     return largest, scale * (1 - shape) + shape * (largest - start), shape

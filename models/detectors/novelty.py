@@ -6,7 +6,7 @@ of everything, the best evidence at the lowest false-alarm rates, and there from
 window. A score grows with how many different unseen symbols a window holds and with the share
 of the window they make up: one rare path of a program is few symbols once, an attack is many
 symbols, or few that fill the window. A known call in an amount many times the largest that any
-window held (``peaks.py``) counts like another symbol, the more the further it goes beyond.
+window held (``peaks.py``) is news by how far it goes beyond, whatever else the window holds.
 
 Blind to an attack that uses only what the program does anyway, about as much of it.
 """
@@ -31,10 +31,12 @@ _SPEC = FeatureSpec()
 #: How much more a symbol counts when unseen symbols fill the window. Rare paths of clean
 #: programs seldom take 5 % of one.
 FILLED = 6.0
-#: What each doubling of the number of times an unseen call is made adds to its weight, and each
-#: doubling that a known one goes beyond. At half of this, how busy the rest of the second was
-#: decided whether two hundred calls of what had come in twos were enough for an alert.
-BULK = 2.0
+#: What each doubling of the number of times an unseen call is made adds to its weight.
+BULK = 1.5
+#: What each doubling that a known call goes beyond counts. Its share of the window is in that
+#: already: were it asked again, a tool that reads a longer file would tell more than two hundred
+#: changes of memory protection in a busy second.
+BEYOND = 8.0
 
 
 #: Calls, failing calls and transitions show the same events: shares are summed within each of
@@ -59,6 +61,8 @@ _BIT = (128 >> (np.arange(_SPEC.width) & 7)).astype(np.uint8)
 @dataclass(frozen=True, slots=True, eq=False)
 class Novelty:
     """Weighed number of unseen symbols, times one plus six times the root of their share.
+
+    And for the known ones that go beyond, by how many doublings the furthest of them does.
 
     Attributes
     ----------
@@ -128,15 +132,14 @@ class Novelty:
     def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
         """Score each row: 0 where all was seen before, as much of it; unbounded above."""
         n = vectors.shape[0]
-        _, row, parts, filled = self._news(vectors, profiles_of(n, profile))
-        symbols: FloatArray = np.bincount(row, weights=parts, minlength=n) * filled
-        return symbols
+        _, row, parts = self._news(vectors, profiles_of(n, profile))
+        return np.bincount(row, weights=parts, minlength=n)
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the score of one row, (D,)."""
-        entry, _, parts, filled = self._news(vector, np.array([profile], np.int64))
+        entry, _, parts = self._news(vector, np.array([profile], np.int64))
         found = np.zeros(_SPEC.width)
-        found[vector.indices[entry]] = parts * filled
+        found[vector.indices[entry]] = parts
         return found
 
     def unseen(self, vector: csr_matrix, profile: int = 0) -> IntArray:
@@ -147,21 +150,22 @@ class Novelty:
 
     def _news(
         self, vectors: csr_matrix, profile: IntArray
-    ) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
-        """Entries that are news, increasing; their rows and weights; each row's factor, (n,)."""
+    ) -> tuple[IntArray, IntArray, FloatArray]:
+        """Entries that are news, increasing, their rows, and what each counts."""
         n, events = vectors.shape[0], _SPEC.events(vectors)
         new, row = self._new_entries(vectors, profile)
         entry = np.flatnonzero(new)
         column = vectors.indices[entry]
         parts = self._weights(row[entry], column, n)
         parts += _bulk(column, vectors.data[entry], events[row[entry]])
+        shares = _shares(row[entry], column, vectors.data[entry], n)
+        parts *= _filled(shares, events)[row[entry]]
         if self.peaks is not None:
             more, doublings = self.peaks.beyond(vectors, profile, events)
             place = np.searchsorted(entry, more)
             entry = np.insert(entry, place, more)
-            parts = np.insert(parts, place, BULK * _furthest(doublings, row[more], n))
-        shares = _shares(row[entry], vectors.indices[entry], vectors.data[entry], n)
-        return entry, row[entry], parts, _filled(shares, events)
+            parts = np.insert(parts, place, BEYOND * _furthest(doublings, row[more], n))
+        return entry, row[entry], parts
 
     def most(self, columns: IntArray, profile: int = 0) -> IntArray:
         """Largest count of each of some columns in any one window; 0 where it is not kept."""

@@ -111,6 +111,16 @@ def test_a_known_call_in_unknown_bulk_counts(seen: Novelty):
     assert 0 < seen.most(np.array([SPEC.column("syscalls", 11)]))[0] < 50
 
 
+def test_known_bulk_hardly_depends_on_the_rest_of_the_window(seen: Novelty):
+    """Four hundred of what came in a few are as odd in a second that is three times as busy."""
+
+    def known(usual: tuple[int, ...]) -> float:
+        made = usual + (11,) * 400
+        return score(seen, made) - score(replace(seen, peaks=None), made)
+
+    assert known(WEB.paths[0] * 60) > 0.75 * known(WEB.paths[0] * 20) > 0
+
+
 def test_bulk_does_not_add_up(seen: Novelty):
     """What is left of a window for sums over time says nothing of amounts."""
     odd = SPEC.vectors(window(WEB, WEB.paths[0] * 9 + (11,) * 400))

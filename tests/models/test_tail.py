@@ -131,6 +131,15 @@ def test_a_heavy_sample_is_believed():
     assert one(np.random.default_rng(1).exponential(1, 4000), HEAVY).shape[0] < 0.35
 
 
+def test_a_sample_without_variety_shows_no_tail():
+    """Who did the same every time is judged mildly for how far it goes, not for that it does."""
+    same, varied = np.full(240, 0.3), 0.3 * np.random.default_rng(3).random(240)
+    assert one(same, HEAVY).shape[0] == 0.5 > one(varied, HEAVY).shape[0]
+    assert p(one(same, HEAVY), 0.31)[0] <= 1 / 241
+    assert p(one(same, HEAVY), 20)[0] > 100 * p(one(varied, HEAVY), 20)[0]
+    assert one(same, PRIOR).shape[0] == 0, "where a prior says that it is exponential it stays so"
+
+
 def test_ten_minutes_are_enough_to_show_a_heavy_tail():
     """Calibrated on 240 windows, a heavy law is believed on average, and a light one stays so."""
     random = np.random.default_rng(2)

@@ -64,7 +64,7 @@ def test_the_next_window_like_it_is_quiet_and_others_are_not(model: Model, kind:
 
 def test_known_calls_in_other_proportions_can_be_tolerated(model: Model) -> None:
     """Without anything new in it a behaviour is told by where it lies, and how far around."""
-    strict = replace(model, threshold=0.004)
+    strict = replace(model, threshold=0.006)
     known, again = leaning(range(3)), leaning(range(20, 40))
     assert strict.judge(again).alert.all()
     assert not len(strict.unseen(again))
