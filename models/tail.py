@@ -9,9 +9,9 @@ yet a budget of one alert a day asks for one window in a million: the tail goes 
 With ten minutes of evidence a fit by maximum likelihood is worthless, so the tail is held by
 priors: the scale is the mean excess drawn towards a prior scale worth so many observations, and
 the shape is fixed per kind of score, or heavier where the sample shows it (probability-weighted
-moments), or hardly shows any tail. Scores that are nearly always 0 need no special case: their threshold is 0, their
-excesses are the few positive scores, and with none at all the chance of any is at most
-``1 / (n + 1)`` and its size falls off at the prior's scale.
+moments), or where it has hardly any tail to show. Scores that are nearly always 0 need no special
+case: their threshold is 0, their excesses are the few positive scores, and with none at all the
+chance of any is at most ``1 / (n + 1)`` and its size falls off at the prior's scale.
 """
 
 from __future__ import annotations

@@ -166,7 +166,9 @@ class History:
         """Give the newest lines, newest first."""
         return self._lines("SELECT alert FROM alerts ORDER BY place DESC LIMIT ?", most)
 
-    def episodes(self, most: int, before: int | None = None, program: str = "") -> list[KeptEpisode]:
+    def episodes(
+        self, most: int, before: int | None = None, program: str = ""
+    ) -> list[KeptEpisode]:
         """Give the episodes that showed something last, the latest first.
 
         Parameters
