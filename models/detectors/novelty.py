@@ -133,7 +133,7 @@ class Novelty:
         """Score each row: 0 where all was seen before, as much of it; unbounded above."""
         n = vectors.shape[0]
         _, row, parts = self._news(vectors, profiles_of(n, profile))
-        return np.bincount(row, weights=parts, minlength=n)
+        return np.asarray(np.bincount(row, weights=parts, minlength=n), np.float64)
 
     def contributions(self, vector: csr_matrix, profile: int = 0) -> FloatArray:
         """Each feature's part of the score of one row, (D,)."""
