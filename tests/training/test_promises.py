@@ -142,6 +142,18 @@ def test_a_program_that_runs_once_a_day(model: Model):
         assert not trained.judge(WindowBatch.concat(run(day * DAY))).alert.any()
 
 
+def test_a_tool_that_has_more_to_read_accuses_nobody():
+    """Who did one thing alike 150 times, and now goes on reading: rare, and how rare is untold."""
+    start = (9, 257, 262, 3) * 20 + (0,) * 5 + (8, 10, 12, 17, 1, 3)
+    tool = Chain(Program("/usr/bin/tail", 8, 800), (start,), (1.0,))
+    runs = [window(tool, start, second=4 * i, pid=1000 + i) for i in range(150)]
+    trained = fit([*host(TEN_MINUTES, seed=13), *runs])
+    verdicts = trained.judge(window(tool, (0,) * 134, second=TEN_MINUTES + 9, seconds=6))
+    assert verdicts.level[0] == "program"
+    assert verdicts.p_value[0] < 0.02
+    assert not verdicts.alert[0]
+
+
 def test_a_program_never_seen_is_unknown(model: Model):
     """Whatever it does: there is nothing to hold it against, and it is said so."""
     random = np.random.default_rng(6)
