@@ -32,8 +32,8 @@ def processes_below(folder: Path) -> list[str]:
 def test_a_trial_catches_what_it_does_and_ends_what_it_started(tmp_path: Path) -> None:
     """Two behaviours are caught and named, a replay gives the same bytes, no process is left."""
     told: dict[str, Any] = {}
-    # Half a minute of a server that is starved of processors may not be enough of it.
-    for learn in ("30s", "90s"):
+    # A minute of a server that is starved of processors may not be enough of it.
+    for learn in ("60s", "120s"):
         told = tried(tmp_path / learn, learn)
         if all(b["names_cause"] for b in told["behaviours"]):
             break
