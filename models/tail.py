@@ -207,18 +207,20 @@ def _tail(ranked: FloatArray, prior: Prior) -> tuple[float, float, float]:
     excess = ranked[np.searchsorted(ranked, start, side="right") :] - start
     scale = (prior.weight * prior.scale + float(excess.sum())) / (prior.weight + len(excess))
     shape = max(prior.shape, _shape(excess)) if prior.shape > 0 else 0.0
-    if shape > 0 and len(np.unique(excess // _DIFFERENT)) < _EXCESSES_FOR_SHAPE:
-        shape = max(shape, _UNTOLD)
     largest = float(ranked[-1])
     # Scale of what lies beyond the largest: for a Pareto it grows with the distance from start.
     return largest, scale * (1 - shape) + shape * (largest - start), shape
 
 
 def _shape(excess: FloatArray) -> float:
-    """Shape by probability-weighted moments (Hosking and Wallis 1987); 0 when too few."""
-    n = len(excess)
+    """Shape by probability-weighted moments (Hosking and Wallis 1987), where there are enough.
+
+    At least that of a tail which nothing is known of where too few excesses differ.
+    """
+    n, different = len(excess), len(np.unique(excess // _DIFFERENT))
+    least = _UNTOLD if different < _EXCESSES_FOR_SHAPE else 0.0
     if n < _EXCESSES_FOR_SHAPE:
-        return 0.0
+        return least
     survive = (n - np.arange(1, n + 1)) / (n - 1)
     first, second = float(excess.mean()), float((survive * excess).mean())
-    return min(max(2 - first / max(first - 2 * second, 1e-12), 0.0), _HEAVIEST)
+    return min(max(2 - first / max(first - 2 * second, 1e-12), least), _HEAVIEST)
