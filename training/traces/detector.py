@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -87,13 +87,11 @@ def firsts(traces: TraceSet) -> NDArray[np.bool_]:
 
 
 def cross_scores(
-    traces: TraceSet, learn: Callable[[TraceSet], Callable[[TraceSet], FloatArray]]
+    traces: TraceSet, part: IntArray, judges: Iterable[Callable[[TraceSet], FloatArray]]
 ) -> FloatArray:
-    """Score each part of the traces by what ``learn`` makes of the other parts, (n,)."""
-    part = folds(traces)
+    """Score each part of the traces by the judge that did not learn from it, (n,)."""
     scores = np.zeros(len(traces))
-    for fold in range(FOLDS):
-        judge = learn(traces.take(np.flatnonzero(part != fold)))
+    for fold, judge in enumerate(judges):
         kept = np.flatnonzero(part == fold)
         scores[kept] = judge(traces.take(kept))
     return scores
@@ -151,7 +149,11 @@ class AtOnce:
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        self.held_out = cross_scores(known, lambda part: type(self)().learn(part).score)
+        part = folds(known)
+        # One at a time: each is done with once its part is scored.
+        others = (known.take(np.flatnonzero(part != fold)) for fold in range(FOLDS))
+        judges = (type(self)().learn(other).score for other in others)
+        self.held_out = cross_scores(known, part, judges)
         return self.learn(known)
 
     def score(self, traces: TraceSet) -> FloatArray:
@@ -185,10 +187,7 @@ class Kindest(AtOnce):
         known = sample(traces)
         part = folds(known)
         self._models = self.learn_each(known, [part != fold for fold in range(FOLDS)])
-        self.held_out = np.zeros(len(known))
-        for fold, model in enumerate(self._models):
-            left_out = np.flatnonzero(part == fold)
-            self.held_out[left_out] = model.score(known.take(left_out))
+        self.held_out = cross_scores(known, part, (model.score for model in self._models))
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:

@@ -12,11 +12,8 @@ from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.detector import Kindest
 from oddcall.training.traces.ngrams import Index, Interpolated, worst_mean
-from oddcall.training.traces.sets import shares
+from oddcall.training.traces.sets import blocks, shares
 from oddcall.training.traces.traces import TraceSet
-
-#: Pairs of traces compared at once: bounds memory.
-_PAIRS = 10_000_000
 
 
 class Order(Kindest):
@@ -105,8 +102,6 @@ class _Alike:
 def _nearest(these: NDArray[np.float32], known: NDArray[np.float32]) -> IntArray:
     """Find the known row with the largest inner product for each row, (n,)."""
     like = np.zeros(len(these), np.int64)
-    step = max(_PAIRS // len(known), 1)
-    for begin in range(0, len(these), step):
-        part = slice(begin, begin + step)
+    for part in blocks(len(these), len(known)):
         like[part] = (these[part] @ known.T).argmax(axis=1)
     return like

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Self
 
 import numpy as np
@@ -22,6 +23,13 @@ def shares(traces: TraceSet, width: int) -> FloatArray:
     counts = np.bincount(cell, minlength=len(traces) * width).reshape(len(traces), width)
     found: FloatArray = counts / traces.lengths[:, None]
     return found
+
+
+def blocks(rows: int, known: int) -> Iterator[slice]:
+    """Split rows such that few enough of them are held against so many known ones at once."""
+    step = max(_PAIRS // known, 1)
+    for begin in range(0, rows, step):
+        yield slice(begin, begin + step)
 
 
 class CallSet(Kindest):
@@ -50,9 +58,7 @@ class CallSet(Kindest):
         unknown = self._strangers(traces) * self._unknown_weight
         size, known_size = weighted.sum(axis=1) + unknown, self._sets @ self._weight
         best = np.zeros(len(traces))
-        step = max(_PAIRS // len(self._sets), 1)
-        for begin in range(0, len(traces), step):
-            part = slice(begin, begin + step)
+        for part in blocks(len(traces), len(self._sets)):
             both = weighted[part] @ self._sets.T
             either = size[part, None] + known_size[None] - both
             best[part] = (both / np.maximum(either, 1e-12)).max(axis=1)
