@@ -124,7 +124,7 @@ class Calibration:
         group : int64 (P,)
             Tail of each profile.
         effective : float64 (tails,)
-            Independent observations behind each tail's rows; 0 for a tail without rows.
+            Independent observations behind each tail's rows, whole numbers; 0 without rows.
         """
         count = len(effective)
         tails, nats = {}, {}

@@ -49,7 +49,7 @@ class Tails:
     scores : float64 (N,)
         Clean scores, increasing within a profile.
     effective : float64 (P,)
-        Independent observations those count as.
+        Independent observations those count as, a whole number.
     largest : float64 (P,)
         The largest clean score, or 0 without any.
     begins : float64 (P,)
@@ -78,10 +78,9 @@ class Tails:
     def _ranks(self) -> FloatArray:
         """Ranks that counting tells apart in each profile: one more than independent scores.
 
-        Whole ones, each as likely as the next for a clean score. Counted in fractions, the first
-        rank was met half as often as it promises.
+        A clean score is as likely to meet one as the next.
         """
-        return np.floor(self.effective + 1)
+        return self.effective + 1
 
     @cached_property
     def _keys(self) -> FloatArray:
@@ -111,7 +110,8 @@ class Tails:
             Profiles; one without scores keeps its prior and promises nothing.
         prior : Prior
         effective : float64 (count,), optional
-            Independent observations behind each profile's scores. Default: each score is one.
+            Independent observations behind each profile's scores, whole numbers: in fractions the
+            first rank would be met half as often as it promises. Default: each score is one.
         """
         order = np.lexsort((scores, profile))
         ranked = scores[order]

@@ -16,7 +16,7 @@ from oddcall.models.features import SCALARS, FeatureSpec, FloatArray
 from oddcall.models.sequence import News
 from oddcall.models.sparse import IntArray
 from oddcall.training.division import Division
-from oddcall.training.independence import independent_shares
+from oddcall.training.independence import independent_of_each
 from oddcall.training.pools import Pool, folds, transfers
 from oddcall.training.reservoir import Gathered
 
@@ -93,7 +93,7 @@ def calibrate(
     calibrated = partial(Calibration.fit, scores, kinds, priors, tail, group)
     # How windows hang together is seen in their scores, so these come first.
     found = calibrated(np.array(effective)).evidences(later.scores, later.profile)
-    own *= independent_shares(found.score, later.profile, count)
+    own = independent_of_each(found.score, later.profile, count)
     effective[:count] = own
     return calibrated(np.array(effective)).with_sequence(
         later.sums, later.profile, priors[Novelty.name], np.concatenate([own, [0.0, 0.0]])

@@ -21,8 +21,10 @@ _ODD = 0.9
 _LAGS = 512
 
 
-def independent_share(score: FloatArray) -> float:
-    """Share of a series that counts as independent, in (0, 1].
+def independent(score: FloatArray) -> int:
+    """Count the independent observations in a series: at least 1 in any, n at most.
+
+    Whole ones: a rank among them is met as often as the next.
 
     Parameters
     ----------
@@ -31,14 +33,14 @@ def independent_share(score: FloatArray) -> float:
     """
     n = len(score)
     if n < 2:
-        return 1.0
+        return n
     high = np.quantile(score, _ODD)
     # Where more windows tie at the top than are to be odd, those that tie are.
     odd = (score > high if score.max() > high else score >= high).astype(np.float64)
     odd -= odd.mean()
     power = float(odd @ odd)
     if power <= 0:
-        return 1.0
+        return n
     total, chance = 0.0, n**-0.5
     # Ends at the first pair of lags without correlation: after a few, as a rule.
     for lag in range(1, min(n - 1, _LAGS), 2):
@@ -46,11 +48,11 @@ def independent_share(score: FloatArray) -> float:
         if pair <= 2 * chance:
             break
         total += pair
-    return max(1 / (1 + 2 * total), 1 / n)
+    return max(int(n / (1 + 2 * total)), 1)
 
 
-def independent_shares(score: FloatArray, profile: IntArray, count: int) -> FloatArray:
-    """Share of each of ``count`` profiles' windows, (count,); 1 without windows.
+def independent_of_each(score: FloatArray, profile: IntArray, count: int) -> FloatArray:
+    """Count those of each of ``count`` profiles' windows, float64 (count,).
 
     Parameters
     ----------
@@ -58,4 +60,4 @@ def independent_shares(score: FloatArray, profile: IntArray, count: int) -> Floa
         In the order of time within a profile.
     profile : int64 (n,)
     """
-    return np.array([independent_share(score[profile == i]) for i in range(count)])
+    return np.array([float(independent(score[profile == i])) for i in range(count)])

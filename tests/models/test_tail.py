@@ -168,16 +168,16 @@ def test_fewer_independent_observations_promise_less():
     assert p(tails, 0)[0] == 1
 
 
-@given(st.integers(1, 300), st.floats(0, 1))
-def test_clean_scores_share_the_ranks_evenly(windows: int, share: float):
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))))
+def test_clean_scores_share_the_ranks_evenly(sizes: tuple[int, int]):
     """A clean score meets each p-value as often as it says, to within one window's chance."""
-    effective = max(windows * share, 1.0)
+    windows, effective = sizes
     zeros = np.zeros(windows, np.int64)
-    tails = Tails.fit(np.arange(1.0, windows + 1), zeros, 1, PRIOR, np.array([effective]))
+    tails = Tails.fit(np.arange(1.0, windows + 1), zeros, 1, PRIOR, np.array([float(effective)]))
     # One more score is as likely to fall before the first clean one as between any two.
     found = p(tails, np.arange(windows + 1) + 1e-9 * np.arange(windows + 1))
-    for rank in range(1, int(effective) + 2):
-        promised = rank / (int(effective) + 1)
+    for rank in range(1, effective + 2):
+        promised = rank / (effective + 1)
         met = np.count_nonzero(found <= promised + 1e-9) / (windows + 1)
         assert met == pytest.approx(promised, abs=1 / (windows + 1) + 1e-9)
 

@@ -14,7 +14,7 @@ from oddcall.models.model import Model
 from oddcall.models.tail import Tails
 from oddcall.models.window import Program, WindowBatch
 from oddcall.training.fit import fit
-from oddcall.training.independence import independent_share
+from oddcall.training.independence import independent
 from oddcall.training.synthetic import REDIS, SHORT, WEB, Chain, host, window
 
 PROMISED = (0.1, 0.03, 0.01, 0.001)
@@ -35,8 +35,8 @@ def realised(series: Series, n: int, *, corrected: bool = True, rounds: int = 15
     shares, one = [], np.zeros(n, np.int64)
     for _ in range(rounds):
         clean = series(random, n)
-        size = n * (independent_share(clean) if corrected else 1.0)
-        tails = Tails.fit(clean, one, 1, PRIOR, np.array([size]))
+        size = independent(clean) if corrected else n
+        tails = Tails.fit(clean, one, 1, PRIOR, np.array([float(size)]))
         later = series(random, 20 * n)
         p = tails.p_values(later, np.zeros(len(later), np.int64))
         shares.append([np.mean(p <= alpha) for alpha in PROMISED])
