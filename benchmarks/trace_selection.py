@@ -17,14 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from oddcall.training.traces.datasets import PROTOCOLS
-from oddcall.training.traces.evaluation import DETECTORS
+from oddcall.training.traces.detector import AtOnce
+from oddcall.training.traces.peers import KneserNey, RawIsolationForest, Stide
 from oddcall.training.traces.reading import read_traces
 from oddcall.training.traces.selection import RULES, WEIGHTS, Judged, judge, overall, trials
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 from oddcall.training.traces.views import MEMBERS
 
 _VOTES = {member.name: 1.0 for member in MEMBERS}
-_PEERS = ("stide", "kneser-ney", "isolation-forest")
+_ALL: tuple[type[AtOnce], ...] = (*MEMBERS, Stide, KneserNey, RawIsolationForest)
 
 
 def main() -> None:
@@ -38,7 +39,7 @@ def main() -> None:
     sets |= {str(path): read_traces(path, Vocabulary()) for path in given.train}
     if not sets:
         parser.error("name a set with --set, or a directory of clean traces with --train")
-    detectors = {name: DETECTORS[name] for name in (*_VOTES, *_PEERS)}
+    detectors = {detector.name: detector for detector in _ALL}
     judged: dict[str, list[Judged]] = {}
     for name, clean in sets.items():
         for i, trial in enumerate(trials(clean, given.rounds), 1):
@@ -54,7 +55,7 @@ def show(judged: dict[str, list[Judged]]) -> None:
     for left_out in _VOTES:
         rest = {name: weight for name, weight in _VOTES.items() if name != left_out}
         choices.append((f"  without {left_out}", rest, "Fisher's sum"))
-    choices += [(name, {name: 1.0}, "Fisher's sum") for name in (*_VOTES, *_PEERS)]
+    choices += [(each.name, {each.name: 1.0}, "Fisher's sum") for each in _ALL]
     print(f"{'':24}{'overall':>8}" + "".join(f"{kind[:8]:>9}" for kind in WEIGHTS))
     for label, members, rule in choices:
         by_set = [

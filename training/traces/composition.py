@@ -43,7 +43,7 @@ class Composition(Kindest):
         self._width = len(known.vocabulary)
         vectors = self._vectors(known)
         self._mean = vectors.mean(axis=0)
-        spread, axes = np.linalg.eigh(np.cov(vectors.T))
+        spread, axes = np.linalg.eigh(np.atleast_2d(np.cov(vectors.T)))
         kept = np.argsort(-spread)[: self.directions]
         self._axes, self._spread = axes[:, kept], np.maximum(spread[kept], 1e-6)
         return self

@@ -144,16 +144,13 @@ def _chunk_scores(
 class AtOnce:
     """A detector that learns at once: held-out scores come from learning without each part."""
 
+    name: ClassVar[str]
     held_out: FloatArray
 
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        part = folds(known)
-        # One at a time: each is done with once its part is scored.
-        others = (known.take(np.flatnonzero(part != fold)) for fold in range(FOLDS))
-        judges = (type(self)().learn(other).score for other in others)
-        self.held_out = cross_scores(known, part, judges)
+        self.held_out = self.scores_without(known, folds(known))
         return self.learn(known)
 
     def score(self, traces: TraceSet) -> FloatArray:
@@ -163,6 +160,23 @@ class AtOnce:
     def learn(self, traces: TraceSet) -> Self:
         """Learn without held-out scores."""
         raise NotImplementedError
+
+    @classmethod
+    def learn_each(cls, traces: TraceSet, kept: Sequence[NDArray[np.bool_]]) -> Iterator[Self]:
+        """Learn, without held-out scores, from each choice of the traces, one when it is asked for.
+
+        Parameters
+        ----------
+        traces : TraceSet
+        kept : sequence of bool (n,)
+        """
+        return (cls().learn(traces.take(np.flatnonzero(some))) for some in kept)
+
+    @classmethod
+    def scores_without(cls, traces: TraceSet, part: IntArray) -> FloatArray:
+        """Score each part, 0 to ``FOLDS - 1``, by what is learned of the others, (n,)."""
+        models = cls.learn_each(traces, [part != fold for fold in range(FOLDS)])
+        return cross_scores(traces, part, (model.score for model in models))
 
     def _score(self, traces: TraceSet) -> FloatArray:
         raise NotImplementedError
@@ -186,7 +200,7 @@ class Kindest(AtOnce):
         """Learn from clean traces."""
         known = sample(traces)
         part = folds(known)
-        self._models = self.learn_each(known, [part != fold for fold in range(FOLDS)])
+        self._models = list(self.learn_each(known, [part != fold for fold in range(FOLDS)]))
         self.held_out = cross_scores(known, part, (model.score for model in self._models))
         return self
 
@@ -196,14 +210,3 @@ class Kindest(AtOnce):
             return super().score(traces)
         least: FloatArray = np.min([model.score(traces) for model in self._models], axis=0)
         return least
-
-    @classmethod
-    def learn_each(cls, traces: TraceSet, kept: Sequence[NDArray[np.bool_]]) -> list[Self]:
-        """Learn, without held-out scores, from each choice of the traces.
-
-        Parameters
-        ----------
-        traces : TraceSet
-        kept : sequence of bool (n,)
-        """
-        return [cls().learn(traces.take(np.flatnonzero(some))) for some in kept]

@@ -37,9 +37,9 @@ class Order(Kindest):
         return self.by(*halves)
 
     @classmethod
-    def learn_each(cls, traces: TraceSet, kept: Sequence[NDArray[np.bool_]]) -> list[Self]:
+    def learn_each(cls, traces: TraceSet, kept: Sequence[NDArray[np.bool_]]) -> Iterator[Self]:
         """Learn from each choice of the traces; the runs are held once for all of them."""
-        return [cls().by(*halves) for halves in _learned(traces, kept)]
+        return (cls().by(*halves) for halves in _learned(traces, kept))
 
     def by(self, model: Interpolated, alike: _Alike) -> Self:
         """Judge by a model of all known traces, and by those of each."""
@@ -82,7 +82,8 @@ class _Alike:
         used = kept[traces.row]
         count = np.bincount(traces.calls[used], minlength=self._width)
         # What is left to a call by its rarity among all: one that was never met comes last.
-        self._rarity = (count + 0.5) / (count + 0.5).sum()
+        whole = count.sum() + 0.5 * (np.count_nonzero(count) + 1)
+        self._rarity, self._never = (count + 0.5) / whole, 0.5 / whole
         base = np.zeros(len(index.orders[0].keys))
         base[index.orders[0].place] = self._rarity[traces.calls]
         self._model = index.model(used, continuation=False, base=base)
@@ -91,7 +92,7 @@ class _Alike:
         """Bits of each call by the trace most alike, (calls,)."""
         like = self._known[_nearest(self._mixtures_of(traces), self._mixtures)]
         known = traces.calls < self._width
-        rarity = np.where(known, self._rarity[np.where(known, traces.calls, 0)], self._rarity.min())
+        rarity = np.where(known, self._rarity[np.where(known, traces.calls, 0)], self._never)
         return self._model.bits(traces, like[traces.row], rarity)
 
     def _mixtures_of(self, traces: TraceSet) -> NDArray[np.float32]:

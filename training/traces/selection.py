@@ -25,7 +25,8 @@ import numpy as np
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.training.figures import measure
-from oddcall.training.traces.detector import TraceDetector, firsts
+from oddcall.training.traces.detector import AtOnce, firsts
+from oddcall.training.traces.groups import apart, grouped
 from oddcall.training.traces.ngrams import run_keys
 from oddcall.training.traces.sets import shares
 from oddcall.training.traces.traces import TraceSet
@@ -153,13 +154,14 @@ class Judged:
         }
 
 
-def judge(trial: Trial, detectors: dict[str, type[TraceDetector]]) -> Judged:
+def judge(trial: Trial, detectors: dict[str, type[AtOnce]]) -> Judged:
     """Fit each detector on a trial and score its tests."""
+    part = apart(trial.train)
     normal: dict[str, dict[str, FloatArray]] = {}
     attack: dict[str, dict[str, FloatArray]] = {}
     for name, detector in detectors.items():
         fitted = detector().fit(trial.train)
-        surprise = Surprise(fitted.held_out)
+        surprise = Surprise(detector.scores_without(trial.train, part))
         normal[name] = {k: surprise.of(fitted.score(t)) for k, t in trial.normal.items()}
         attack[name] = {k: surprise.of(fitted.score(t)) for k, t in trial.attack.items()}
     return Judged(normal, attack)
@@ -178,8 +180,6 @@ def _sample(clean: TraceSet, seed: int) -> TraceSet:
 
 def _groups(traces: TraceSet, seed: int) -> IntArray:
     """Group of each trace, (n,)."""
-    from sklearn.cluster import KMeans
-
     part = shares(traces, len(traces.vocabulary))
     if seed % 3 == 0:
         view = np.sqrt(part)
@@ -192,9 +192,7 @@ def _groups(traces: TraceSet, seed: int) -> IntArray:
     view /= np.sqrt((view**2).sum(axis=1, keepdims=True))
     first = np.flatnonzero(firsts(traces))
     many = min(_GROUPS[(seed // 3) % len(_GROUPS)], max(len(first) // 4, 2))
-    means = KMeans(many, n_init=1, random_state=seed).fit(view[first])
-    groups: IntArray = means.predict(view).astype(np.int64)
-    return groups
+    return grouped(view, first, many, seed)
 
 
 def _foreign_groups(group: IntArray, first: IntArray, random: np.random.Generator) -> list[int]:
@@ -220,7 +218,9 @@ def _trial(clean: TraceSet, seed: int) -> Trial:
     train, normal = clean.take(np.sort(own[:cut])), clean.take(own[cut:])
     strange = clean.take(random.permutation(np.flatnonzero(foreign & first)))
     half = max(len(strange) // 2, 1)
-    near, far = strange.take(np.arange(half)), strange.take(np.arange(half - 1, len(strange)))
+    # With a single foreign trace, both are it.
+    begin = min(half, len(strange) - 1)
+    near, far = strange.take(np.arange(half)), strange.take(np.arange(begin, len(strange)))
     make = _Maker(random, clean)
     attack = {
         "foreign": strange,

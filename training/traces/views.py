@@ -8,40 +8,44 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.training.traces.composition import Composition
-from oddcall.training.traces.detector import TraceDetector, sample
+from oddcall.training.traces.detector import Kindest, TraceDetector, sample
+from oddcall.training.traces.groups import apart
 from oddcall.training.traces.order import Order
 from oddcall.training.traces.sets import CallSet
 from oddcall.training.traces.traces import TraceSet
 
-#: Part of the held-out scores above which the tail is taken to fall off exponentially.
-_TAIL = 0.9
+#: Part of the scores above which the tail is modelled, and its shape as a generalised Pareto's.
+_TAIL, _SHAPE = 0.9, 0.5
 #: What is joined, one vote each.
-MEMBERS: tuple[type[TraceDetector], ...] = (Order, CallSet, Composition)
+MEMBERS: tuple[type[Kindest], ...] = (Order, CallSet, Composition)
 
 
 class Surprise:
-    """Minus the logarithm of a score's p-value among held-out scores of clean traces.
+    """Minus the logarithm of a score's p-value among the scores of clean traces.
 
-    Past the highest tenth the tail is exponential: scores beyond every known one still differ.
+    Past the highest tenth the tail is a generalised Pareto's: scores beyond every known one still
+    differ, and one view far out does not drown the others.
 
     Parameters
     ----------
-    held_out : float64 (n,)
+    clean : float64 (n,)
+        Scores by models that did not learn from the trace.
     """
 
-    def __init__(self, held_out: FloatArray) -> None:
-        self._sorted = np.sort(held_out)
-        self._begin = float(np.quantile(held_out, _TAIL))
-        excess = held_out[held_out > self._begin] - self._begin
-        least = max(0.1 * float(held_out.std()), 1e-6)
+    def __init__(self, clean: FloatArray) -> None:
+        self._sorted = np.sort(clean)
+        self._begin = float(np.quantile(clean, _TAIL))
+        excess = clean[clean > self._begin] - self._begin
+        least = max(0.1 * float(clean.std()), 1e-6)
         self._scale = max(float(excess.mean()) if len(excess) else 0.0, least)
 
     def of(self, scores: FloatArray) -> FloatArray:
-        """Surprise of each score, (n,), above 0."""
+        """Surprise of each score, (n,), 0 or above."""
         n = len(self._sorted)
         at_least = n - np.searchsorted(self._sorted, scores, "left")
         within = -np.log((1 + at_least) / (n + 1))
-        beyond = (scores - self._begin) / self._scale - np.log(1 - _TAIL)
+        excess = np.maximum(scores - self._begin, 0.0) / self._scale
+        beyond = np.log1p(_SHAPE * excess) / _SHAPE - np.log(1 - _TAIL)
         surprise: FloatArray = np.where(scores > self._begin, beyond, within)
         return surprise
 
@@ -49,8 +53,11 @@ class Surprise:
 class Views:
     """Sum of the surprises of three views, by Fisher's method.
 
-    What is usual in one view adds nothing and takes nothing away. The sum's own law is not
-    Fisher's (views depend on each other): thresholds come from held-out sums.
+    What is usual in one view adds nothing and takes nothing away. A score is as surprising as it
+    is rare **among programs that were not learned from**: each view is told what a clean program
+    looks like to it that it has never met, and a trace that is merely new does not count as an
+    attack three times over. The sum's own law is not Fisher's (views depend on each other), and
+    traces to come are of known programs: thresholds come from the sums of held-out traces.
     """
 
     name: ClassVar[str] = "views"
@@ -68,7 +75,10 @@ class Views:
     def fit(self, traces: TraceSet) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        self._surprises = [Surprise(member.fit(known).held_out) for member in self._members]
+        part = apart(known)
+        self._surprises = [Surprise(member.scores_without(known, part)) for member in self._members]
+        for member in self._members:
+            member.fit(known)
         self.held_out = self._sum([member.held_out for member in self._members])
         return self
 

@@ -218,5 +218,5 @@ def test_the_default_keeps_its_figures_on_adfa() -> None:
     """ADFA-833: the area and what is found at 5 % false positives are as documented."""
     (split,) = PROTOCOLS["adfa-833"](None)
     found = evaluate(split, [DEFAULT])[DEFAULT]
-    assert found.auc >= 0.88
+    assert found.auc >= 0.89
     assert found.detected[0.05] >= 0.44

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oddcall.training.traces.evaluation import DETECTORS
+from oddcall.training.traces.order import Order
+from oddcall.training.traces.peers import RawIsolationForest
 from oddcall.training.traces.selection import RULES, WEIGHTS, Trial, judge, overall, quality, trials
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 
@@ -73,7 +74,7 @@ def test_altered_traces_keep_their_calls(made: list[Trial]) -> None:
 
 def test_a_good_detector_is_told_from_a_bad_one(made: list[Trial]) -> None:
     """A model of the order beats raw counts, and no rule of joining breaks a good detector."""
-    wanted = {name: DETECTORS[name] for name in ("order", "isolation-forest")}
+    wanted = {"order": Order, "isolation-forest": RawIsolationForest}
     judged = judge(made[0], wanted)
     good, bad = (overall(judged.quality({name: 1.0})) for name in wanted)
     assert good > bad + 0.2
