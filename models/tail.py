@@ -157,10 +157,15 @@ class Tails:
         return np.maximum(counted * np.exp(np.maximum(log_tail, -690.0)), SMALLEST)
 
     def own_p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
-        """p-values of the calibration scores themselves, each left out of its own count."""
-        above = self._at_least(self._resolved(scores), profile)
-        own = self._own[profile]
-        return np.clip(above / own, 1 / own, 1.0)
+        """p-values of the calibration scores themselves, each left out of its own count.
+
+        In as many ranks as there are independent scores, as later scores get theirs: what is
+        joined of these is the sample for what is joined of those.
+        """
+        above = np.maximum(self._at_least(self._resolved(scores), profile), 1)
+        ranks = np.maximum(self.effective[profile], 1)
+        own: FloatArray = np.ceil(above * ranks / self._own[profile]) / ranks
+        return own
 
     def extrapolated(self, scores: FloatArray, profile: IntArray) -> NDArray[np.bool_]:
         """Whether a score lies beyond what counting can tell of its profile, (n,)."""

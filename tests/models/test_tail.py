@@ -182,6 +182,16 @@ def test_clean_scores_share_the_ranks_evenly(sizes: tuple[int, int]):
         assert met == pytest.approx(promised, abs=1 / (windows + 1) + 1e-9)
 
 
+def test_own_p_values_have_as_many_ranks_as_later_ones():
+    """A thousand windows worth nine are told apart in nine ranks, each met as often as it says."""
+    sample, zeros = np.arange(1000.0), np.zeros(1000, np.int64)
+    own = Tails.fit(sample, zeros, 1, PRIOR, np.array([9.0])).own_p_values(sample, zeros)
+    ranks, often = np.unique(own, return_counts=True)
+    assert ranks == pytest.approx(np.arange(1, 10) / 9)
+    assert often / 1000 == pytest.approx(1 / 9, abs=1 / 1000)
+    assert (np.diff(own) <= 0).all()
+
+
 def test_own_p_values_leave_the_score_itself_out():
     """A calibration score is held against the others: ranks over n, the largest 1 / n."""
     sample = np.array([3.0, 1.0, 2.0, 2.0])
