@@ -84,6 +84,7 @@ def command(
     from oddcall.service.evaluation.recordings_text import as_dict, table
     from oddcall.service.screen import Status, open_screen
     from oddcall.service.trust import named_model
+    from oddcall.service.upkeep import budgeted
     from oddcall.training.fit import FitSettings
     from oddcall.training.labels import read_labels
     from oddcall.training.recording_figures import separated
@@ -92,7 +93,7 @@ def command(
     if html:
         require_place(html)
     told = read_labels(labels) if labels else []
-    ready = named_model(model, settings.trusted_key) if model else None
+    ready = budgeted(named_model(model, settings.trusted_key), settings) if model else None
     sources, folds, name = _plan(train, test, ready, split)
     chosen = FitSettings(
         budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows
@@ -127,6 +128,12 @@ def _one_of(train: Sequence[Path], model: Path | None, split: str | None) -> Non
             "what is judged needs one thing to be judged by",
             expected="--train, --model or --split",
             got=" and ".join(given) or "none of them",
+        )
+    # The flag, not the setting: that may stand in a file for others.
+    if model and click.get_current_context().params["learning_min_windows"] is not None:
+        raise SettingError(
+            "--model was trained already, with a --min-windows of its own",
+            fix="Leave --min-windows or --model out.",
         )
 
 

@@ -279,11 +279,24 @@ def test_without_labels_it_measures_promises(small_lake, bundle, capsys):
     assert "false alerts  0" not in out
 
 
+def test_a_model_is_held_to_the_budget_that_was_asked_for(small_lake, bundle, capsys):
+    """With --budget the model's own no longer holds: alerts are counted at the one asked for."""
+    words = ("--model", bundle, "--test", small_lake.later("web1"), "--json")
+    words = (*words, "--labels", small_lake.labels)
+    own, larger = (
+        json.loads(evaluate(capsys, *words, *more))["alerts"]
+        for more in ((), ("--budget", "900000/day"))
+    )
+    assert (own["budget_per_day"], larger["budget_per_day"]) == (1, 900_000)
+    assert own["false"] == 0 < larger["false"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (["--test", "{later}"], 2, "none of them"),
         (["--test", "{later}", "--split", "time", "--model", "{bundle}"], 2, "--model and --split"),
+        (["--test", "{later}", "--model", "{bundle}", "--min-windows", "50"], 2, "Leave --min-"),
         (["--test", "{clean}", "--train", "{clean}"], 2, "the same one"),
         (["--test", "{clean}", "--model", "{bundle}"], 2, "of the time that was learned from"),
         (["--test", "{later}", "--split", "host"], 2, "at least two"),
