@@ -127,6 +127,10 @@ class Span:
         inside: NDArray[np.bool_] = start_ns >= self.since_ns
         return inside if self.until_ns is None else inside & (start_ns < self.until_ns)
 
+    def meets(self, start_ns: int, end_ns: int) -> bool:
+        """Whether it holds at some time of a stretch."""
+        return self.since_ns < end_ns and (self.until_ns is None or start_ns < self.until_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
@@ -165,6 +169,14 @@ class Tolerances:
                 beside.append(_moved(vectors[here], behaviours, mean))
         stacked = [vstack(part, format="csr") for part in (freed, beside)]
         return np.concatenate(rows), stacked[0], stacked[1]
+
+    def within(self, start_ns: int, end_ns: int) -> Self:
+        """Give what of it holds at some time of a stretch."""
+        return replace(
+            self,
+            tolerated=[said for said in self.tolerated if said[-1].meets(start_ns, end_ns)],
+            forgotten=[said for said in self.forgotten if said[-1].meets(start_ns, end_ns)],
+        )
 
     def symbols(self, batch: WindowBatch) -> IntArray:
         """Columns that people have said count as seen, of the programs of a batch by then."""

@@ -50,3 +50,19 @@ def key_in(path: Path) -> bytes:
             fix="Make a pair: openssl genpkey -algorithm ed25519 -out key.pem; "
             "openssl pkey -in key.pem -pubout -out public.pem",
         ) from error
+
+
+def signing_key_in(path: Path) -> bytes:
+    """Read a key to sign by, and try it.
+
+    Raises
+    ------
+    SettingError
+        When the file cannot be read, is no Ed25519 private key in PEM, or signing is not
+        installed.
+    """
+    from oddcall.models.bundle.signing import sign
+
+    key = key_in(path)
+    sign(b"", key)
+    return key

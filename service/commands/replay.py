@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from textwrap import fill
@@ -19,6 +18,7 @@ from oddcall.service.quantities import counted
 if TYPE_CHECKING:
     from oddcall.models.model import Model
     from oddcall.service.alerts.episode import Episodes
+    from oddcall.service.replay.replay import Account
 
 _EXAMPLES = """\b
 Examples:
@@ -69,7 +69,7 @@ def command(
     """Judge a recording as watch would have.
 
     The same windows give the same alerts, with the same ids. What people said of
-    alerts is taken from the state directory.
+    alerts is taken from the state directory, and named where it held.
 
     With --what-if it counts alerts instead of showing them, side by side for
     each way: which budget can be lived with is seen on one's own history.
@@ -94,21 +94,23 @@ def command(
     metadata = read_metadata(recording)
     check_fit(judge, metadata, recording)
     host = host_of(metadata)
-    prepare = _laid_over(settings, feedback)
+    answers = _Answers(settings.state_dir, feedback)
     if what_if:
-        _compare(settings, recording, judge, what_if, prepare, alerts, json_)
+        _compare(settings, recording, judge, what_if, answers, alerts, json_)
         return
     file = JsonLines(alerts, once=True) if alerts else None
     with closing(open_screen(people(json_), every_s=2)) as screen:
         sinks: list[Sink] = [] if json_ else [Terminal(screen)]
         with closing(Delivery([*sinks, file] if file else sinks, screen.say)) as delivery:
             episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
-            prepare(episodes)
+            answers.lay_over(episodes)
             episodes.learned = recalled(recording)
             if episodes.abroad.away:
                 screen.say(fill(made_elsewhere(judge), 80, subsequent_indent="  "))
             account = replay(read_batches(recording), episodes, delivery, screen)
     already = file.already if file else 0
+    for note in answers.notes(account):
+        click.echo(fill(note, 80, subsequent_indent="  "), err=json_)
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))
         return
@@ -119,18 +121,34 @@ def command(
         click.echo(fill(warning, 80, subsequent_indent="  "))
 
 
-def _laid_over(settings: Settings, feedback: str) -> Callable[[Episodes], None]:
-    """Give what lays over episodes what people have said of alerts."""
-    from oddcall.service.answers import lay_over
-    from oddcall.service.feedback import Feedback
-    from oddcall.service.state import StateDir
+class _Answers:
+    """What people have said of alerts of this host, laid over a recording of any."""
 
-    def prepare(episodes: Episodes) -> None:
+    def __init__(self, state_dir: Path, feedback: str) -> None:
+        from oddcall.service.feedback import Feedback
+        from oddcall.service.state import StateDir
+
+        self._place = state_dir
+        self._told = None
         if feedback != "never":
-            told = Feedback(StateDir(settings.state_dir).feedback)
-            lay_over(episodes, told.tolerances(now=feedback == "now"))
+            said = Feedback(StateDir(state_dir).feedback)
+            self._told = said.tolerances(now=feedback == "now")
 
-    return prepare
+    def lay_over(self, episodes: Episodes) -> None:
+        """Let it hold for episodes that have not begun."""
+        from oddcall.service.answers import lay_over
+
+        if self._told:
+            lay_over(episodes, self._told)
+
+    def notes(self, account: Account) -> list[str]:
+        """Say what of it held in what was replayed, if anything."""
+        from oddcall.service.answers import in_words
+
+        held = self._told and self._told.within(account.start_ns, account.end_ns)
+        if not held or not (held.tolerated or held.forgotten):
+            return []
+        return [f"feedback in {self._place}: {in_words(held)}; --feedback never judges without"]
 
 
 def _compare(
@@ -138,7 +156,7 @@ def _compare(
     recording: Path,
     model: Model,
     what_if: tuple[str, ...],
-    prepare: Callable[[Episodes], None],
+    answers: _Answers,
     alerts: Path | None,
     json_: bool,
 ) -> None:
@@ -154,11 +172,11 @@ def _compare(
             model,
             asked,
             settings.alerts,
-            prepare,
+            answers.lay_over,
             lambda what, done: screen.show(Status(what, done)),
             settings.trusted_key,
         )
-    said = alternatives.notes(outcomes, recording)
+    said = [*answers.notes(outcomes[0].account), *alternatives.notes(outcomes, recording)]
     if json_:
         click.echo(json.dumps(alternatives_text.as_dict(outcomes, said)))
         return

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people, with_settings
 from oddcall.service.config.settings import Settings
+
+if TYPE_CHECKING:
+    from oddcall.service.learning.train import Forgotten
 
 _EXAMPLES = """\b
 Examples:
@@ -59,11 +64,10 @@ def command(
     windows, whose baseline judges it, and the false alerts to expect of it.
     """
     from oddcall.models.storage import require_place
-    from oddcall.service.feedback import Feedback
     from oddcall.service.learning import summary
     from oddcall.service.learning.train import train
     from oddcall.service.screen import Status, open_screen
-    from oddcall.service.trust import key_in
+    from oddcall.service.trust import signing_key_in
     from oddcall.training.fit import FitSettings
 
     chosen = FitSettings(
@@ -72,20 +76,39 @@ def command(
 
     # Looked at first: nobody wants to hear of a missing folder or key after an hour of learning.
     require_place(output)
-    key = key_in(sign) if sign else None
-    forgotten = Feedback(feedback).tolerances(now=True).forgotten if feedback else ()
-    left_out = [(program, before_ns) for program, before_ns, _ in forgotten]
+    key = signing_key_in(sign) if sign else None
+    forgotten = _forgotten(feedback)
     with closing(open_screen(people(json_), every_s=2)) as screen:
 
         def progress(what: str, done: float) -> None:
             screen.show(Status(what, done))
 
-        model = train(recordings, output, chosen, progress, left_out, key)
+        model = train(recordings, output, chosen, progress, forgotten, key)
     if json_:
-        click.echo(json.dumps({"output": str(output), **summary.as_dict(model)}))
+        told = {"output": str(output), **summary.as_dict(model), "left_out": forgotten.as_dict()}
+        click.echo(json.dumps(told))
         return
     click.echo("\n".join(summary.table(model)))
     click.echo(f"\ntrained on {summary.trained_on(model)}")
+    if feedback:
+        click.echo(f"left out: {forgotten}")
     for line in summary.warned(model):
         click.echo(line)
     click.echo(f"saved {output} (model {model.id[:12]})")
+
+
+def _forgotten(path: Path | None) -> Forgotten:
+    """Read what is to be left out; a file that is not there would leave out nothing, unseen."""
+    from oddcall.service.feedback import Feedback
+    from oddcall.service.learning.train import Forgotten
+
+    if path is None:
+        return Forgotten()
+    if not path.exists():
+        raise SettingError(
+            f"there is no feedback in {path}",
+            expected="the feedback.jsonl of a watch's state directory",
+            got="nothing of that name",
+        )
+    told = Feedback(path).tolerances(now=True).forgotten
+    return Forgotten([(program, before_ns) for program, before_ns, _ in told])

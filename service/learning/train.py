@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from oddcall.models.bundle import save_bundle
 from oddcall.models.window import Program, WindowBatch
+from oddcall.service.quantities import counted
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.lake import lake, provenance
 from oddcall.training.presence import Presence
@@ -20,20 +22,56 @@ if TYPE_CHECKING:
     from oddcall.models.model import Model
 
 
+class Forgotten:
+    """Programs that people want to be forgotten, and what is left out of a training for it.
+
+    Parameters
+    ----------
+    told : sequence of (Program, int)
+        Programs whose windows from before a time (UTC, nanoseconds) are left out.
+    """
+
+    def __init__(self, told: Sequence[tuple[Program, int]] = ()) -> None:
+        self._before = {program.place: before_ns for program, before_ns in told}
+        self._left_out: Counter[tuple[str, str, str]] = Counter()
+
+    def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
+        """Yield batches without what is to be forgotten, and count that."""
+        for batch in batches:
+            ends = [self._before.get(program.place, 0) for program in batch.programs]
+            gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
+            programs, windows = np.unique(batch.program[gone], return_counts=True)
+            for program, count in zip(programs.tolist(), windows.tolist(), strict=True):
+                self._left_out[batch.programs[program].place] += count
+            yield batch.take(~gone) if gone.any() else batch
+
+    def as_dict(self) -> dict[str, int]:
+        """Give what was left out so far for a machine."""
+        return {"programs": len(self._left_out), "windows": self._left_out.total()}
+
+    def __str__(self) -> str:
+        if not self._left_out:
+            return "nothing: no window is of a program that was to be forgotten"
+        windows, programs = self._left_out.total(), len(self._left_out)
+        were = "was" if programs == 1 else "were"
+        of = f"{counted(programs, 'program')} that {were} to be forgotten"
+        return f"{counted(windows, 'window')} of {of}"
+
+
 def train(
     recordings: Sequence[Path],
     output: Path,
     settings: FitSettings,
     progress: Callable[[str, float], None],
-    forgotten: Sequence[tuple[Program, int]] = (),
+    forgotten: Forgotten | None = None,
     signing_key: bytes | None = None,
 ) -> Model:
     """Fit a model on recordings, oldest first, and save it.
 
     Parameters
     ----------
-    forgotten : sequence of (Program, int)
-        Programs whose windows from before a time (UTC, nanoseconds) are left out.
+    forgotten : Forgotten, optional
+        What is left out; by default nothing is.
     signing_key : bytes, optional
         Ed25519 private key, PEM, to sign it by.
 
@@ -47,21 +85,10 @@ def train(
         When the bundle cannot be written; what lay there before is whole.
     """
     sources = lake(recordings)
-    presence = Presence()
+    presence, forgotten = Presence(), forgotten or Forgotten()
     batches = chain.from_iterable(
-        presence.pass_on(_remembered(read_batches(source.path), forgotten)) for source in sources
+        presence.pass_on(forgotten.pass_on(read_batches(source.path))) for source in sources
     )
     model = fit(batches, settings, provenance(sources), progress, presence)
     save_bundle(model, output, signing_key=signing_key)
     return model
-
-
-def _remembered(
-    batches: Iterable[WindowBatch], forgotten: Sequence[tuple[Program, int]]
-) -> Iterator[WindowBatch]:
-    """Leave out what is forgotten."""
-    before = {program.place: before_ns for program, before_ns in forgotten}
-    for batch in batches:
-        ends = np.array([before.get(program.place, 0) for program in batch.programs], np.int64)
-        gone = batch.t_start_ns < ends[batch.program] if len(batch) else np.zeros(0, np.bool_)
-        yield batch.take(~gone) if gone.any() else batch

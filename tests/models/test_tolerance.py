@@ -123,6 +123,13 @@ def test_it_holds_for_windows_that_begin_within_its_span(model: Model) -> None:
         assert tolerant(model, odd("scan", 1), span).judge(again).alert[0] != quiet
 
 
+def test_what_holds_at_some_time_of_a_stretch_is_told() -> None:
+    """Within a stretch is what began before its end and did not end before its beginning."""
+    told = Tolerances(forgotten=[(WEB.program, 5, Span(10, 20)), (WEB.program, 5, Span(30))])
+    held = [len(told.within(*stretch).forgotten) for stretch in ((0, 10), (19, 30), (20, 31))]
+    assert held == [0, 1, 1]
+
+
 def test_it_holds_for_the_program_and_what_replaces_it(model: Model) -> None:
     """Another inode at the same place is tolerated the same, another program is not."""
     known = odd("scan", 1)

@@ -16,6 +16,7 @@ from oddcall.service.cli import run
 from oddcall.service.feedback import MOST_TOLERATED, Feedback
 from oddcall.service.history import History, Kept
 from oddcall.service.state import StateDir
+from oddcall.training.recording import read_batches
 from oddcall.training.synthetic import WEB, attacks
 
 NOW = 1_700_000_000_000_000_000
@@ -218,3 +219,55 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["feedback", "ack", "beef", *at]) == 2
     assert "no one alert is named 'beef'" in capsys.readouterr().err
     assert run(["feedback", "tolerate", "3f2a", "--expires", "soon", *at]) == 2
+
+
+def test_what_is_not_learned_is_said(
+    state: StateDir, clock: Clock, kept: Kept, small_lake: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Training leaves out what is to be forgotten, and says how much; a file must be there."""
+    words = ["train", str(small_lake.clean("web1")), "-o", str(state.path / "m.oddcall")]
+    words += ["--feedback", str(state.feedback)]
+    assert run(words) == 2
+    assert "there is no feedback in " in capsys.readouterr().err
+    said(state, clock, "ack", kept)
+    assert run([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == {"programs": 0, "windows": 0}
+    said(state, clock, "forget", kept)
+    assert run(words) == 0
+    out = capsys.readouterr().out
+    web = sum(
+        sum(batch.programs[program] == WEB.program for program in batch.program)
+        for batch in read_batches(small_lake.clean("web1"))
+    )
+    assert f"\nleft out: {web} windows of 1 program that was to be forgotten\n" in out
+    assert "python3.11" not in out
+
+
+def test_a_replay_says_by_whose_feedback_it_judged(
+    state: StateDir,
+    clock: Clock,
+    kept: Kept,
+    small_lake: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What was said of this host's alerts is named where it held for windows of the recording."""
+    model = str(tmp_path / "m.oddcall")
+    assert run(["train", str(small_lake.clean("web1")), "-o", model]) == 0
+    said(state, clock, "tolerate", kept)
+    words = ["replay", str(small_lake.later("web1")), "--model", model]
+    words += ["--state-dir", str(state.path)]
+
+    def told(*more: str) -> str:
+        capsys.readouterr()
+        assert run([*words, *more]) == 0
+        caught = capsys.readouterr()
+        return "".join((caught.out + caught.err).split())
+
+    line = f"feedbackin{state.path}:1behaviourtolerated;"
+    assert line in told("--feedback", "now")
+    assert line in told("--feedback", "now", "--json")
+    assert line in told("--feedback", "now", "--what-if", "budget=5/day")
+    # It was said long after that time.
+    assert "feedbackin" not in told()
+    assert "feedbackin" not in told("--feedback", "never")

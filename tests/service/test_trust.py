@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
     NoEncryption,
     PrivateFormat,
@@ -68,14 +70,27 @@ def test_only_who_is_trusted_is_believed(
     assert run(["advise", "seccomp", "nginx", "--model", str(plain)]) == 6
 
 
+def no_keys(folder: Path) -> list[Path]:
+    """Make files that are no key to sign by: none, text, another kind, one with a password."""
+    text, other, locked = (folder / name for name in ("text", "other.pem", "locked.pem"))
+    text.write_text("no key")
+    ours, plain = Ed25519PrivateKey.generate(), NoEncryption()
+    elliptic = generate_private_key(SECP256R1())
+    other.write_bytes(elliptic.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, plain))
+    phrase = BestAvailableEncryption(b"phrase")
+    locked.write_bytes(ours.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, phrase))
+    return [folder / "none", text, other, locked]
+
+
 def test_a_key_that_is_none_is_refused_before_anything_is_learned(
     tmp_path: Path, clean: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A key that is missing or of another kind is named, with how to make one; nothing is left."""
-    output = tmp_path / "m.oddcall"
-    assert run(["train", str(clean), "-o", str(output), "--sign", str(tmp_path / "none")]) == 2
-    assert "openssl genpkey -algorithm ed25519" in capsys.readouterr().err
-    (tmp_path / "text").write_text("no key")
-    assert run(["train", str(clean), "-o", str(output), "--sign", str(tmp_path / "text")]) == 2
-    assert "openssl genpkey -algorithm ed25519" in capsys.readouterr().err
+    """A key that is missing or of another kind is named, with how to make one; nothing is read."""
+    output, gone = tmp_path / "m.oddcall", clean.with_name("gone")
+    # A recording that is not there is told of as soon as learning begins, by exit code 5.
+    assert run(["train", str(gone), "-o", str(output)]) == 5
+    for key in no_keys(tmp_path):
+        capsys.readouterr()
+        assert run(["train", str(gone), "-o", str(output), "--sign", str(key)]) == 2
+        assert "openssl genpkey -algorithm ed25519" in capsys.readouterr().err
     assert not output.exists()

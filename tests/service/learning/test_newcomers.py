@@ -21,7 +21,7 @@ from oddcall.service.learning import newcomers as newcomers_module
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.generations import generations
 from oddcall.service.learning.newcomers import Newcomers, newly_ready, no_longer_ready
-from oddcall.service.learning.train import train
+from oddcall.service.learning.train import Forgotten, train
 from oddcall.service.state import StateDir
 from oddcall.training.fit import FitSettings
 from oddcall.training.recording import RecordingWriter, read_batches
@@ -305,8 +305,9 @@ def test_what_is_forgotten_is_not_learned_again(
     """Trained anew, a program that was to be forgotten is known by later windows only."""
     half = int(ordinary[80].t_start_ns[0])
     again = tmp_path / "again.oddcall"
-    forgotten = [(NGINX, half)]
+    forgotten = Forgotten([(NGINX, half)])
     model = train([state.learning], again, FitSettings(min_windows=20), lambda *_: None, forgotten)
+    assert str(forgotten) == "80 windows of 1 program that was to be forgotten"
     known = {k.program: k for k in model.programs}
     assert known[NGINX].windows == 80
     assert known[NGINX].first_ns >= half
