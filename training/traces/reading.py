@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def read_split(
     EvidenceError
         A place holds no trace.
     RecordingError
-        A file is not of traces, or some are written by number and some by name.
+        A file cannot be read or is not of traces, or some are written by number and some by name.
     """
     flags = {"--train": train, "--normal": normal, "--attack": attack}
     roots = {flag: root for flag, root in flags.items() if root is not None}
@@ -302,16 +303,25 @@ def _reading_order(paths: Sequence[Path]) -> IntArray:
 
 def _text(path: Path, most: int = -1) -> bytes:
     """Text of a file, unpacked, or the first ``most`` bytes of it."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        if not packed:
-            return plain(file.read(most), str(path))
-        try:
-            with gzip.open(file) as unpacked:
-                raw = unpacked.read(most)
-        except (OSError, EOFError, zlib.error) as error:
-            raise RecordingError(
-                f"{path} cannot be unpacked", expected="a whole gzip file", got=str(error)
-            ) from error
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            raw = _unpacked(file, path, most) if packed else file.read(most)
+    except OSError as error:
+        raise RecordingError(
+            f"{path} cannot be read",
+            got=(error.strerror or str(error)).lower(),
+            fix="Run as its owner, or leave it out.",
+        ) from error
     return plain(raw, str(path))
+
+
+def _unpacked(file: BinaryIO, path: Path, most: int) -> bytes:
+    try:
+        with gzip.open(file) as unpacked:
+            return unpacked.read(most)
+    except (OSError, EOFError, zlib.error) as error:
+        raise RecordingError(
+            f"{path} cannot be unpacked", expected="a whole gzip file", got=str(error)
+        ) from error

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.training.traces import reading, tokens
 from oddcall.training.traces.reading import hold_out, read_split
 from oddcall.training.traces.traces import TraceSet, Vocabulary
@@ -51,6 +51,16 @@ def test_missing_and_empty_directories_differ(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(EvidenceError, match="no trace"):
         read(tmp_path / "empty")
+
+
+# Root may read any file of a disk; these it may not open, and not read from the beginning.
+@pytest.mark.parametrize("never", ["/proc/sys/vm/compact_memory", "/proc/self/mem"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, never: str) -> None:
+    """A file that may not be opened or read is named, with what to do about it."""
+    put(tmp_path / "a", "1 2 3")
+    (tmp_path / "b").symlink_to(never)
+    with pytest.raises(RecordingError, match=r"/b cannot be read; got .*\. Run as its owner"):
+        read(tmp_path)
 
 
 def test_a_long_trace_is_cut_and_a_huge_set_sampled(
