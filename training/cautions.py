@@ -9,7 +9,8 @@ import numpy as np
 from oddcall.models import calls
 from oddcall.models.baseline import ProgramState
 from oddcall.models.budget import Plan
-from oddcall.models.features import FeatureSpec, FloatArray
+from oddcall.models.calibration import Calibration
+from oddcall.models.features import FeatureSpec
 from oddcall.models.naming import told_apart
 from oddcall.models.reach import POWERFUL, symbol_weights
 from oddcall.models.sparse import IntArray
@@ -27,7 +28,7 @@ def cautions(
     division: Division,
     states: tuple[ProgramState, ...],
     spent: Plan,
-    independent: FloatArray,
+    calibration: Calibration,
     changed: IntArray,
     arch: str,
 ) -> tuple[str, ...]:
@@ -38,8 +39,7 @@ def cautions(
     division : Division
     states : tuple of ProgramState
     spent : Plan
-    independent : float64 (len(division.own),)
-        Independent windows that each program of its own was calibrated on.
+    calibration : Calibration
     changed : int64
         Programs that changed their ways while they were recorded.
     arch : str
@@ -48,18 +48,18 @@ def cautions(
     gathered = division.gathered
     name = told_apart(gathered.programs)
     found = []
-    small = [name[state.program] for state in states if state.readiness == "collecting"]
-    if small:
-        found.append(
-            f"{_listed(small)} had too few windows for a baseline of their own "
-            "and are judged by similar programs, which notices less."
-        )
+    collecting = [state for state in states if state.readiness == "collecting"]
+    for vouched in (True, False):
+        small = [s for s in collecting if calibration.ready(s.profile) == vouched]
+        if small:
+            found.append(_small([name[state.program] for state in small], vouched=vouched))
     learning = [name[state.program] for state in states if state.readiness == "learning"]
     if learning:
         found.append(
             f"{_listed(learning)} still met new behaviour too often "
             "and will not alert until trained on a longer recording."
         )
+    independent = calibration.total.effective[: len(division.own)]
     later = gathered.count[division.own] - division.split[division.own]
     few = [
         name[gathered.programs[p]]
@@ -94,6 +94,21 @@ def cautions(
         were = "window was" if gathered.lossy == 1 else "windows were"
         found.append(f"{gathered.lossy} {were} recorded while the sensor lost updates.")
     return tuple(found)
+
+
+def _small(names: list[str], *, vouched: bool) -> str:
+    """Say what becomes of programs without a baseline; by too few others nothing can alert."""
+    own, are, them = (
+        ("a baseline of its own", "is", "it")
+        if len(names) == 1
+        else ("baselines of their own", "are", "them")
+    )
+    so = (
+        f"{are} judged by similar programs, which notices less"
+        if vouched
+        else f"cannot alert: the host has too few other programs to judge {them} by"
+    )
+    return f"{_listed(names)} had too few windows for {own} and {so}."
 
 
 def _seldom_powerful(division: Division, arch: str, name: Mapping[Program, str]) -> list[str]:

@@ -150,7 +150,6 @@ def _model(
         replace(state, expected_alerts_per_day=float(cost))
         for state, cost in zip(states, spent.by_program, strict=True)
     )
-    independent = calibration.total.effective[: len(division.own)]
     changed = _changed(division, calibration, later)
     told("done", 1.0)
     return Model(
@@ -163,7 +162,7 @@ def _model(
         spent.expected_per_day,
         spent.threshold,
         spent.sequence_threshold,
-        cautions(division, states, spent, independent, changed, arch),
+        cautions(division, states, spent, calibration, changed, arch),
         metadata | _provenance(gathered, settings),
     )
 

@@ -132,7 +132,10 @@ def test_programs_of_one_name_are_told_apart():
     ]
     much = [window(REDIS, REDIS.walk(300, random), second=i) for i in range(60)]
     (said,) = (text for text in fit([*much, *few]).warnings if "too few windows" in text)
-    assert said.startswith("blue/…/server and green/…/server had too few windows")
+    assert said == (
+        "blue/…/server and green/…/server had too few windows for baselines of their own and "
+        "cannot alert: the host has too few other programs to judge them by."
+    )
 
 
 def test_too_little_evidence_is_said():
@@ -193,6 +196,11 @@ def test_with_many_programs_small_ones_are_calibrated_by_transfer():
     verdicts = trained.judge(few[0])
     assert verdicts.level[0] == "similar"
     assert verdicts.ready[0]
+    (said,) = (text for text in trained.warnings if "too few windows" in text)
+    assert said == (
+        "rare had too few windows for a baseline of its own and is judged by similar programs, "
+        "which notices less."
+    )
     effective = trained.calibration.total.effective
     assert effective[-1] == effective[-2] == len([p for p in trained.programs if p.windows >= 40])
 
