@@ -73,7 +73,9 @@ def _written(path: Path, word: str) -> list[Alert]:
     """Find an episode in a file of alerts in the native format."""
     lines = _lines(path)
     if word == "last":
-        named = {line["episode_id"] for line in lines[-1:]}
+        # To close is to show nothing.
+        showing = [line for line in lines if line["state"] != "close"] or lines
+        named = {line["episode_id"] for line in showing[-1:]}
     else:
         named = {
             line["episode_id"]
@@ -91,13 +93,30 @@ def _written(path: Path, word: str) -> list[Alert]:
 
 
 def _lines(path: Path) -> list[Alert]:
+    """Read the alerts of a file; lines that a crash cut short are passed over."""
     try:
-        text = path.read_text()
-        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-        return [line for line in lines if "episode_id" in line]
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise SettingError(
-            f"no alerts can be read from {path}",
-            expected="a file of alerts in the native format, as --alerts of watch or replay writes",
-            got=str(error),
-        ) from error
+        text = path.read_text(encoding="utf-8", errors="replace")
+        read = [_read(line) for line in text.split("\n") if line.strip()]
+    except OSError as error:
+        raise _no_alerts(path, (error.strerror or str(error)).lower()) from error
+    found = [line for line in read if line is not None]
+    alerts = [line for line in found if {"id", "episode_id", "state"} <= line.keys()]
+    if not alerts and len(found) < len(read):
+        raise _no_alerts(path, "something else")
+    return alerts
+
+
+def _read(line: str) -> Alert | None:
+    try:
+        read = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _no_alerts(path: Path, got: str) -> SettingError:
+    return SettingError(
+        f"no alerts can be read from {path}",
+        expected="a file of alerts in the native format, as --alerts of watch or replay writes",
+        got=got,
+    )

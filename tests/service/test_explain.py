@@ -112,6 +112,31 @@ def test_lines_of_a_file_are_explained_too(
     assert f"{LINES[1]['id']}, close" in out
 
 
+def test_a_line_cut_short_spoils_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line that a crash cut, even within a letter, is passed over; the others are explained."""
+    path = tmp_path / "found.jsonl"
+    opened, closed = (json.dumps(line).encode() + b"\n" for line in LINES)
+    path.write_bytes(opened + opened[:200] + b"\xc3\n" + closed + closed[:100])
+    assert run(["explain", "last", "--alerts", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["alerts"] == LINES
+
+
+def test_the_last_alert_is_the_one_that_showed_something_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An older alert that closes afterwards is not the last one, in a file as in the history."""
+    path = tmp_path / "found.jsonl"
+    opened, closed = LINES
+    path.write_text("".join(json.dumps(line) + "\n" for line in (opened, OTHER, closed)))
+    assert run(["explain", "last", "--alerts", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["alerts"] == [OTHER]
+    path.write_text(json.dumps(closed))
+    assert run(["explain", "last", "--alerts", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["alerts"] == [closed]
+
+
 @pytest.mark.parametrize(
     ("text", "word", "said"),
     [
