@@ -109,7 +109,7 @@ def explain(
         batch, row = verdicts.together[row], 0
     drove = model.contributions(batch, row, news_only=summed)
     seen = observe(model.spec, batch, row, baseline, drove, arch)
-    found = hints(seen.calls)
+    found = hints(seen.calls, level)
     first = {call for hint in found for call in hint.calls}
     return Explanation(
         sentence.judged(name, seen, baseline, level, first),

@@ -111,6 +111,9 @@ _LOOK = (
     *("access", "faccessat", "faccessat2", "readlink", "readlinkat"),
 )
 
+#: By whom a new call was never made, where it is not the program itself that is known.
+_NEVER = {"similar": "by similar programs", "host": "by this host's programs"}
+
 #: Identifiers and names as of ATT&CK for Enterprise, platform Linux or Containers.
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -195,13 +198,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "T1485",
         "data destruction",
-        (Need(_UNLINK, at_least=20),),
+        (Need(_UNLINK, at_least=20, working=True),),
         "so many files are removed in bulk",
     ),
     Rule(
         "T1486",
         "data encrypted for impact",
-        (Need(_RENAME, at_least=10), Need(_WRITE, at_least=10, odd=False)),
+        (
+            Need(_RENAME, at_least=10, working=True),
+            Need(_WRITE, at_least=10, odd=False, working=True),
+        ),
         "files that are rewritten and renamed in bulk are what ransomware leaves",
     ),
     Rule(
@@ -261,31 +267,33 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def hints(made: Sequence[Call]) -> list[Hint]:
+def hints(made: Sequence[Call], level: str = "program") -> list[Hint]:
     """Techniques that a window's calls are consistent with, in the order of ``RULES``, each once.
 
     Parameters
     ----------
     made : sequence of Call
         The window's calls beside their baseline (``Observation.calls``).
+    level : str, default "program"
+        Whose baseline it is (``verdict.LEVELS``).
     """
     found: dict[str, Hint] = {}
     for rule in RULES:
         met = [need.met_by(made) for need in rule.needs]
         if all(met):
             support = list(dict.fromkeys(call for calls in met for call in calls))
-            found.setdefault(rule.technique, _hint(rule, support))
+            found.setdefault(rule.technique, _hint(rule, support, _NEVER.get(level, "before")))
     return list(found.values())
 
 
-def _hint(rule: Rule, support: list[Call]) -> Hint:
-    counts = ", ".join(map(_counted, support))
+def _hint(rule: Rule, support: list[Call], never: str) -> Hint:
+    counts = ", ".join(_counted(call, never) for call in support)
     why = f"Consistent with {rule.title}: {counts}; {rule.reason}."
     return Hint(rule.technique, why, tuple(call.name for call in support))
 
 
-def _counted(call: Call) -> str:
+def _counted(call: Call, never: str) -> str:
     said = f"{call.count:,} {call.name}"
     if call.failing:
         said += f" ({call.failed:,} {call.unsuccessful})"
-    return f"{said}, never made before" if call.novel else said
+    return f"{said}, never made {never}" if call.novel else said

@@ -254,16 +254,18 @@ def test_how_many_calls_is_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "words"),
+    ("level", "words", "hinted"),
     [
-        ("predecessor", "of the version before it it never made one"),
-        ("similar", "of similar programs none made one"),
-        ("host", "of this host's programs none made one"),
+        ("predecessor", "of the version before it it never made one", "never made before"),
+        ("similar", "of similar programs none made one", "never made by similar programs"),
+        ("host", "of this host's programs none made one", "never made by this host's programs"),
     ],
 )
-def test_whose_baseline(level: str, words: str) -> None:
-    """The sentence says whose baseline it was when it was not the program's own."""
-    assert words in said(window(["ptrace"] * 20, *[REQUEST] * 9), level).sentence
+def test_whose_baseline(level: str, words: str, hinted: str) -> None:
+    """The sentence and the hint say whose baseline it was when it was not the program's own."""
+    told = said(window(["ptrace"] * 20, *[REQUEST] * 9), level)
+    assert words in told.sentence
+    assert hinted in told.hints[0].why
 
 
 def test_unknown_program() -> None:

@@ -63,6 +63,7 @@ def techniques(*made: Call) -> list[str]:
         ([call("finit_module", 1)], "T1547.006"),
         ([call("setresuid", 1)], "T1548.001"),
         ([call("unlink", 15), call("unlinkat", 5)], "T1485"),
+        ([call("unlink", 21, 1)], "T1485"),
         ([call("renameat2", 10), call("write", 50, novel=False, usual=0.5)], "T1486"),
         ([call("connect", 30, 20)], "T1046"),
         ([call("connect", 300, 290, novel=False, usual=0.01)], "T1046"),
@@ -93,9 +94,12 @@ def test_supported(made: list[Call], technique: str) -> None:
         [call("memfd_create", 1)],
         [call("execve", 1), call("memfd_create", 5, novel=False, usual=0.005)],
         [call("unlink", 19)],
+        [call("unlink", 30, 11)],
         [call("kill", 9)],
         [call("bpf", 9, novel=False, usual=0.01)],
         [call("renameat2", 40)],
+        [call("renameat2", 40, 31), call("write", 50)],
+        [call("renameat2", 40), call("write", 50, 41)],
         [call("connect", 40, 9)],
         [call("connect", 40, 40, novel=False, usual=0.04)],
         [call("dup2", 3)],
@@ -131,6 +135,21 @@ def test_each_technique_once() -> None:
     """Two rules for one technique give one hint: the one with more behind it."""
     made = [call("memfd_create", 1), call("execveat", 1)]
     assert [hint.calls for hint in hints(made)] == [("memfd_create", "execveat")]
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        ("program", "2 ptrace, never made before; "),
+        ("predecessor", "2 ptrace, never made before; "),
+        ("similar", "2 ptrace, never made by similar programs; "),
+        ("host", "2 ptrace, never made by this host's programs; "),
+    ],
+)
+def test_what_is_new_says_to_whom(level: str, said: str) -> None:
+    """Only of a program that has a baseline of its own is it known what it did before."""
+    (hint,) = hints([call("ptrace", 2)], level)
+    assert said in hint.why
 
 
 @given(
