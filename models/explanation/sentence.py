@@ -78,12 +78,18 @@ def judged(
     new = _picked([call for call in seen.calls if call.novel], first)
     more = _picked([c for c in seen.calls if not c.novel and (c.excess or c.failing)], first)
     time = _seconds(seen.seconds)
-    if not new and not more:
+    if not first and _slight([*new, *more], [*seen.transitions, *seen.scalars]):
         return f"{name} {_rest(seen, time, against, own)}."
     if _leads(new, more, first):
         return f"{name} made {_new(new, time, against, own)}{_also(_worth(more, first), '')}."
     before = ", never made before" if own else ", never made there"
     return f"{name} made {_more(more, time, against)}{_also(_worth(new, first), before)}."
+
+
+def _slight(made: Sequence[Call], others: Sequence[Transition | Scalar]) -> bool:
+    """Tell whether calls are not worth words beside an unusual order or number, or are none."""
+    most = max((part.contribution for part in others if part.unusual), default=0.0)
+    return max((call.contribution for call in made), default=-1.0) < _WORTH * most
 
 
 def _leads(new: Sequence[Call], more: Sequence[Call], first: Collection[str]) -> bool:
@@ -178,11 +184,13 @@ def _rest(seen: Observation, time: str, against: str, own: bool) -> str:
 def _order(part: Transition, time: str, against: str, own: bool) -> str:
     times = _number(part.count, "time")
     if part.pair is None:
-        did = f"followed one known call by another {times} in {time}"
+        did = f"took a step from one known call to another, {times} in {time}"
     elif part.pair[0] == "start":
         did = f"began a thread with {part.pair[1]} {times} in {time}"
     else:
         did = f"went from {part.pair[0]} to {part.pair[1]} {times} in {time}"
+    if part.novel and part.pair is None:
+        return f"{did}, that {'it never took' if own else 'none took'} in {against}"
     if part.novel:
         return f"{did}; in {against} {'it never did' if own else 'none did'}"
     share, usual = _share(part.share), _typical(part.typical)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.models.explanation.observation import Call, Observation, Scalar
+from oddcall.models.explanation.observation import Call, Observation, Scalar, Transition
 from oddcall.models.explanation.sentence import judged
 
 NONE = (0.0, 0.0, 0.0)
@@ -21,9 +21,22 @@ CONNECT = replace(MKDIR, name="connect", plain="connect")
 STAT = replace(OPENAT, count=12, failed=12, failed_share=0.12, novel_failure=False)
 
 
-def said(calls: tuple[Call, ...], scalars: tuple[Scalar, ...] = (), events: int = 100) -> str:
+#: Never taken, and not decoded.
+STEP = Transition(7, None, 3, 0.03, NONE, novel=True, contribution=0.9)
+RATE = Scalar("rate", 900.0, (5.0, 6.0, 7.0), 0.9)
+
+
+def said(
+    calls: tuple[Call, ...],
+    scalars: tuple[Scalar, ...] = (),
+    events: int = 100,
+    *,
+    transitions: tuple[Transition, ...] = (),
+    level: str = "program",
+    first: tuple[str, ...] = (),
+) -> str:
     known: Any = SimpleNamespace(windows=40)
-    return judged("web", Observation(events, 1.0, calls, (), scalars), known, "program", ())
+    return judged("web", Observation(events, 1.0, calls, transitions, scalars), known, level, first)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +81,43 @@ def test_what_is_typical(typical: tuple[float, float, float], words: str) -> Non
     """A limit is said once: nothing is at most under a figure."""
     lot = Call("read", "read", 50, 0, 0.5, 0.0, typical, NONE, False, False, 1.0)
     assert words in said((lot,))
+
+
+@pytest.mark.parametrize(
+    ("step", "level", "words"),
+    [
+        (STEP, "program", "3 times in 1.0 s, that it never took in 40 windows of its baseline."),
+        (STEP, "host", "3 times in 1.0 s, that none took in 40 windows of this host's programs."),
+        (
+            replace(STEP, novel=False, count=30, share=0.3, typical=(0.0, 0.01, 0.02)),
+            "program",
+            (
+                "30 times in 1.0 s, 30% of its steps against typically at most 2.0% in 40 windows "
+                "of its baseline."
+            ),
+        ),
+    ],
+)
+def test_a_step_that_is_not_decoded_is_one_step(step: Transition, level: str, words: str) -> None:
+    """Which calls it joins is not known, and no more is claimed than that this step is new."""
+    told = said((), transitions=(step,), level=level)
+    assert told == f"web took a step from one known call to another, {words}"
+
+
+@pytest.mark.parametrize("beside", [{"transitions": (STEP,)}, {"scalars": (RATE,)}])
+def test_the_sentence_leads_with_what_the_verdict_rests_on(beside: dict[str, Any]) -> None:
+    """A call that carries next to nothing gives way to the step or number that carries most."""
+    slight = replace(MKDIR, contribution=0.01)
+    other = said((), **beside)
+    assert said((slight,), **beside) == other
+    assert "made 1 mkdir call" in said((replace(MKDIR, contribution=0.1),), **beside)
+    assert "made 1 mkdir call" in said((slight,), **beside, first=("mkdir",))
+    usual = {name: (replace(part, **_USUAL[name]),) for name, (part,) in beside.items()}
+    assert "made 1 mkdir call" in said((slight,), **usual)
+
+
+#: As they are in nine windows of ten.
+_USUAL: dict[str, dict[str, Any]] = {
+    "transitions": {"novel": False},
+    "scalars": {"observed": 6.0},
+}
