@@ -40,9 +40,9 @@ def command(settings: Settings, alert: str, alerts: Path | None, all_: bool, jso
     """Show all that is known of an alert, oldest first.
 
     An alert is named by its id or its episode's, by the first characters of
-    one, or by the word last. Shown are all features that made it unusual,
-    observed against typical, each detector's p-value, and the windows of the
-    baseline that are most like it. Lines that tell of the same are left out.
+    one, or by the word last. Shown are the features that weigh most (up to
+    eight), observed against typical, each detector's p-value, and the windows of
+    the baseline that are most like it. Lines that tell of the same are left out.
     """
     from oddcall.service.alerts.past import telling
     from oddcall.service.alerts.text import explained

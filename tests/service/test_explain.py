@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from oddcall.models.explanation.explanation import TOP
 from oddcall.service.alerts.text import explained
 from oddcall.service.cli import run
 from oddcall.service.history import History
@@ -22,6 +23,7 @@ NEAR = {
     "events": 1234,
     "distance": 0.61234,
 }
+_WORDS = {8: "eight"}
 NEVER = {"q05": 0.0, "q50": 0.0, "q95": 0.0}
 
 
@@ -85,6 +87,13 @@ def test_nothing_is_shortened() -> None:
     assert "2.0 s before this line" in said
     assert "77     1,234      0.612" in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_no_more_features_are_promised_than_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help gives the most that an alert keeps."""
+    assert run(["explain", "--help"]) == 0
+    promised = " ".join(capsys.readouterr().out.split())
+    assert f"the features that weigh most (up to {_WORDS[TOP]})" in promised
 
 
 @pytest.mark.parametrize("word", ["last", "7102", "0a0b0c0d"])
