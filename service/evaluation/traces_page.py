@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddcall.models.storage import write_whole
-from oddcall.service.evaluation.traces_text import range_is, set_name
+from oddcall.service.evaluation.traces_text import range_is, role, set_name
 from oddcall.service.quantities import counted
 from oddcall.training.figures import Result
 from oddcall.training.report.drawing import percent
@@ -52,9 +52,9 @@ def write(
             ordered,
             unit="traces",
             title="Attacks against normal traces",
-            lead=f"One score a trace; the default is {default}. {range_is(splits)} The marks at 1, "
-            "5 and 10 % are its ranges. The table's last columns are at the threshold that each "
-            "detector chose for 5 % from its own held-out scores.",
+            lead=f"One score a trace; {role(default)} is {default}. {range_is(splits)} The marks "
+            "at 1, 5 and 10 % are its ranges. The table's last columns are at the threshold that "
+            "each detector chose for 5 % from its own held-out scores.",
         ),
         *_kinds(kinds.get(default, {}), default),
     ]

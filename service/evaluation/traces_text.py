@@ -101,7 +101,7 @@ def table(
             f"{one:>6}{five:>6}{ten:>6}{result.fpr:>8.3f}{result.found:>7.3f}"
         )
     yield ""
-    yield f"* the default. {range_is(splits)}"
+    yield f"* {role(default)}. {range_is(splits)}"
     yield "Own threshold: chosen from what was learned, for 5 % false positives."
     yield from _kept(results[default], default, split.train)
     if kinds.get(default):
@@ -113,6 +113,13 @@ def set_name(splits: Sequence[Split]) -> str:
     """Name what is judged: ``"adfa-ring"`` where the splits are ``"adfa-ring 0"`` and more."""
     name = splits[0].name
     return name.rsplit(" ", 1)[0] if len(splits) > 1 else name
+
+
+def role(name: str) -> str:
+    """Say why a detector stands before the others: it need not be the default."""
+    from oddcall.training.traces.evaluation import DEFAULT
+
+    return "the default" if name == DEFAULT else "the first that was named"
 
 
 def range_is(splits: Sequence[Split]) -> str:

@@ -126,6 +126,7 @@ def test_a_page_has_every_detector(folders: dict[str, Path], tmp_path: Path) -> 
     file = tmp_path / "report.html"
     answer = invoke(folders, "--detector", "stide", "--detector", DEFAULT, "--html", str(file))
     assert answer.exit_code == 0, answer.output
+    assert f"the default is {DEFAULT}." in file.read_text()
     assert f"wrote {file}" in answer.stdout
     page = file.read_text()
     assert page.count("<svg viewBox") == 2 + 2  # two plots, two lines of the legend
@@ -139,8 +140,20 @@ def test_people_get_a_table(folders: dict[str, Path]) -> None:
     assert answer.exit_code == 0, answer.output
     assert all(name in answer.stdout for name in DETECTORS)
     assert f"{DEFAULT}*" in answer.stdout
+    assert "\n* the default. The range is 95 %" in answer.stdout
     assert max(map(len, answer.stdout.splitlines())) <= 80
     assert "read as: one file a trace" in answer.stdout
+
+
+def test_a_detector_that_is_not_the_default_is_not_called_so(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """Where the default was not named, the first that was stands in front, and it is said."""
+    file = tmp_path / "report.html"
+    answer = invoke(folders, "--detector", "stide", "--detector", "order", "--html", str(file))
+    assert "\n* the first that was named. The range is 95 %" in answer.stdout
+    assert "the first that was named is stide." in file.read_text()
+    assert "the default" not in answer.stdout + file.read_text()
 
 
 def test_what_is_held_out_or_empty_is_said(folders: dict[str, Path]) -> None:
