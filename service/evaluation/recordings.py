@@ -114,7 +114,8 @@ class _Run:
                 truth = taken.pop()
                 self.gathering.add(step.batch, step.verdicts, truth, number)
                 self._see(number, step.batch)
-                # An alert that a cap or a cooldown held back is an alert of the detector's.
+                # An alert that the cap held back is an alert of the detector's; what comes back
+                # within the cooldown is no other one.
                 for alert in (*step.alerts, *step.held):
                     self._count(alert, step.batch, truth)
             told(f"judging {source.path}", (number + 1) / len(self.sources))

@@ -152,7 +152,8 @@ def compare(
 ) -> list[Outcome]:
     """Judge a recording in every way, one after another.
 
-    Caps and cooldowns do not count: what they would hold back is compared too.
+    The cap on alerts an hour does not count: what it would hold back is compared too. The cooldown
+    does: what comes back within it is the same alert.
 
     Parameters
     ----------
@@ -195,6 +196,9 @@ def compare(
             read += len(step.batch)
             done = min(read / max(whole, 1), 1.0)
             progress(f"judging {alternative.name}", (i + done) / len(alternatives))
+        told = episodes.end()
+        for alert in (*told.sent, *told.held):
+            outcome.see(alert)
         outcomes.append(outcome)
     return outcomes
 

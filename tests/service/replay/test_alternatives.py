@@ -99,12 +99,22 @@ def test_each_way_is_judged_as_if_alone(bundles, small_lake, capsys):
         alone = json.loads(compare(capsys, later, "--model", bundles[bundle], "--json"))
         assert way["alerts"] == alone["alerts"] > 0
         assert way["windows"] == alone["windows"]
+        assert way["lines"] == alone["lines"]
         assert sum(way["by_program"].values()) == sum(way["by_day"].values()) == way["alerts"]
         assert set(way["by_program"]) == {"/usr/bin/python3.11"}
     assert found[3]["windows"] < found[0]["windows"]
     assert found[3]["budget_per_day"] == found[0]["budget_per_day"] == 1
     assert found[4]["threshold"] == found[1]["threshold"]
     assert found[4]["windows"] == found[3]["windows"]
+
+
+def test_what_is_open_at_the_end_is_closed(bundles, small_lake, capsys, monkeypatch):
+    """The lines of a way are those of a replay, with the one that closes each alert."""
+    monkeypatch.setenv("ODDCALL_ALERTS_QUIET", "1h")
+    words = (small_lake.later("web1"), "--model", bundles["one"], "--json")
+    alone = json.loads(compare(capsys, *words))
+    (way, _) = json.loads(compare(capsys, *words, "--what-if", "budget=5/day"))["alternatives"]
+    assert way["lines"] == alone["lines"] >= 2 * alone["alerts"] > 0
 
 
 def test_people_get_columns(bundles, small_lake, capsys):
