@@ -191,13 +191,17 @@ def _evidence(alert: Alert, width: int) -> Iterator[_Line]:
     yield from _labelled("", odds + (", extrapolated" if score["extrapolated"] else ""), width)
     if baseline.get("severity_limit"):
         yield from _labelled("", baseline["severity_limit"], width)
-    lost = coverage["lost"] + coverage["lost_keys"]
-    were = "was" if lost == 1 else "were"
-    whole = f"{counted(lost, 'update')} of this host {were} lost meanwhile"
-    whole = whole if lost else "nothing was lost"
+    whole = _lost(coverage["lost"], coverage["lost_keys"])
     if alert["suppressed_since_last"]:
         whole += f"; {counted(alert['suppressed_since_last'], 'more window')} like it before"
     yield from _labelled("", whole, width)
+
+
+def _lost(updates: int, processes: int) -> str:
+    lost = [(updates, "update"), (processes, "process")]
+    said = " and ".join(counted(number, noun) for number, noun in lost if number)
+    were = "was" if updates + processes == 1 else "were"
+    return f"{said} of this host {were} lost meanwhile" if said else "nothing was lost"
 
 
 def _hints(alert: Alert, width: int) -> Iterator[_Line]:

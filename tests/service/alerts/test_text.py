@@ -156,6 +156,22 @@ def test_what_was_lost_or_folded_is_said() -> None:
     assert "1 update of this host was lost meanwhile; 1 more window like it before" in text
 
 
+@pytest.mark.parametrize(
+    ("updates", "processes", "said"),
+    [
+        (1, 1, "1 update and 1 process of this host were lost meanwhile"),
+        (3, 2, "3 updates and 2 processes of this host were lost meanwhile"),
+        (0, 1, "1 process of this host was lost meanwhile"),
+        (0, 2, "2 processes of this host were lost meanwhile"),
+        (0, 0, "nothing was lost"),
+    ],
+)
+def test_lost_processes_are_no_updates(updates: int, processes: int, said: str) -> None:
+    """What had no slot is counted for what it is, and only what was lost is told."""
+    text = render(altered(coverage__lost=updates, coverage__lost_keys=processes), width=100)
+    assert f" {said}\n" in text
+
+
 def test_a_grade_that_the_baseline_holds_back_is_told() -> None:
     """Whoever wonders why it is no graver reads it beside the evidence."""
     why = "medium, not critical: its baseline is of 99 windows only"

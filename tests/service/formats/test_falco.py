@@ -85,6 +85,14 @@ def test_fields_have_falcos_names(lines: dict[str, Alert]) -> None:
     assert not any(isinstance(value, dict | list) for value in fields.values())
 
 
+def test_lost_updates_and_processes_are_told_apart(lines: dict[str, Alert]) -> None:
+    """Both counts come along, each under a name of its own."""
+    opened = lines["open"]
+    coverage = {**opened["coverage"], "lost": 5, "lost_keys": 2}
+    fields = falco({**opened, "coverage": coverage})["output_fields"]
+    assert (fields["oddcall.lost"], fields["oddcall.lost_processes"]) == (5, 2)
+
+
 def test_priority_follows_severity(lines: dict[str, Alert]) -> None:
     """Each severity has a priority of its own, graver with it."""
     order = ["Notice", "Warning", "Error", "Critical"]
