@@ -45,7 +45,6 @@ history = Path(scratch.name) / "kept"
 with RecordingWriter(history, dict.fromkeys(METADATA, "made") | {"interval_s": "1"}) as writer:
     for batch in ticks:
         writer.append(batch)
-days = len(ticks) / 86400
 print(f"{sum(map(len, ticks)):,} windows in five minutes; done to it: {', '.join(done)}")
 
 # %% [markdown]

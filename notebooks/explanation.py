@@ -43,19 +43,25 @@ for hint in why.hints:
 #
 # For each of the features behind the verdict: the grey bar is where 90 % of the baseline's
 # windows are, the tick is their median, the dot is this window. A dot without a bar is something
-# the program had never done.
+# that the program did in one window of twenty at most, if ever. What is no share of anything, such
+# as calls a second, is written below the plot.
 
 # %%
 top = why.top[::-1]
-figure, axes = plt.subplots(figsize=(8.5, 0.45 * len(top) + 1.2))
-for place, feature in enumerate(top):
+shares = [feature for feature in top if "share" in feature.feature]
+figure, axes = plt.subplots(figsize=(8.5, 0.45 * len(shares) + 1.2))
+for place, feature in enumerate(shares):
     axes.plot([feature.q05, feature.q95], [place, place], color=CLEAN, lw=8, solid_capstyle="butt")
     axes.plot([feature.q50], [place], "|", color="black", ms=11)
     axes.plot([feature.observed], [place], "o", color=ATTACK)
-axes.set_yticks(range(len(top)), [feature.feature for feature in top])
+axes.set_yticks(range(len(shares)), [feature.feature for feature in shares])
 axes.set(xlabel="share", xlim=(-0.01, None))
 axes.set_title("What was unusual")
 plt.show()
+for feature in why.top:
+    if feature not in shares:
+        typical = f"typically {feature.q05:,.1f} to {feature.q95:,.1f}"
+        print(f"{feature.feature}: {feature.observed:,.1f}, {typical}")
 
 # %% [markdown]
 # ## How much each weighs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from oddcall.models.explanation import explanation as explanation_module
 from oddcall.models.window import WindowBatch
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
@@ -143,6 +144,25 @@ def test_a_notebook_runs(name: str, runs: Callable[[str], Run]):
     assert not [each for figure in run.drawn for each in unlabelled(figure)]
     assert all(axes.get_title(loc="left") for axes in run.panels)
     CLAIMS[name](run.found)
+
+
+def test_what_is_no_share_does_not_flatten_the_shares(
+    runs: Callable[[str], Run], monkeypatch: pytest.MonkeyPatch
+):
+    """Of an alert whose features are of several units only shares share an axis."""
+
+    def with_rate(*seen: Any) -> explanation_module.Explanation:
+        why = explain(*seen)
+        rate = explanation_module.Feature("calls a second", 3316.0, 20.0, 60.0, 410.0, 0.0)
+        return replace(why, top=[*why.top[:-1], rate])
+
+    explain = explanation_module.explain
+    monkeypatch.setattr(explanation_module, "explain", with_rate)
+    run = runs("explanation")
+    (panel,) = (a for a in run.panels if a.get_title(loc="left") == "What was unusual")
+    assert panel.get_xlim()[1] <= 1
+    assert len(panel.get_yticks()) == len(run.found["why"].top) - 1
+    assert "calls a second: 3,316.0, typically 20.0 to 410.0" in run.said
 
 
 def own_baseline(found: dict[str, Any]) -> None:
