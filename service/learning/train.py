@@ -51,7 +51,7 @@ class Forgotten:
 
     def __str__(self) -> str:
         if not self._left_out:
-            return "nothing: no window is of a program that was to be forgotten"
+            return "nothing, as no window is of a program that was to be forgotten"
         windows, programs = self._left_out.total(), len(self._left_out)
         were = "was" if programs == 1 else "were"
         of = f"{counted(programs, 'program')} that {were} to be forgotten"

@@ -232,6 +232,8 @@ def test_what_is_not_learned_is_said(
     said(state, clock, "ack", kept)
     assert run([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["left_out"] == {"programs": 0, "windows": 0}
+    assert run(words) == 0
+    assert "\nleft out: nothing, as no window is of a program " in capsys.readouterr().out
     said(state, clock, "forget", kept)
     assert run(words) == 0
     out = capsys.readouterr().out
