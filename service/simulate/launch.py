@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import storage_error
 from oddcall.service.simulate import interpreter, registry
 from oddcall.service.simulate.behaviour import clear
 from oddcall.service.simulate.catalogue import file_of, included, named
-from oddcall.service.simulate.connecting import connect, unsaid
+from oddcall.service.simulate.connecting import connect, host_and_port, unsaid
 from oddcall.service.simulate.outcome import Outcome, check_seconds
 from oddcall.service.state import default_state_dir
 
@@ -160,17 +160,16 @@ def _in_new_process(name: str, seconds: float, pause_s: float, folder: Path) -> 
 def _in_server(
     name: str, seconds: float, pause_s: float, url: str, waiting: Callable[[], None]
 ) -> Outcome:
-    where = urlsplit(url)
-    if where.scheme != "http" or where.hostname not in ("127.0.0.1", "localhost"):
-        raise SettingError(
-            "a behaviour cannot be run there",
-            expected="http://127.0.0.1:PORT of a demo server",
-            got=url,
-            fix="Start one: oddcall simulate serve",
-        )
-    connection = http.client.HTTPConnection(
-        where.hostname, where.port or 80, timeout=seconds + _GRACE_S
+    refusal = SettingError(
+        "a behaviour cannot be run there",
+        expected="http://127.0.0.1:PORT of a demo server",
+        got=url,
+        fix="Start one: oddcall simulate serve",
     )
+    host, port = host_and_port(url, refusal)
+    if host not in ("127.0.0.1", "localhost"):
+        raise refusal
+    connection = http.client.HTTPConnection(host, port, timeout=seconds + _GRACE_S)
     query = urlencode({"seconds": seconds, "pause": pause_s})
     try:
         connect(connection, waiting)

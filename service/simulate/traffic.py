@@ -9,10 +9,9 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from oddcall.models.errors import OddcallError, SettingError
-from oddcall.service.simulate.connecting import connect, unsaid
+from oddcall.service.simulate.connecting import connect, host_and_port, unsaid
 
 #: Method, path, and how often out of the sum.
 _MIX = (
@@ -75,16 +74,17 @@ def load(
     OddcallError
         If nothing answers there.
     """
-    where = urlsplit(url)
-    if where.scheme != "http" or not where.hostname:
-        raise SettingError("the address of the server", expected="http://HOST:PORT", got=url)
+    refusal = SettingError(
+        "that is no address of a web server", expected="http://HOST:PORT", got=url
+    )
+    host, port = host_and_port(url, refusal)
     if not (seconds > 0 and rate > 0):
         raise SettingError(
             "the load is not usable",
             expected="a duration and a rate above 0",
             got=f"{seconds} s at {rate} a second",
         )
-    client = _Client(where.hostname, where.port or 80, random.Random(seed))  # noqa: S311  no secret
+    client = _Client(host, port, random.Random(seed))  # noqa: S311  no secret
     with contextlib.closing(client):
         client.open(waiting)
         due = begin = time.monotonic()

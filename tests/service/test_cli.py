@@ -139,6 +139,23 @@ BAD = [
     (["train", "{tmp}/foreign", "-o", "/dev/null"], 7, "not a file"),
     (["replay", "{tmp}/foreign", "--model", "{tmp}/file"], 6, "file"),
     (["simulate", "run", "port-scam"], 2, "port-scan?"),
+    (
+        ["simulate", "run", "port-scan", "--workdir", "{tmp}/w", "--via", "http://127.0.0.1:abc"],
+        2,
+        "cannot be run there; expected http://127.0.0.1:PORT",
+    ),
+    (
+        ["simulate", "run", "port-scan", "--workdir", "{tmp}/w", "--via", "http://["],
+        2,
+        "got http://[",
+    ),
+    (
+        ["simulate", "load", "http://127.0.0.1:99999"],
+        2,
+        "expected http://HOST:PORT; got http://127",
+    ),
+    (["simulate", "load", "http://["], 2, "expected http://HOST:PORT"),
+    (["simulate", "load", "http://a..b"], 2, "expected http://HOST:PORT"),
     (["config", "check", "--config", "{tmp}/file"], 2, "is not TOML"),
 ]
 
