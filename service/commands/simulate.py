@@ -67,7 +67,7 @@ def list_(json_: bool) -> None:
 
     found = behaviours()
     if json_:
-        keys = ("name", "technique", "tactic", "summary", "cause", "invisible")
+        keys = ("name", "technique", "tactic", "summary", "cause", "invisible", "faint")
         click.echo(json.dumps([{key: getattr(b, key) for key in keys} for b in found], indent=2))
         return
     width = max(len(behaviour.name) for behaviour in found)
@@ -78,8 +78,10 @@ def list_(json_: bool) -> None:
         for behaviour in group:
             click.echo("\n".join(_entry(behaviour, width)))
     hidden = sum(bool(behaviour.invisible) for behaviour in found)
+    faint = sum(behaviour.faint for behaviour in found)
     click.echo(
-        f"\n{counted(len(found), 'behaviour')}, {hidden} of them invisible to counts of calls."
+        f"\n{counted(len(found), 'behaviour')}, {hidden} of them invisible to counts of calls.\n"
+        f"{faint} are faint: they may be missed after a lesson of a few minutes."
     )
 
 
@@ -88,6 +90,8 @@ def _entry(behaviour: Behaviour, width: int) -> list[str]:
     summary = behaviour.summary
     if behaviour.invisible:
         summary += f" Invisible to counts: {behaviour.invisible}."
+    if behaviour.faint:
+        summary += " Faint after a short lesson."
     first = f"  {behaviour.name:<{width}}  {behaviour.technique:<9}  "
     return wrap(summary, 80, initial_indent=first, subsequent_indent=" " * len(first))
 

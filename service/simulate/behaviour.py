@@ -139,6 +139,8 @@ class Behaviour:
     invisible : str
         Why counts of calls cannot tell it from what the demo server does anyway; empty where
         they can.
+    faint : bool
+        Whether it may be missed after a lesson of a few minutes.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Behaviour:
     harmless_because: str
     act: Callable[[Bounds], Facts]
     invisible: str = ""
+    faint: bool = False
 
     @property
     def tactic(self) -> str:

@@ -79,6 +79,7 @@ LOG_CUT = Behaviour(
     cause=("truncate",),
     harmless_because="the logs are its own, in a folder of their own, which is removed",
     act=_cut_logs,
+    faint=True,
 )
 
 UNPACK = Behaviour(
@@ -89,6 +90,7 @@ UNPACK = Behaviour(
     cause=("mprotect",),
     harmless_because="each page holds one return instruction that nothing jumps to",
     act=_unpack,
+    faint=True,
 )
 
 BPF_CALLS = Behaviour(

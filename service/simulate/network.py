@@ -52,4 +52,5 @@ PACKET_SOCKET = Behaviour(
     cause=("socket",),
     harmless_because="they are bound to nothing, receive nothing, and are closed at once",
     act=_listen_on_wire,
+    faint=True,
 )

@@ -413,3 +413,17 @@ def test_simulate_lists_for_a_machine(capsys: pytest.CaptureFixture[str]) -> Non
     names = {behaviour["name"] for behaviour in json.loads(capsys.readouterr().out)}
     promised = {"shell-on-socket", "port-scan", "bulk-rewrite", "ptrace-child", "memfd-exec"}
     assert promised | {"failing-opens"} <= names
+
+
+def test_what_a_short_lesson_may_miss_is_listed_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    """The list says of each behaviour whether it is faint, to people and machines alike."""
+    assert run(["simulate", "list", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    faint = {behaviour["name"] for behaviour in told if behaviour["faint"]}
+    assert faint == {"log-cut", "packet-socket", "unpack"}
+    assert run(["simulate", "list"]) == 0
+    out = capsys.readouterr().out
+    flowing = " ".join(out.split())
+    said = {b["name"] for b in told if f"{b['summary']} Faint after a short lesson." in flowing}
+    assert said == faint
+    assert max(map(len, out.splitlines())) <= 80
