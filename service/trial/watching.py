@@ -13,19 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from oddcall.models import errors
-from oddcall.models.errors import OddcallError
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.config import inherited
+from oddcall.service.learning.child import kind_of
 
 #: An episode is closed after so long without an alerting window: behaviours follow each other
 #: closely here. The default, 15 s, folds more alerts into one, so this counts no fewer of them.
 QUIET_S = 5
-_BY_CODE = {
-    kind.exit_code: kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, OddcallError)
-}
 _LOOK_S = 0.05
 
 
@@ -131,7 +125,7 @@ class Watching:
         if code is None:
             return
         last = self.said[-1].strip().removeprefix("oddcall: ") if self.said else ""
-        raise _BY_CODE.get(code, OddcallError)(
+        raise kind_of(code)(
             "the watch under trial ended" + (f": {last}" if last else f" with code {code}")
         )
 
