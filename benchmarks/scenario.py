@@ -116,7 +116,9 @@ def take(url: str, name: str) -> Outcome:
     with urllib.request.urlopen(f"{url}/taken/{name}", timeout=60) as answer:
         told = json.loads(answer.read())
     program = str(Path(f"/proc/{told['pid']}/exe").readlink())
-    return Outcome(name, told["pid"], program, "", told["start"], told["end"], {})
+    does = named(name)
+    seen = (does.technique, not does.invisible)
+    return Outcome(name, told["pid"], program, "", told["start"], told["end"], {}, *seen)
 
 
 def main() -> int:

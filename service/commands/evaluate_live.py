@@ -112,7 +112,6 @@ def command(keep: Path | None, adversary: bool, json_: bool, **asked: Any) -> No
 
             report = Report.of(plan, run(plan, screen, more), hidden)
             (folder / "report.json").write_text(json.dumps(report.as_dict(), indent=2))
-            (folder / "labels.jsonl").write_text("".join(f"{x}\n" for x in report.labels()))
         click.echo(json.dumps(report.as_dict()) if json_ else "\n".join(report.lines()))
 
 

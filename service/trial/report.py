@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -15,7 +14,6 @@ from typing import Any
 from oddcall.models.bundle import load_bundle
 from oddcall.service.evaluation.recordings_text import number
 from oddcall.service.quantities import Budget, counted, format_duration
-from oddcall.service.simulate.catalogue import named
 from oddcall.service.trial.adversary import Hidden
 from oddcall.service.trial.ancestry import Ancestry
 from oddcall.service.trial.trial import Course, Plan
@@ -144,17 +142,6 @@ class Report:
             "adversary": [tried.as_dict() for tried in self.hidden],
             "behaviours": [found.as_dict() for found in self.course.found],
         }
-
-    def labels(self) -> Iterator[str]:
-        """Give what was done, and when, in the lines that ``oddcall evaluate recordings`` reads."""
-        for outcome in self.course.outcomes:
-            behaviour = named(outcome.name)
-            label = {
-                **outcome.as_dict(),
-                "technique": behaviour.technique,
-                "visible": not behaviour.invisible,
-            }
-            yield json.dumps(label)
 
     @property
     def over_budget(self) -> bool:

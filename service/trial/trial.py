@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -74,17 +75,24 @@ class Plan:
 class Course:
     """What happened: times in seconds since the epoch, and everything that was told.
 
-    ``beside`` asks for the behaviours, so that alerts are read as they come.
+    ``beside`` asks for the behaviours, so that alerts are read as they come. What was done is in
+    the file ``labels`` at once: a trial that is stopped has it beside its recordings.
     """
 
     watching: Watching
     work: list[Progress]
     beside: Executor
+    labels: Path
     web_pid: int = 0
     watched: tuple[float, float] = (0.0, 0.0)
     misbehaved: tuple[float, float] = (0.0, 0.0)
     found: list[Caught] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count something that was done, and write it down."""
+        self.outcomes.append(outcome)
+        _write_down(self.labels, outcome)
 
     def hear_late(self) -> None:
         """Count alerts that came after they were waited for; they say how late they were."""
@@ -123,7 +131,7 @@ def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
             ThreadPoolExecutor(1) as beside,
             watching(plan.folder / "state", learn, plan.budget) as watch,
         ):
-            course = Course(watch, work.under_way, beside)
+            course = Course(watch, work.under_way, beside, plan.folder / "labels.jsonl")
             _learn(plan, course, screen)
             _watch(plan, course, screen)
             _misbehave(plan, course, screen)
@@ -167,7 +175,14 @@ def _rehearse(folder: Path) -> None:
     room = Bounds.lasting(0.0, made(folder)).room()
     for number in range(_FILES):
         (room / f"{number}").touch()
+    _write_down(room / "labels.jsonl", Outcome("", 0, "", "", 0.0, 0.0, {}))
     clear(folder, os.getpid())
+
+
+def _write_down(labels: Path, outcome: Outcome) -> None:
+    """Append a line that ``oddcall evaluate recordings`` reads."""
+    with labels.open("a") as file:
+        file.write(f"{json.dumps(outcome.as_dict())}\n")
 
 
 def _watch(plan: Plan, course: Course, screen: Screen) -> None:
@@ -227,7 +242,7 @@ def observe(
     doing = course.beside.submit(act)
     watch.until(doing.done, seconds + _SETTLE_S, told)
     outcome = doing.result()
-    course.outcomes.append(outcome)
+    course.add(outcome)
 
     def mine() -> list[Arrival]:
         return [a for a in watch.arrivals[first:] if belongs(a.alert, outcome)]

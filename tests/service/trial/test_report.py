@@ -18,7 +18,8 @@ def quiet() -> Report:
     """A minute that was watched, and nothing alerted."""
     watching: Any = SimpleNamespace(said=[])
     beside: Any = None
-    course = Course(watching, work=[], beside=beside, watched=(1000.0, 1060.0))
+    labels = Path("/trial/labels.jsonl")
+    course = Course(watching, work=[], beside=beside, labels=labels, watched=(1000.0, 1060.0))
     return Report(Plan(Path("/trial"), [], [], 60.0, 60.0, "1/day"), course, [], [], None)
 
 
