@@ -137,7 +137,8 @@ def run(
         click.echo(json.dumps(outcome.as_dict()))
         return
     facts = ", ".join(f"{key} {value}" for key, value in outcome.detail.items())
-    click.echo(f"{outcome.name}: done by {outcome.program}, pid {outcome.pid} ({facts})")
+    told = f" ({facts})" if facts else ""
+    click.echo(f"{outcome.name}: done by {outcome.program}, pid {outcome.pid}{told}")
     if via is None and outcome.program.rsplit("/", 1)[-1] != interpreter.NAME:
         click.echo("no demo server was found, so that a new process did it: name one by --via PID")
 

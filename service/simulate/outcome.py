@@ -26,7 +26,8 @@ class Outcome:
     name : str
         The behaviour.
     pid : int
-        The process it was run in; children that it forked are named in ``detail``.
+        The process it was run in, 0 where that is not known; children that it forked are named in
+        ``detail``.
     program : str
         Executable of that process: the program an alert should name.
     folder : str
@@ -39,6 +40,9 @@ class Outcome:
         MITRE ATT&CK id of what it is like.
     visible : bool
         Whether counts of calls can tell it from what the demo server does anyway.
+    failure : str
+        Why it did not end well, where whoever asked for it goes on all the same: what was done
+        until then is no measure of anything, and so not ``visible``.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Outcome:
     detail: Facts
     technique: str = ""
     visible: bool = True
+    failure: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """Everything, fit for JSON."""
@@ -67,7 +72,8 @@ def perform(name: str, seconds: float, folder: Path, pause_s: float = 0.0) -> Ou
     behaviour = named(name)
     check_seconds(seconds, pause_s)
     start = time.time()
-    detail = behaviour.act(Bounds.lasting(seconds, folder, pause_s))
+    # One of somebody's own may tell nothing.
+    detail = dict(behaviour.act(Bounds.lasting(seconds, folder, pause_s)) or {})
     end = time.time()
     seen = (behaviour.technique, not behaviour.invisible)
     return Outcome(name, _PID, _PROGRAM, str(folder), start, end, detail, *seen)

@@ -129,15 +129,17 @@ class _Pages(BaseHTTPRequestHandler):
             # Answered after the next may begin: a client that asks at once is not turned away.
             seconds, pause_s = _number(query, "seconds", 2.0), _number(query, "pause", 0.0)
             outcome = self.server.simulate(name, seconds, pause_s)
+            told = json.dumps(outcome.as_dict()) if outcome else ""
         except SettingError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
-        except OSError as error:
-            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"{name} did not end well: {error}")
+        except Exception as error:  # whatever a behaviour of somebody's does wrong
+            why = f"{name} did not end well: {type(error).__name__}: {error}"
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, why)
         else:
-            if outcome is None:
-                self._refuse(HTTPStatus.CONFLICT, "a simulation is under way")
+            if told:
+                self._send(told.encode())
             else:
-                self._send(json.dumps(outcome.as_dict()).encode())
+                self._refuse(HTTPStatus.CONFLICT, "a simulation is under way")
 
     def _content(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")

@@ -76,8 +76,8 @@ class Report:
 
     @property
     def visible(self) -> list[Caught]:
-        """Behaviours that counts can tell."""
-        return [found for found in self.course.found if not found.invisible]
+        """Behaviours that counts can tell, and that were done to their end."""
+        return [found for found in self.course.found if not found.invisible and not found.failure]
 
     @property
     def recall(self) -> float | None:
@@ -208,14 +208,20 @@ class Report:
             after = "" if found.seconds is None else f"{found.seconds:.1f} s"
             named = "yes" if found.names_cause else "no" if found.sentence else ""
             said = "yes" if found.caught else "invisible" if found.invisible else "NO"
+            said = "FAILED" if found.failure else said
             yield f"{found.name:<{width}}  {found.technique:<9}  {said:<9}{after:>6}  {named}"
-            yield from wrap(found.sentence, 80, initial_indent="    ", subsequent_indent="    ")
+            for text in (found.failure, found.sentence):
+                yield from wrap(text, 80, initial_indent="    ", subsequent_indent="    ")
 
     def _sums(self) -> Iterator[str]:
         seen, times = self.visible, self.times_s
-        if seen:
+        failed = sum(bool(found.failure) for found in self.course.found)
+        if seen or failed:
             yield ""
-            hidden = len(self.course.found) - len(seen)
+        if failed:
+            yield f"{counted(failed, 'behaviour')} did not end well: neither caught nor missed"
+        if seen:
+            hidden = len(self.course.found) - len(seen) - failed
             yield (
                 f"caught {sum(found.caught for found in seen)} of {len(seen)} within ten seconds"
                 + (f"; {hidden} more invisible to counts" if hidden else "")

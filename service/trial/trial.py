@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from oddcall.models.errors import OddcallError
+from oddcall.sensor import process
 from oddcall.service import simulate
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen, Status
@@ -182,7 +183,7 @@ def _rehearse(folder: Path) -> None:
 def _write_down(labels: Path, outcome: Outcome) -> None:
     """Append a line that ``oddcall evaluate recordings`` reads."""
     with labels.open("a") as file:
-        file.write(f"{json.dumps(outcome.as_dict())}\n")
+        file.write(f"{json.dumps({**outcome.as_dict(), 'pid': outcome.pid or None})}\n")
 
 
 def _watch(plan: Plan, course: Course, screen: Screen) -> None:
@@ -218,13 +219,28 @@ def attempt(
     """Run one behaviour, and wait for what is told of it, until nothing is any more."""
 
     def act() -> Outcome:
-        return simulate.run(
-            behaviour.name,
-            via=plan.via or web_server(plan).url,
-            seconds=seconds,
-            pause_s=pause_s,
-            workdir=plan.folder / "work" / WEB.name,
-        )
+        folder, via = plan.folder / "work" / WEB.name, plan.via or web_server(plan).url
+        begun = time.time()
+        try:
+            return simulate.run(
+                behaviour.name, via=via, seconds=seconds, pause_s=pause_s, workdir=folder
+            )
+        except OddcallError as error:
+            # Of a new process of this interpreter nobody knows which it was.
+            pid = 0 if plan.via else course.web_pid
+            who = process.read(Path("/proc"), pid or os.getpid())
+            return Outcome(
+                name=behaviour.name,
+                pid=pid,
+                program=who.exe if who else "",
+                folder=str(folder),
+                start=begun,
+                end=time.time(),
+                detail={},
+                technique=behaviour.technique,
+                visible=False,
+                failure=str(error),
+            )
 
     return observe(behaviour, act, course, told, seconds)
 

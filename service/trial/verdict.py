@@ -42,6 +42,8 @@ class Caught:
         Of that alert.
     detail : dict
         What the behaviour told of itself.
+    failure : str
+        Why the behaviour did not end well; it is neither caught nor missed then.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Caught:
     p_value: float | None
     threshold: float | None
     detail: dict[str, Any]
+    failure: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
@@ -72,6 +75,7 @@ def belongs(alert: dict[str, Any], outcome: Outcome) -> bool:
     begun = moment(window["end"]) >= outcome.start
     ended = moment(window["start"]) <= outcome.end + _TICK_S
     own = {outcome.pid, *(v for k, v in outcome.detail.items() if k == "child")}
+    own.discard(0)  # not known
     process = alert["process"]
     mine = process["pid"] in own or process["ppid"] in own
     return begun and ended and (mine or alert["program"]["exe"] == outcome.program)
@@ -98,12 +102,13 @@ def caught(behaviour: Behaviour, outcome: Outcome, arrivals: Iterable[Arrival]) 
         began=outcome.start,
         ended=outcome.end,
         seconds=None if seconds is None else round(seconds, 2),
-        caught=seconds is not None and seconds <= CAUGHT_WITHIN_S,
+        caught=seconds is not None and seconds <= CAUGHT_WITHIN_S and not outcome.failure,
         sentence=told.alert["explanation"]["sentence"] if told is not None else "",
         names_cause=bool(naming),
         p_value=told.alert["score"]["p_value"] if told is not None else None,
         threshold=told.alert["score"]["threshold"] if told is not None else None,
         detail=dict(outcome.detail),
+        failure=outcome.failure,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import OddcallError, SettingError
 from oddcall.service import simulate
 from oddcall.service.cli import run
 from oddcall.service.simulate import catalogue, interpreter
@@ -23,6 +23,25 @@ def act(bounds):
 
 BEHAVIOURS = [
     Behaviour("{name}", "T9999", "Makes three files.", ("openat",), ("openat",), "its own", act)
+]
+"""
+
+
+BROKEN = """
+from oddcall.service.simulate import Behaviour
+
+def raises(bounds):
+    raise ValueError("no such luck")
+
+def silent(bounds):
+    pass
+
+def strange(bounds):
+    return {"made": {1, 2}}
+
+BEHAVIOURS = [
+    Behaviour(act.__name__, "T9999", "Fails in its way.", (), (), "it does nothing", act)
+    for act in (raises, silent, strange)
 ]
 """
 
@@ -90,6 +109,35 @@ def test_a_server_that_was_started_without_the_file_says_so(
     assert "--via python" in said
     assert "port-scan" not in said
     assert ".." not in said
+
+
+def test_one_that_breaks_is_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Promise: what it raised comes back as a sentence, and the server goes on serving."""
+    path, folder = tmp_path / "broken.py", tmp_path / "served"
+    path.write_text(BROKEN)
+    simulate.include(path)
+    with subprocess.Popen(
+        simulate.serve_command(0, folder),
+        env=interpreter.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        assert server.stderr is not None
+        url = server.stdout.readline().split()[0]
+        for name, why in (
+            ("raises", "raises did not end well: ValueError: no such luck"),
+            ("strange", "strange did not end well: TypeError: "),
+        ):
+            with pytest.raises(OddcallError, match=f"did not run {name}; got {why}"):
+                simulate.run(name, via=url, workdir=folder)
+        words = ["simulate", "run", "silent", "--via", url, "--workdir", str(folder)]
+        assert run([*words, "--from", str(path)]) == 0
+        assert capsys.readouterr().out.endswith(f"pid {server.pid}\n")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+        assert server.stderr.read() == ""
 
 
 @pytest.mark.parametrize(

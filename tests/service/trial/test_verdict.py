@@ -50,6 +50,13 @@ def test_an_alert_belongs_by_process_or_program_and_by_time(
     assert belongs(told, OUTCOME) is expected
 
 
+def test_a_process_that_is_not_known_has_no_children() -> None:
+    """Where the pid is not known it is the program that counts, not what the kernel started."""
+    unknown = replace(OUTCOME, pid=0, detail={})
+    assert belongs(alert(1000, 1001, pid=7), unknown)
+    assert not belongs(alert(1000, 1001, pid=1, ppid=0, exe="/sbin/init"), unknown)
+
+
 def test_a_cause_is_a_whole_word() -> None:
     """`connect` is not named by `disconnect`, nor by a call that begins alike."""
     scan = named("port-scan")
