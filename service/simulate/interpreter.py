@@ -103,5 +103,6 @@ def _check(copy: Path) -> None:
             "the copy of the Python interpreter does not run",
             expected=f"{copy} to start",
             got=str(error),
-            fix="Name a folder on a file system that allows programs with --workdir.",
+            fix="Name a folder on a file system that allows programs: by --workdir, or by --keep "
+            "for a trial.",
         ) from error

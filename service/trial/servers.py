@@ -51,18 +51,28 @@ def serve_demo(folder: Path) -> Iterator[Round]:
         server = held.enter_context(
             beside(serve_command(0, folder), folder, env=interpreter.environment())
         )
-        wait_until(lambda: registry.running(folder) is not None, "the demo server")
+
+        def runs() -> bool:
+            _alive(server, folder / "log")
+            return registry.running(folder) is not None
+
+        wait_until(runs, "the demo server")
         running = registry.running(folder)
         assert running is not None  # noqa: S101  waited for just now
         load = held.enter_context(load_on(running.url, 40.0, folder))
-        yield lambda _turn: _alive(server, load)
+
+        def turn(_turn: int) -> None:
+            _alive(server, folder / "log")
+            _alive(load, folder / "load.log")
+
+        yield turn
 
 
 @contextmanager
 def serve_nginx(folder: Path) -> Iterator[Round]:
     """Run nginx under a mixed load."""
     with nginx(folder) as url, load_on(url, 20.0, folder) as load:
-        yield lambda _turn: _alive(load)
+        yield lambda _turn: _alive(load, folder / "load.log")
 
 
 @contextmanager
@@ -139,10 +149,11 @@ def load_on(url: str, rate: float, folder: Path) -> Iterator[subprocess.Popen[by
         yield load
 
 
-def _alive(*processes: subprocess.Popen[bytes]) -> None:
-    for process in processes:
-        if process.poll() is not None:
-            raise subprocess.CalledProcessError(process.returncode, process.args)
+def _alive(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Raise CalledProcessError, with what it said, when a server has ended."""
+    if process.poll() is not None:
+        said = log.read_bytes()
+        raise subprocess.CalledProcessError(process.returncode, process.args, stderr=said)
 
 
 def _works(words: list[str | Path], folder: Path, user: str | None) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from oddcall.models.errors import OddcallError
 from oddcall.sensor import process
+from oddcall.sensor.privilege import require_privilege
 from oddcall.service import simulate
 from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen, Status
@@ -118,15 +119,19 @@ def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
 
     Raises
     ------
+    PrivilegeError
+        When this process may not watch.
     OddcallError
         When the watch or the web server cannot be started, or ends.
     """
+    require_privilege()
     work = Work(plan.folder / "work")
     try:
         learn = format_duration(plan.learn_s)
         screen.show(Status("starting the work"))
         work.begin(plan.present)
         wait_until(work.under_way_all, "the work", _STARTED_S)
+        web_server(plan, work.under_way)
         with (
             # One thread from the start: a thread begun for a behaviour would be news itself.
             ThreadPoolExecutor(1) as beside,
@@ -188,7 +193,7 @@ def _write_down(labels: Path, outcome: Outcome) -> None:
 
 def _watch(plan: Plan, course: Course, screen: Screen) -> None:
     begun, began = time.time(), time.monotonic()
-    course.web_pid = web_server(plan).pid
+    course.web_pid = web_server(plan, course.work).pid
 
     def told() -> None:
         elapsed_s = time.monotonic() - began
@@ -219,7 +224,8 @@ def attempt(
     """Run one behaviour, and wait for what is told of it, until nothing is any more."""
 
     def act() -> Outcome:
-        folder, via = plan.folder / "work" / WEB.name, plan.via or web_server(plan).url
+        folder, via = plan.folder / "work" / WEB.name, plan.via
+        via = via or web_server(plan, course.work).url
         begun = time.time()
         try:
             return simulate.run(
@@ -272,10 +278,24 @@ def observe(
     return caught(behaviour, outcome, watch.arrivals[first:])
 
 
-def web_server(plan: Plan) -> registry.Running:
-    """Find the demo server under trial."""
+def web_server(plan: Plan, work: Sequence[Progress]) -> registry.Running:
+    """Find the demo server under trial.
+
+    Raises
+    ------
+    OddcallError
+        Why it could not be started, or has ended.
+    """
     folder = plan.folder / "work" / WEB.name
-    wait_until(lambda: registry.running(folder) is not None, "the demo server")
+
+    def runs() -> bool:
+        for progress in work:
+            if progress.workload.name == WEB.name and progress.failure:
+                failure = progress.failure.rstrip(".")
+                raise OddcallError("the web server under trial does not run", got=failure)
+        return registry.running(folder) is not None
+
+    wait_until(runs, "the demo server")
     running = registry.running(folder)
     assert running is not None  # noqa: S101  waited for just now
     return running

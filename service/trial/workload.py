@@ -100,7 +100,7 @@ class Work:
                     do(progress.rounds)
                     progress.rounds += 1
                     self._stop.wait(workload.pause_s)
-        except (OSError, subprocess.SubprocessError, OddcallError) as error:
+        except Exception as error:  # a thread that dies tells the trial nothing
             progress.failure = _why(error)
 
 
@@ -199,4 +199,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
         last = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()[-1:]
         return f"{Path(str(error.cmd[0])).name} ended with {error.returncode}: {''.join(last)}"
-    return str(error) or type(error).__name__
+    if isinstance(error, OSError | subprocess.SubprocessError | OddcallError) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from oddcall.models.errors import OddcallError, PrivilegeError
 from oddcall.service import simulate
 from oddcall.service.simulate import catalogue
 from oddcall.service.trial import trial
+from oddcall.service.trial.catalogue import WEB
 from oddcall.service.trial.report import Report
 from oddcall.service.trial.trial import Course, Plan, attempt
 from oddcall.service.trial.watching import Watching
+from oddcall.service.trial.workload import Workload
 from oddcall.training.labels import read_labels
 
 OWN = """
@@ -41,6 +45,44 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[simulate.Behavi
     path.write_text(OWN)
     simulate.include(path)
     return list(catalogue.own())
+
+
+def plan_of(folder: Path, begun: Callable[[Path], Any]) -> Plan:
+    """A plan whose only work is a web server that begins in some way."""
+    return Plan(folder, [Workload(WEB.name, "", (), 0.0, begun)], [], 60.0, 60.0, "1/day")
+
+
+def never(*_: Any) -> Any:
+    raise AssertionError("that is not come to")
+
+
+def test_a_web_server_that_cannot_start_ends_the_trial_before_it_learns(
+    tmp_path: Path, screen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why it cannot is the error; whatever it raised, nothing is learned in vain."""
+    monkeypatch.setattr(trial, "require_privilege", lambda: None)
+    monkeypatch.setattr(trial, "watching", never)
+
+    def begun(_folder: Path) -> Any:
+        raise KeyError("no such user")
+
+    with pytest.raises(OddcallError, match="does not run; got KeyError: 'no such user'"):
+        trial.run(plan_of(tmp_path, begun), screen, never)
+
+
+def test_who_may_not_watch_is_told_before_anything_is_started(
+    tmp_path: Path, screen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Privilege is looked for first: no server is begun without it."""
+
+    def refused() -> None:
+        raise PrivilegeError("this process may not load programs")
+
+    monkeypatch.setattr(trial, "require_privilege", refused)
+    begun: list[Path] = []
+    with pytest.raises(PrivilegeError):
+        trial.run(plan_of(tmp_path, begun.append), screen, never)
+    assert not begun
 
 
 def test_a_behaviour_that_breaks_is_reported_and_the_next_is_done(

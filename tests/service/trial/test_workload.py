@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from oddcall.models.errors import SettingError
+from oddcall.service.trial import servers
 from oddcall.service.trial.catalogue import WORKLOADS, chosen
 from oddcall.service.trial.workload import Work, Workload
 
@@ -45,6 +47,18 @@ def test_work_that_fails_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
         ("log-rotation", ""),
     ]
     assert work.under_way[1].rounds
+
+
+def test_a_server_that_ends_at_once_is_told_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the demo server said is why its workload stopped, at once and not after a wait."""
+    words = [sys.executable, "-c", "raise SystemExit('the disk is full')"]
+    monkeypatch.setattr(servers, "serve_command", lambda *_: words)
+    work = Work(tmp_path)
+    work.begin([WORKLOADS[0]])
+    work.end()
+    assert work.under_way[0].failure.endswith(" ended with 1: the disk is full")
 
 
 def test_the_web_server_is_always_among_the_work() -> None:
