@@ -93,7 +93,7 @@ def try_adversary(course: Course, plan: Plan, screen: Screen) -> list[Hidden]:
         lasting_s = _lasting(way, pause_s)
         told = partial(screen.show, status)
         found = attempt(named(name), plan, course, told, lasting_s, pause_s)
-        done.append(Hidden(way, round(pause_s * rate), round(pause_s, 4), lasting_s, found))
+        done.append(Hidden(way, round(pause_s * rate), round(pause_s, 6), lasting_s, found))
     return done
 
 

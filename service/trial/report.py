@@ -57,6 +57,8 @@ class Report:
     ----------
     replayed : bool or None
         Whether a replay of what was kept gave the same bytes; None where it was not tried.
+    replay_failure : str
+        Why the replay did not end well; empty where it did.
     unsettled : tuple of str
         Programs that misbehaved and had no settled baseline: nothing of them can alert.
     """
@@ -67,12 +69,15 @@ class Report:
     false_alerts: list[FalseAlert]
     replayed: bool | None
     unsettled: tuple[str, ...] = ()
+    replay_failure: str = ""
 
     @classmethod
     def of(cls, plan: Plan, course: Course, hidden: list[Hidden]) -> Report:
         """Draw up the report of a trial that has ended."""
-        found = _false_alerts(course), _replayed(course), _unsettled(course)
-        return cls(plan, course, hidden, *found)
+        replayed, failure = _replayed(course)
+        return cls(
+            plan, course, hidden, _false_alerts(course), replayed, _unsettled(course), failure
+        )
 
     @property
     def visible(self) -> list[Caught]:
@@ -139,6 +144,7 @@ class Report:
             },
             "causes_named": sum(found.names_cause for found in self.visible),
             "replay_is_the_same": self.replayed,
+            "replay_failure": self.replay_failure,
             "adversary": [tried.as_dict() for tried in self.hidden],
             "behaviours": [found.as_dict() for found in self.course.found],
         }
@@ -238,7 +244,9 @@ class Report:
                 f"{number(rate.between.low)} to {number(rate.between.high)} would be no surprise",
                 80,
             )
-        if self.replayed is not None:
+        if self.replay_failure:
+            yield from wrap(f"replay of what was judged FAILED: {self.replay_failure}", 80)
+        elif self.replayed is not None:
             same = "the same bytes" if self.replayed else "OTHER ALERTS"
             yield f"replay of what was judged gives {same}"
 
@@ -246,14 +254,21 @@ class Report:
         if not self.hidden:
             return
         yield ""
-        yield "way       attack         ordinary calls a step    a step every  for    noticed after"
+        yield "way       attack         ordinary calls  a step every    for  noticed after"
         for tried in self.hidden:
             seconds = tried.found.seconds
             after = "not noticed" if seconds is None else f"{seconds:.1f} s"
+            after = "FAILED" if tried.found.failure else after
             yield (
-                f"{tried.way:<9} {tried.found.name:<14} {tried.ordinary:>21,}"
-                f" {tried.pause_s:>13.2f} s {tried.lasted_s:>4.0f} s   {after}"
+                f"{tried.way:<9} {tried.found.name:<14} {tried.ordinary:>14,}"
+                f"  {_pause(tried.pause_s):>12}  {tried.lasted_s:>3.0f} s  {after}"
             )
+
+
+def _pause(seconds: float) -> str:
+    """Write a pause with three figures, in a unit that shows it."""
+    unit, size = ("s", 1.0) if seconds >= 1 or not seconds else ("ms", 1e-3)
+    return f"{float(f'{seconds / size:.3g}'):g} {unit}" if seconds else "none"
 
 
 def _false_alerts(course: Course) -> list[FalseAlert]:
@@ -290,17 +305,22 @@ def _false_alert(arrival: Arrival, family: Ancestry, course: Course) -> FalseAle
     )
 
 
-def _replayed(course: Course) -> bool | None:
-    """Judge what was kept again, and compare byte by byte."""
+def _replayed(course: Course) -> tuple[bool | None, str]:
+    """Judge what was kept again, and compare byte by byte; with why that failed."""
     watch = course.watching
     if not watch.model.exists() or not any(watch.kept.glob("part-*")):
-        return None
+        return None, ""
     again = watch.folder / "again.jsonl"
     words = [*oddcall("replay"), str(watch.kept), "--model", str(watch.model), "--json"]
-    subprocess.run(  # noqa: S603  our own command line
-        [*words, "--alerts", str(again)], check=True, capture_output=True, env=environment()
+    # What was said of alerts elsewhere on this host is nothing to a trial.
+    words += ["--alerts", str(again), "--state-dir", str(watch.folder)]
+    done = subprocess.run(  # noqa: S603  our own command line
+        words, check=False, capture_output=True, text=True, env=environment()
     )
-    return _bytes(again) == _bytes(watch.alerts)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        return False, last[0].removeprefix("oddcall: ")
+    return _bytes(again) == _bytes(watch.alerts), ""
 
 
 def _unsettled(course: Course) -> tuple[str, ...]:

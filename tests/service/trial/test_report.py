@@ -9,8 +9,19 @@ from typing import Any
 
 import pytest
 
+from oddcall.models.bundle import save_bundle
+from oddcall.models.model import Model
+from oddcall.models.window import WindowBatch
+from oddcall.service.simulate import Outcome
+from oddcall.service.simulate.catalogue import named
+from oddcall.service.trial.adversary import Hidden
 from oddcall.service.trial.report import FalseAlert, Report
 from oddcall.service.trial.trial import Course, Plan
+from oddcall.service.trial.verdict import caught
+from oddcall.service.trial.watching import Watching
+from oddcall.training.recording import RecordingWriter
+
+METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
 
 
 @pytest.fixture
@@ -33,6 +44,55 @@ def test_no_alert_in_a_minute_is_no_promise_for_a_day(quiet: Report):
     assert told["per_host_day"] == 0
     # Garwood's upper end for none is 3.689.
     assert told["per_host_day_interval"] == [0, pytest.approx(3.689 * 1440, rel=1e-3)]
+
+
+def test_the_replay_of_a_trial_knows_nothing_of_the_host_and_may_fail(
+    quiet: Report, tmp_path: Path, trained: Model, ordinary: list[WindowBatch]
+) -> None:
+    """It goes by the trial's own feedback; where it cannot, the report says why, and stands."""
+    silent: Any = SimpleNamespace(poll=lambda: None)
+    watch = Watching(tmp_path, silent)
+    save_bundle(trained, watch.model)
+    with RecordingWriter(watch.kept, METADATA) as writer:
+        writer.append(ordinary[0])
+    course = replace(quiet.course, watching=watch)
+    # Nothing can be read from a folder.
+    (tmp_path / "feedback.jsonl").mkdir()
+    report = Report.of(quiet.plan, course, [])
+    assert report.as_dict()["replay_is_the_same"] is False
+    why = f"the feedback {tmp_path / 'feedback.jsonl'} cannot be read"
+    assert report.replay_failure.startswith(why)
+    # Wherever the lines are broken.
+    told, said = (
+        "".join(report.lines()),
+        f"replay of what was judged FAILED: {report.replay_failure}",
+    )
+    assert told.replace(" ", "").endswith(said.replace(" ", ""))
+    (tmp_path / "feedback.jsonl").rmdir()
+    report = Report.of(quiet.plan, course, [])
+    assert (report.replayed, report.replay_failure) == (True, "")
+
+
+def test_the_adversarys_table_tells_a_short_pause_from_none(quiet: Report) -> None:
+    """Pauses have three figures, however short, and the widest row fits 80 columns."""
+    done = Outcome("failing-opens", 7, "/bin/x", "", 1000.0, 1360.0, {})
+    missed = caught(named("failing-opens"), done, [])
+    broken = replace(missed, failure="it raised")
+    hidden = [
+        Hidden("mimicry", 1, 0.00125, 2.0, missed),
+        Hidden("mimicry", 1000, 1.25, 25.0, replace(missed, seconds=12.34)),
+        Hidden("drip", 48_000, 60.0, 360.0, missed),
+        Hidden("drift", 0, 0.0, 2.0, broken),
+    ]
+    lines = list(replace(quiet, hidden=hidden).lines())
+    assert lines[-5:] == [
+        "way       attack         ordinary calls  a step every    for  noticed after",
+        "mimicry   failing-opens               1       1.25 ms    2 s  not noticed",
+        "mimicry   failing-opens           1,000        1.25 s   25 s  12.3 s",
+        "drip      failing-opens          48,000          60 s  360 s  not noticed",
+        "drift     failing-opens               0          none    2 s  FAILED",
+    ]
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_range_holds_the_rate(quiet: Report):
