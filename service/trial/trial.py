@@ -224,17 +224,21 @@ def attempt(
     """Run one behaviour, and wait for what is told of it, until nothing is any more."""
 
     def act() -> Outcome:
-        folder, via = plan.folder / "work" / WEB.name, plan.via
-        via = via or web_server(plan, course.work).url
+        folder = plan.folder / "work" / WEB.name
+        server = None if plan.via else web_server(plan, course.work)
+        # Of a new process of this interpreter nobody can know before which it is.
+        pid = server.pid if server else 0
+        who = process.read(Path("/proc"), pid or os.getpid())
         begun = time.time()
         try:
             return simulate.run(
-                behaviour.name, via=via, seconds=seconds, pause_s=pause_s, workdir=folder
+                behaviour.name,
+                via=server.url if server else plan.via,
+                seconds=seconds,
+                pause_s=pause_s,
+                workdir=folder,
             )
         except OddcallError as error:
-            # Of a new process of this interpreter nobody knows which it was.
-            pid = 0 if plan.via else course.web_pid
-            who = process.read(Path("/proc"), pid or os.getpid())
             return Outcome(
                 name=behaviour.name,
                 pid=pid,

@@ -198,7 +198,8 @@ def _version(place: Path) -> int:
 def _why(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
         last = (error.stderr or b"").decode("utf-8", "replace").strip().splitlines()[-1:]
-        return f"{Path(str(error.cmd[0])).name} ended with {error.returncode}: {''.join(last)}"
+        ended = f"{Path(str(error.cmd[0])).name} ended with {error.returncode}"
+        return ": ".join([ended, *last])
     if isinstance(error, OSError | subprocess.SubprocessError | OddcallError) and str(error):
         return str(error)
     return f"{type(error).__name__}: {error}".removesuffix(": ")
