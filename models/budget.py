@@ -121,6 +121,25 @@ def _affordable(per_day: float, starts_per_day: FloatArray) -> float:
     return min(per_day / max(float(starts_per_day.sum()), 1e-9), LAXEST)
 
 
+def past_counting(threshold: float, independent: float) -> tuple[str, ...]:
+    """Say, in a sentence, that a threshold asks for more than any program can count; else nothing.
+
+    Parameters
+    ----------
+    threshold : float
+    independent : float
+        Independent windows that the program with the most was calibrated on.
+    """
+    if threshold * (independent + 1) >= 1:
+        return ()
+    said = (
+        f"The budget asks for p-values of {threshold:.1e}; {independent:,.0f} independent windows "
+        "to calibrate on, the most of any program, can count no further than one in so many. "
+        "Beyond, the tail is extrapolated."
+    )
+    return (said,)
+
+
 def runs(odd: NDArray[np.bool_], process: IntArray) -> float:
     """Episodes begun per odd window: runs of odd windows of one process count once.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from oddcall.models import calls
 from oddcall.models.baseline import ProgramState
-from oddcall.models.budget import Plan
+from oddcall.models.budget import Plan, past_counting
 from oddcall.models.calibration import Calibration
 from oddcall.models.features import FeatureSpec
 from oddcall.models.naming import told_apart
@@ -60,7 +60,6 @@ def cautions(
             "and will not alert until trained on a longer recording."
         )
     independent = calibration.total.effective[: len(division.own)]
-    later = gathered.count[division.own] - division.split[division.own]
     few = [
         name[gathered.programs[p]]
         for p, n in zip(division.own, independent, strict=True)
@@ -83,17 +82,10 @@ def cautions(
             f"{_listed(powers)} took powers in one or two windows only, which is normal for them "
             "from now on: make sure that it was no intruder."
         )
-    total = int(later.sum())
-    if spent.threshold * total < 1:
-        found.append(
-            f"The budget asks for p-values of {spent.threshold:.1e}; {total:,} windows to "
-            "calibrate on can count no further than one in so many. Beyond, the tail is "
-            "extrapolated."
-        )
     if gathered.lossy:
         were = "window was" if gathered.lossy == 1 else "windows were"
         found.append(f"{gathered.lossy} {were} recorded while the sensor lost updates.")
-    return tuple(found)
+    return (*found, *past_counting(spent.threshold, float(independent.max())))
 
 
 def _small(names: list[str], *, vouched: bool) -> str:
