@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from oddcall.models.baseline import Contributions, Profiles, ProgramState
-from oddcall.models.budget import again
+from oddcall.models.budget import again, past_counting
 from oddcall.models.calibration import Calibration, Evidences
 from oddcall.models.detector import Detector, Evidence
 from oddcall.models.detectors import DETECTORS
@@ -118,6 +118,10 @@ class Model:
             replace(known, expected_alerts_per_day=known.expected_alerts_per_day * factor)
             for known in self.programs
         )
+        own = [known.profile for known in self.programs if known.level == "program"]
+        most = float(self.calibration.total.effective[self.calibration.group[own]].max())
+        before = past_counting(self.threshold, most)
+        kept = (text for text in self.warnings if text not in before)
         return replace(
             self,
             programs=programs,
@@ -125,6 +129,7 @@ class Model:
             expected_alerts_per_day=expected,
             threshold=threshold,
             sequence_threshold=sequence,
+            warnings=(*kept, *past_counting(threshold, most)),
         )
 
     def judge(self, batch: WindowBatch) -> Verdicts:

@@ -26,7 +26,7 @@ def trained() -> dict[float, Model]:
 def test_another_budget_is_as_if_trained_for_it(
     trained: dict[float, Model], budget: float, other: float
 ) -> None:
-    """Thresholds, promise, each program's share and id are those of a training for it."""
+    """Thresholds, promise, warnings, each program's share and id: as of a training for it."""
     asked, wanted = trained[budget].for_budget(other), trained[other]
     assert asked.budget_per_day == other
     assert asked.threshold == pytest.approx(wanted.threshold)
@@ -35,6 +35,8 @@ def test_another_budget_is_as_if_trained_for_it(
     if other < 1e6:
         for ours, theirs in zip(asked.programs, wanted.programs, strict=True):
             assert ours.expected_alerts_per_day == pytest.approx(theirs.expected_alerts_per_day)
+    assert asked.warnings == wanted.warnings
+    assert asked.warnings != trained[budget].warnings
     assert asked.id == wanted.id
 
 
