@@ -12,15 +12,16 @@ from oddcall.models.sparse import IntArray, Sparse
 from oddcall.models.transitions import START, bucket
 from oddcall.models.window import BLOCKS, CALLS, Program, WindowBatch
 from oddcall.training.fit import FitSettings, fit
-from oddcall.training.traces.detector import in_chunks, require_different, sample
+from oddcall.training.traces.detector import MOST_TRACES, in_chunks, require_different, sample
 from oddcall.training.traces.traces import TraceSet
 
 _PROGRAM = Program(exe="/trace")
 _SECOND_NS = 1_000_000_000
 #: Calls a second: traces carry no time, and every one gets the same rate.
 _RATE = 1_000.0
-#: Of the newest traces; older ones are forgotten by the training itself.
-_MOST_WINDOWS = 20_000
+#: Traces are of no architecture: their calls are numbered as they were met, and no number tells
+#: what a call can do. So every call weighs alike.
+_ARCH = "none"
 
 
 class Windows:
@@ -39,8 +40,9 @@ class Windows:
         """Learn from clean traces."""
         known = sample(traces)
         require_different(known)
-        settings = FitSettings(min_windows=10, windows_per_program=_MOST_WINDOWS)
-        self._model = fit([as_windows(known)], settings)
+        # All of them: a sample of what was given is drawn above.
+        settings = FitSettings(min_windows=10, windows_per_program=MOST_TRACES)
+        self._model = fit([as_windows(known)], settings, {"arch": _ARCH})
         # p-values are calibrated on traces of their own: their law is the uniform one.
         n = len(known)
         self.held_out = -np.log((np.arange(n) + 0.5) / n)
