@@ -109,7 +109,7 @@ def command(
     try:
         progress("reading traces", 0.0)
         splits = _splits(places, layout, set_, data, progress)
-        _warn(splits[0])
+        _warn(splits[0], detectors)
         results, kinds = _evaluated(splits, detectors, progress)
     finally:
         screen.close()
@@ -155,7 +155,8 @@ def _splits(
     return [read_split(train, places["normal"], places["attack"], layout, progress)]
 
 
-def _warn(split: Split) -> None:
+def _warn(split: Split, named: tuple[str, ...]) -> None:
+    from oddcall.training.traces.evaluation import left_out
     from oddcall.training.traces.tokens import unknown_names
     from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET
 
@@ -163,6 +164,12 @@ def _warn(split: Split) -> None:
     if strange:
         shown = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
         click.echo(f"warning: no kernel has {shown}: taken as calls of their own", err=True)
+    for name, least in left_out(split.train).items() if not named else ():
+        click.echo(
+            f"warning: {name} is left out: it learns from {least} traces or more, and there are"
+            f" {len(split.train)}",
+            err=True,
+        )
     for what, traces in (
         ("to learn from", split.train),
         ("normal", split.normal),

@@ -16,9 +16,9 @@ from oddcall.training.traces.peers import (
     Stide,
 )
 from oddcall.training.traces.sets import CallSet
-from oddcall.training.traces.traces import Split
+from oddcall.training.traces.traces import Split, TraceSet
 from oddcall.training.traces.views import Views
-from oddcall.training.traces.windows import Windows
+from oddcall.training.traces.windows import LEAST, Windows
 
 #: Name -> detector, the default first, then its parts, the live one, and what others do.
 DETECTORS: dict[str, type[TraceDetector]] = {
@@ -49,6 +49,11 @@ def chosen_detectors(names: Sequence[str]) -> list[type[TraceDetector]]:
     return [DETECTORS[name] for name in dict.fromkeys(names)] or list(DETECTORS.values())
 
 
+def left_out(train: TraceSet) -> dict[str, int]:
+    """Detectors that are not of "all" with so few traces to learn from, and how many they need."""
+    return {Windows.name: LEAST} if len(train) < LEAST else {}
+
+
 def evaluate(
     split: Split,
     names: Sequence[str] = (),
@@ -62,7 +67,7 @@ def evaluate(
     ----------
     split : Split
     names : sequence of str, optional
-        Detectors; all if left out.
+        Detectors; all that have traces enough if left out (``left_out``).
     resamples : int, default 0
         How often to resample for the intervals.
     progress : callable, optional
@@ -77,6 +82,8 @@ def evaluate(
     """
     detectors = chosen_detectors(names)
     _require(split)
+    if not names:
+        detectors = [d for d in detectors if d.name not in left_out(split.train)]
     results: dict[str, Result] = {}
     fitted: dict[str, TraceDetector] = {}
     for i, detector in enumerate(detectors):

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from oddcall.models.errors import EvidenceError
 from oddcall.models.features import FloatArray
 from oddcall.models.model import Model
 from oddcall.models.sparse import IntArray, Sparse
@@ -22,13 +23,16 @@ _RATE = 1_000.0
 #: Traces are of no architecture: their calls are numbered as they were met, and no number tells
 #: what a call can do. So every call weighs alike.
 _ARCH = "none"
+#: Traces it learns from at least: as many windows as training asks of a program.
+LEAST = 10
 
 
 class Windows:
     """The model that ``oddcall watch`` judges by, as ``oddcall train`` makes it.
 
     One program, one window a trace, in the order given: earlier ones teach, later ones
-    calibrate. It sees counts of calls and of hashed pairs, nothing of longer runs.
+    calibrate. It sees counts of calls and of hashed pairs, nothing of longer runs. Fewer than
+    ``LEAST`` traces are refused, by EvidenceError.
     """
 
     name: ClassVar[str] = "windows"
@@ -40,8 +44,15 @@ class Windows:
         """Learn from clean traces."""
         known = sample(traces)
         require_different(known)
+        if len(known) < LEAST:
+            raise EvidenceError(
+                f"there are too few traces for {self.name} to learn from",
+                expected=f"at least {LEAST}",
+                got=str(len(known)),
+                fix="Give more clean traces, or name another detector.",
+            )
         # All of them: a sample of what was given is drawn above.
-        settings = FitSettings(min_windows=10, windows_per_program=MOST_TRACES)
+        settings = FitSettings(min_windows=LEAST, windows_per_program=MOST_TRACES)
         self._model = fit([as_windows(known)], settings, {"arch": _ARCH})
         # p-values are calibrated on traces of their own: their law is the uniform one.
         n = len(known)

@@ -167,6 +167,21 @@ def test_what_is_held_out_or_empty_is_said(folders: dict[str, Path]) -> None:
     assert "empty: 1 file without a call" in answer.stdout
 
 
+def test_a_few_traces_are_judged_by_what_can_learn_of_them(folders: dict[str, Path]) -> None:
+    """Of 7 traces all learn but the live detectors, and that is said; asked for, they refuse."""
+    for file in sorted(folders["train"].rglob("*.txt"))[7:]:
+        file.unlink()
+    answer = invoke(folders, "--json")
+    assert answer.exit_code == 0, answer.output
+    assert set(json.loads(answer.stdout)["detectors"]) == set(DETECTORS) - {"windows"}
+    assert "windows is left out: it learns from 10 traces or more, and there are 7" in answer.stderr
+    asked = invoke(folders, "--json", "--detector", "stide")
+    assert "left out" not in asked.stderr
+    refused = invoke(folders, "--detector", "windows").exception
+    assert isinstance(refused, EvidenceError)
+    assert "too few traces for windows" in str(refused)
+
+
 def test_what_a_threshold_cannot_promise_is_said(folders: dict[str, Path]) -> None:
     """With fewer than 19 different traces, however many copies, nothing is promised."""
     for i, file in enumerate(sorted(folders["train"].rglob("*.txt"))):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from oddcall.models import calls
+from oddcall.models.errors import EvidenceError
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 from oddcall.training.traces.windows import Windows
 
@@ -26,3 +27,11 @@ def test_no_call_weighs_by_the_order_of_meeting() -> None:
     strange = TraceSet.of([np.array([*range(10)] * 4 + [n]) for n in numbers], vocabulary)
     scores = judge.score(strange)
     assert scores == pytest.approx(scores[0])
+
+
+def test_too_few_traces_are_refused_in_its_own_words() -> None:
+    """It needs ten traces, and says so of itself: no word of windows, programs or recordings."""
+    vocabulary = Vocabulary()
+    with pytest.raises(EvidenceError, match=r"too few traces for windows.*at least 10; got 9"):
+        Windows().fit(some(9, vocabulary))
+    assert len(Windows().fit(some(10, vocabulary)).held_out) == 10
