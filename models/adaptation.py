@@ -154,7 +154,7 @@ class Adaptation:
         return moved, learned
 
     def harmless(self, vectors: csr_matrix, new: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whether all that is new in each window is of the kind that may become known, (n,).
+        """Whether something is new in each window, all of the kind that may become known, (n,).
 
         Parameters
         ----------
@@ -164,7 +164,8 @@ class Adaptation:
         """
         row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
         heavy = new & ~self._learnable[vectors.indices]
-        safe: NDArray[np.bool_] = np.bincount(row[heavy], minlength=vectors.shape[0]) == 0
+        some, worse = (np.bincount(row[of], minlength=vectors.shape[0]) > 0 for of in (new, heavy))
+        safe: NDArray[np.bool_] = some & ~worse
         return safe
 
     def spent(self, profile: int) -> tuple[int, float, int]:

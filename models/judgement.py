@@ -193,6 +193,9 @@ class Judgement:
         new = self._entries(weighed, everybody)
         harmless = adaptation.harmless(weighed.vectors, new)[own]
         trusted = calm & (weighed.found.mixture[own] >= UNLIKELY) & (likely | harmless)
+        # Beside what is harmless, known calls in bulk are not: few windows come so far.
+        doubtful = np.flatnonzero(trusted & ~likely)
+        trusted[doubtful] = ~self._bulky(weighed, own[doubtful])
         teaches = np.zeros(len(weighed.rows), np.bool_)
         teaches[own[trusted]] = True
         spaces, symbols = adaptation.learn(weighed.vectors, everybody, teaches, new, now_ns)
@@ -207,6 +210,14 @@ class Judgement:
             if isinstance(detector, Novelty):
                 new |= detector.new(weighed.vectors, profile)
         return new
+
+    def _bulky(self, weighed: Weighed, at: IntArray) -> NDArray[np.bool_]:
+        """Whether windows, by their place in ``weighed``, hold known calls in unknown amounts."""
+        found = np.zeros(len(at), np.bool_)
+        for detector in self._model.detectors:
+            if isinstance(detector, Novelty) and len(at):
+                found |= detector.bulky(weighed.vectors[at], weighed.profile[weighed.rows[at]])
+        return found
 
     def _novel(self, weighed: Weighed) -> NDArray[np.bool_]:
         novel = np.zeros(len(weighed.rows), np.bool_)

@@ -125,6 +125,14 @@ class Novelty:
         """Mask of the entries of these vectors that were never seen, (entries,)."""
         return self._new_entries(vectors, profile)[0]
 
+    def bulky(self, vectors: csr_matrix, profile: IntArray) -> NDArray[np.bool_]:
+        """Whether each row holds a known call in an amount far beyond what was seen, (n,)."""
+        found = np.zeros(vectors.shape[0], np.bool_)
+        if self.peaks is not None:
+            more, _ = self.peaks.beyond(vectors, profile, _SPEC.events(vectors))
+            found[np.searchsorted(vectors.indptr, more, side="right") - 1] = True
+        return found
+
     def symbols(self, vectors: csr_matrix, profile: IntArray, count: int) -> NDArray[np.uint8]:
         """Packed bitmaps of the symbols these windows hold, (count, D / 8)."""
         return _bitmaps(vectors, profile, count)

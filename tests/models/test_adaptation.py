@@ -111,6 +111,34 @@ def test_a_clock_that_is_set_back_does_not_keep_from_learning(model: Model):
     assert adapted._windows.sum() == before
 
 
+def restless(random: np.random.Generator, often: int, more: tuple[int, ...] = ()) -> np.ndarray:
+    """Work in proportions that are never the same, and a call, ``brk``, made so often in a row."""
+    weights = tuple(np.array(WEIGHTS[:4]) * random.lognormal(0, 1.5, 4))
+    calls = Chain(WEB.program, PATHS[:4], weights).walk(600, random)[:600]
+    return np.concatenate([calls, [7, *[12] * often], more]).astype(np.int64)
+
+
+@pytest.mark.parametrize("beside", [(), (39,)])
+def test_known_calls_in_bulk_teach_nothing(beside: tuple[int, ...]):
+    """What is unlikely for an amount only moves no mean, nor does a harmless new call beside it."""
+    random = np.random.default_rng(1)
+    model = fit([window(WEB, restless(random, 1 + i % 3), second=i) for i in range(500)])
+    judgement = Judgement(model)
+    adapted, looked_at = judgement._adaptation, 0
+    assert adapted is not None
+    for i in range(100):
+        batch = window(WEB, restless(random, 38, beside), second=700 + i)
+        weighed = model.weigh(batch)
+        p_value, likely = model.judge(batch).p_value[0], adaptation.UNLIKELY
+        if model.threshold < p_value < likely <= weighed.found.mixture[0]:
+            looked_at += 1
+            judgement.judge(batch)
+    assert looked_at
+    assert adapted._windows.sum() == 0
+    judgement.judge(window(WEB, restless(random, 3, (39,)), second=900))
+    assert adapted._windows.sum() == 1
+
+
 def test_windows_of_poor_coverage_teach_nothing(model: Model):
     """Where the sensor lost updates, what was seen is not what was done."""
     judgement = Judgement(model)
