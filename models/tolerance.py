@@ -52,7 +52,7 @@ class Behaviour:
         Columns of the symbols its baseline had not seen, increasing.
     calls : int64 (c,)
         Native calls that its windows made, increasing.
-    windows : float32 CSR (m, D), m at most KEPT
+    windows : float32 CSR (m, D), m from 1 to KEPT
     """
 
     program: Program
@@ -70,15 +70,12 @@ class Behaviour:
 
     def joined(self, novel: IntArray, vectors: csr_matrix) -> Self:
         """Build the same with more windows; those most unlike each other are kept whole."""
-        windows = self.windows
-        for row in range(min(vectors.shape[0], KEPT)):
-            windows = _spread(windows, vectors[row])
         calls = np.unique(vectors.indices[vectors.indices < BLOCKS["syscalls"]])
         return replace(
             self,
             novel=np.union1d(self.novel, novel).astype(np.int64),
             calls=np.union1d(self.calls, calls).astype(np.int64),
-            windows=windows,
+            windows=_spread(self.windows, vectors),
         )
 
     @property
@@ -108,8 +105,10 @@ class Behaviour:
             rows = [_row_of(row) for row in told["windows"][:KEPT]]
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a behaviour: {error!r}") from error
-        stacked = vstack(rows, format="csr") if rows else csr_matrix((0, _SPEC.width))
-        return cls(program, str(told["features"]), novel, calls, stacked.astype(np.float32))
+        if not rows:
+            raise ValueError("not a behaviour: it has no window")
+        windows = vstack(rows, format="csr").astype(np.float32)
+        return cls(program, str(told["features"]), novel, calls, windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,17 +245,23 @@ def _counts(vectors: csr_matrix) -> csr_matrix:
     return kept
 
 
-def _spread(windows: csr_matrix, window: csr_matrix) -> csr_matrix:
-    """Add a window; where there are too many, leave out one of the two most alike."""
-    stacked = vstack([windows, window], format="csr")
-    if stacked.shape[0] <= KEPT:
-        return stacked
-    dense = stacked.toarray().astype(np.float64)
-    distance = ((dense[:, None, :] - dense[None, :, :]) ** 2).sum(axis=2)
-    distance[np.diag_indices(len(dense))] = np.inf
-    # Of the closest pair the later one goes: what was first met stays.
-    pair = np.unravel_index(int(distance.argmin()), distance.shape)
-    return stacked[np.delete(np.arange(len(dense)), max(int(i) for i in pair))]
+def _spread(windows: csr_matrix, more: csr_matrix) -> csr_matrix:
+    """Add windows; each time there are too many, leave out one of the two most alike."""
+    stacked = vstack([windows, more], format="csr")
+    exact = stacked.astype(np.float64)
+    product = (exact @ exact.T).toarray()
+    square = product.diagonal()
+    distance = square[:, None] + square[None, :] - 2 * product
+    np.fill_diagonal(distance, np.inf)
+    kept = list(range(windows.shape[0]))
+    # One at a time, as they came: how many are compared does not grow with how many come.
+    for row in range(windows.shape[0], stacked.shape[0]):
+        kept.append(row)
+        if len(kept) > KEPT:
+            here = distance[np.ix_(kept, kept)]
+            # Of the closest pair the later one goes: what was first met stays.
+            del kept[max(int(i) for i in np.unravel_index(int(here.argmin()), here.shape))]
+    return stacked[kept]
 
 
 def _row_as_dict(row: csr_matrix) -> dict[str, Any]:

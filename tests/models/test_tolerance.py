@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from oddcall.models.explanation.explanation import explain
 from oddcall.models.features import FeatureSpec
@@ -196,16 +196,19 @@ def test_a_forgotten_program_is_unknown_until_it_is_learned_anew(model: Model) -
     assert replace(model, tolerances=told).judge(theirs).alert.all()
 
 
-def test_the_windows_kept_are_few_and_unlike_each_other() -> None:
-    """However many windows come, so many stay, and the rare kind among them does."""
+@pytest.mark.parametrize("at_once", [1, 5, 31])
+def test_the_windows_kept_are_few_and_unlike_each_other(at_once: int) -> None:
+    """However many windows come, and however many at once, so many stay, the rare one with them."""
     rare = csr_matrix(([1.0], ([0], [900])), shape=(1, SPEC.width), dtype=np.float32)
     alike = SPEC.vectors(odd("scan", *range(30)))
-    kept = Behaviour.of(WEB.program, np.zeros(0, np.int64), alike[:10])
-    kept = kept.joined(np.zeros(0, np.int64), rare)
-    for row in range(10, 30):
-        kept = kept.joined(np.zeros(0, np.int64), alike[row])
+    come = vstack([alike[:25], rare, alike[25:]], format="csr")
+    nothing = np.zeros(0, np.int64)
+    kept = Behaviour.of(WEB.program, nothing, come[:at_once])
+    for row in range(at_once, come.shape[0], at_once):
+        kept = kept.joined(nothing, come[row : row + at_once])
     assert kept.windows.shape[0] == KEPT
     assert kept.windows[:, 900].nnz == 1
+    assert (kept.windows[0] != come[0]).nnz == 0
 
 
 def test_what_is_written_down_comes_back(model: Model) -> None:
@@ -238,6 +241,7 @@ WHOLE = Behaviour.of(Program("/bin/x"), np.array([3, 9]), SPEC.vectors(odd("scan
 @given(st.sampled_from([*WHOLE, "windows.columns", "windows.values"]), JSON)
 @example("windows.values", 3.4028235677973366e38)
 @example("novel", 9.223372036854776e18)
+@example("windows", [])
 def test_what_is_no_behaviour_is_refused(name: str, value: object) -> None:
     """Any part replaced by anything gives a behaviour whose columns exist, or a ValueError."""
     told = json.loads(json.dumps(WHOLE))
@@ -251,3 +255,4 @@ def test_what_is_no_behaviour_is_refused(name: str, value: object) -> None:
         return
     assert found.symbols.size == 0 or 0 <= found.symbols.min() <= found.symbols.max() < SPEC.width
     assert np.isfinite(found.windows.data).all()
+    assert found.windows.shape[0] > 0
