@@ -161,7 +161,7 @@ def _recording(lines: Iterable[bytes], year: int, where: str, vocabulary: Vocabu
     # One line a call: these files have no columns to take at once.
     for line in lines:
         fields = line.split(b" ", 8)
-        if len(fields) <= call_at:
+        if len(fields) <= max(call_at, direction_at):
             raise _bad_line(line, year, where)
         if fields[direction_at].strip() != b">":
             continue

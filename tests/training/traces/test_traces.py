@@ -173,6 +173,22 @@ def test_lid_ds_2019_follows_runs_csv(tmp_path: Path) -> None:
     assert words(split.attack, 0) == ["read"]
 
 
+def test_a_line_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
+    """Wherever a line ends before its direction, in either year's form, that is said."""
+    forms = {
+        "2019": ["1", "12:00:00.001", "0", "33", "mysqld", "7", ">", "read"],
+        "2021": ["1631203721577779003", "33", "2000", "apache2", "2000", "openat", ">"],
+    }
+    put(tmp_path / "2019" / "runs.csv", "scenario_name,is_executing_exploit\nrun,False\n")
+    for year, parts in forms.items():
+        for fields in range(1, len(parts)):
+            line = " ".join(parts[:fields])
+            put(tmp_path / "2019" / "run.txt", f"{line}\n")
+            recording(tmp_path / "2021" / "training", "x", [line])
+            with pytest.raises(RecordingError, match="no system call"):
+                lid_ds(tmp_path / year)
+
+
 def test_a_broken_lid_ds_recording_is_named(tmp_path: Path) -> None:
     """An archive without its parts, and a line that is no call, are refused by name."""
     put(tmp_path / "training" / "x.zip", b"PK nonsense")
