@@ -30,6 +30,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FINER = ((10**17, "nanoseconds"), (10**14, "microseconds"), (10**11, "milliseconds"))
 
 
+#: The kernel numbers no process higher (``PID_MAX_LIMIT`` in ``include/linux/threads.h``).
+_LAST_PID = 2**22
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """One attack.
@@ -121,8 +125,11 @@ def _entries(text: str, path: Path | str) -> Iterator[tuple[str, Mapping[str, An
                 yield f"line {i}", _json(line, f"line {i} of {path}")
     else:
         reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-        for entry in reader:
-            yield f"line {reader.line_num}", {k: v for k, v in entry.items() if k and v}
+        try:
+            for entry in reader:
+                yield f"line {reader.line_num}", {k: v for k, v in entry.items() if k and v}
+        except csv.Error as error:
+            raise _bad(f"line {reader.reader.line_num} of {path}", str(error)) from error
 
 
 def _json(text: str, where: str) -> Any:  # noqa: ANN401  whatever the file holds
@@ -143,7 +150,7 @@ def _label(entry: Mapping[str, Any], where: str) -> Label:
             name=str(entry.get("attack") or entry["name"]),
             start_ns=start,
             end_ns=end,
-            pid=None if pid in (None, "") else int(pid),
+            pid=None if pid in (None, "") else _pid(pid),
             program=str(entry.get("program") or ""),
             technique=str(entry.get("technique") or ""),
             visible=str(entry.get("visible", True)).lower() not in _NO,
@@ -151,7 +158,7 @@ def _label(entry: Mapping[str, Any], where: str) -> Label:
         )
     except KeyError as error:
         raise _bad(where, f"none named {error.args[0]}") from error
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise _bad(where, str(error)) from error
     if end < start:
         raise _bad(where, "an end before the start")
@@ -166,6 +173,13 @@ def _bad(where: str, got: str) -> RecordingError:
     )
 
 
+def _pid(value: Any) -> int:  # noqa: ANN401  whatever the file holds
+    pid = int(value)
+    if not 0 < pid <= _LAST_PID:
+        raise ValueError(f"a pid of {str(value)[:24]}")
+    return pid
+
+
 def _ns(value: object) -> int:
     """Nanoseconds UTC of a number of seconds or of a date, to the microsecond."""
     if isinstance(value, bool):
@@ -173,16 +187,17 @@ def _ns(value: object) -> int:
     try:
         # Decimal: seconds since the epoch to the microsecond are at the edge of a float.
         seconds = Decimal(str(value))
-        microseconds = round(seconds * 1_000_000)
     except InvalidOperation:
         time = datetime.fromisoformat(str(value))
     else:
+        if not seconds.is_finite():
+            raise ValueError(f"{seconds} for a time")
         if seconds < 0:
             raise ValueError(f"{str(value)[:24]}, before 1970")
         for least, unit in _FINER:
             if seconds >= least:
                 raise ValueError(f"{str(value)[:24]}, which are {unit}")
-        return microseconds * 1000
+        return round(seconds * 1_000_000) * 1000
     if time.tzinfo is None:
         raise ValueError(f"no offset in {value}")
     return (time.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -6,14 +6,18 @@ import contextlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oddcall.models.errors import RecordingError, SettingError
+from oddcall.models.window import Program
+from oddcall.training.ground_truth import Spans, attack_of
 from oddcall.training.labels import Label, read_labels, write_labels
 
 SCAN = Label("port-scan", 1_764_104_400_500_000_000, 1_764_104_402_000_000_000, 4711)
+WINDOW = Spans(*(np.array([n]) for n in (10**9, 2 * 10**9, 7, 1, 0)), (Program("/bin/x"),))
 LABELS = st.builds(
     Label,
     name=st.text(min_size=1, max_size=12),
@@ -66,6 +70,14 @@ def test_three_forms_say_the_same(tmp_path: Path, text: str):
         ('{"name": "x", "start": 1764104400, "end": 1764104402000000}', "are microseconds"),
         ("name,start,end\nx,1764104400500000000,1764104402000000000\n", "are nanoseconds"),
         ('{"name": "x", "start": -70000000000, "end": 1}', "before 1970"),
+        ('{"name": "x", "start": "1e999999", "end": "1e999999"}', "line 1 .*are nanoseconds"),
+        ('{"name": "x", "start": "-1e999999", "end": 1}', "before 1970"),
+        ('{"name": "x", "start": 1, "end": Infinity}', "Infinity for a time"),
+        ('{"name": "x", "start": 1, "end": 2, "pid": 1e30}', "line 1 .*a pid of 1e"),
+        ('{"name": "x", "start": 1, "end": 2, "pid": 1e999}', "line 1"),
+        ('{"name": "x", "start": 1, "end": 2, "pid": 4194305}', "a pid of 4194305"),
+        ('{"name": "x", "start": 1, "end": 2, "pid": 0}', "a pid of 0"),
+        (f"name,start,end\nx,1,2\n{'y' * 140_000},1,2\n", "line 3 of .*field limit"),
         ("[1, 2]", "entry 1"),
         ("what,when\nx,1\n", "line 2 .*none named start"),
     ],
@@ -87,6 +99,23 @@ def test_anything_else_is_refused_in_a_sentence(
     file.write_bytes(content)
     with contextlib.suppress(RecordingError):
         assert isinstance(read_labels(file), list)
+
+
+NUMBERS = st.floats() | st.integers() | st.from_regex(r"-?[0-9]{1,3}e-?[0-9]{1,7}", fullmatch=True)
+
+
+@given(st.sampled_from(["start", "end", "pid"]), NUMBERS)
+def test_any_number_is_taken_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, key: str, number: float | str
+):
+    """However large or small a number, as one or as text, the label with it is read or refused."""
+    file = tmp_path_factory.mktemp("labels") / "l"
+    file.write_text(json.dumps({"name": "x", "start": 1, "end": 9e10, "pid": 7, key: number}))
+    with contextlib.suppress(RecordingError):
+        (label,) = read_labels(file)
+        assert attack_of(WINDOW, [label]).shape == (1,)
+        write_labels(file, [label])
+        assert read_labels(file)[0].pid == label.pid
 
 
 def test_a_file_that_is_not_there(tmp_path: Path):
