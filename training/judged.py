@@ -14,9 +14,9 @@ from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
 from oddcall.training.ground_truth import CLEAN
 
-#: Length of the blocks of time that are drawn together, seconds; shorter in a short recording.
+#: Length of the blocks of time that are drawn together, seconds; shorter where little was recorded.
 BLOCK_S = 60.0
-#: Blocks of time that a recording has at least.
+#: Blocks of time that all recordings have together, at least.
 _BLOCKS = 30
 
 
@@ -85,8 +85,10 @@ class Judged:
         """Block of each window, (n,): those of one program in one stretch of a recording."""
         if not len(self):
             return np.zeros(0, np.int64)
-        span = int(self.end_ns.max() - self.start_ns.min())
-        length = max(min(int(BLOCK_S * 1e9), span // _BLOCKS), 1)
+        sources = (self.source == source for source in np.unique(self.source))
+        # Without the time between recordings, in which there are no blocks.
+        spent = sum(int(self.end_ns[of].max() - self.start_ns[of].min()) for of in sources)
+        length = max(min(int(BLOCK_S * 1e9), spent // _BLOCKS), 1)
         stretch = (self.end_ns - self.start_ns.min()) // length
         who = np.stack([self.source, self.program, stretch], axis=1)
         found: IntArray = np.unique(who, axis=0, return_inverse=True)[1].ravel()
