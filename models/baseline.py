@@ -115,7 +115,7 @@ class Baseline:
     name : str
         Program's short name, or ``"similar programs"``, ``"this host"``.
     windows : int
-        Windows the profile was learned from and calibrated on.
+        Windows of its programs that were seen in training, kept or not.
     first_ns, last_ns : int
         Their span, UTC.
     features : int64 (m,)

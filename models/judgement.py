@@ -1,7 +1,8 @@
 """Judging over time: each window by itself, and what a program's news add up to.
 
-All that is remembered between batches is kept here, bounded by the number of programs, and
-follows from the batches alone: a recording judged again gives the verdicts its host gave.
+All that is remembered between batches is kept here, and follows from the batches alone: a
+recording judged again gives the verdicts its host gave. It is bounded by the number of programs and
+by how many windows with news of one a few ticks hold.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from oddcall.models.window import Program, WindowBatch
 QUIET_S = 600.0
 #: After so long what was news of a program once is news again.
 _TOLD_NS = 86_400_000_000_000
-#: Windows kept of a sum, to be shown as one if it comes to an alert: the latest so many.
+#: Ticks whose windows are kept of a sum, to be shown as one if it comes to an alert: the latest.
 _KEPT = 32
 #: Calls named where a program drifts.
 _NAMED = 4

@@ -45,7 +45,7 @@ class Verdicts:
         p-value each detector gives by itself; 1 where there is no baseline.
     onset_ns : int64 (n,)
         Where what is odd about a window began: its own start, or that of the first window of
-        the sequence it belongs to. Empty where nothing was summed up.
+        the sequence it belongs to.
     together : dict of int to WindowBatch
         For a window that alerts by what led to it: those windows as one, a batch of one row.
     """
