@@ -98,11 +98,6 @@ class Model:
             digest.update(array.tobytes())
         return digest.hexdigest()[:16]
 
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """The part of ``state`` that is JSON."""
-        return self.state()[0]
-
     def for_budget(self, per_day: float) -> Self:
         """Build the same under another budget: what was learned and calibrated stays.
 

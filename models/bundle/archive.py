@@ -19,7 +19,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -70,17 +70,10 @@ class Archive:
     manifest : dict
         As the model gave it.
     arrays : dict of str to array
-    id : str
-        First 16 hex digits of the manifest's sha256; as the manifest holds every array's,
-        equal ids are equal models.
-    signed_by : bytes
-        Public key of the trusted signer, or empty when no trust was asked for.
     """
 
     manifest: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
-    id: str = ""
-    signed_by: bytes = field(default=b"")
 
 
 def write_archive(
@@ -89,8 +82,8 @@ def write_archive(
     arrays: Mapping[str, NDArray[Any]],
     *,
     signing_key: bytes | None = None,
-) -> str:
-    """Write a bundle whole or not at all, and return its id.
+) -> None:
+    """Write a bundle whole or not at all.
 
     Parameters
     ----------
@@ -120,7 +113,6 @@ def write_archive(
     if signing_key is not None:
         whole[_SIGNATURE] = signing.sign(text, signing_key)
     write_whole(Path(path), _zipped(whole))
-    return _id(text)
 
 
 def read_archive(path: Path | str, *, trusted_keys: Sequence[bytes] = ()) -> Archive:
@@ -145,7 +137,7 @@ def read_archive(path: Path | str, *, trusted_keys: Sequence[bytes] = ()) -> Arc
         members = _members(place, content)
         text = members.pop(_MANIFEST)
         signature = members.pop(_SIGNATURE, b"")
-        signer = _check_signature(place, text, signature, trusted_keys)
+        _check_signature(place, text, signature, trusted_keys)
         manifest = _manifest(place, text)
         _check_hashes(place, manifest.pop("members"), members)
         arrays = {_named(name): from_npy(member) for name, member in members.items()}
@@ -157,11 +149,7 @@ def read_archive(path: Path | str, *, trusted_keys: Sequence[bytes] = ()) -> Arc
             fix=_AGAIN,
         ) from error
     del manifest["schema"]
-    return Archive(manifest, arrays, _id(text), signer)
-
-
-def _id(manifest: bytes) -> str:
-    return hashlib.sha256(manifest).hexdigest()[:16]
+    return Archive(manifest, arrays)
 
 
 def _named(member: str) -> str:
@@ -225,18 +213,14 @@ def _check_sizes(path: Path, entries: Sequence[zipfile.ZipInfo]) -> None:
 
 def _check_signature(
     path: Path, text: bytes, signature: bytes, trusted_keys: Sequence[bytes]
-) -> bytes:
-    if not trusted_keys:
-        return b""
-    signer = signing.signer(text, signature, trusted_keys)
-    if not signer:
+) -> None:
+    if trusted_keys and not signing.signed(text, signature, trusted_keys):
         raise BundleError(
             f"the bundle {path} is not trusted",
             expected="a signature by a trusted key",
             got="one by another key or of another content" if signature else "none",
             fix="Have it signed by the holder of a trusted key, or train on this host.",
         )
-    return signer
 
 
 def _manifest(path: Path, text: bytes) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def sign(message: bytes, private_key: bytes) -> bytes:
     return key.public_key().public_bytes_raw() + key.sign(message)
 
 
-def signer(message: bytes, signature: bytes, trusted_keys: Sequence[bytes]) -> bytes:
-    """Raw public key of the trusted signer of ``message``, or empty when none of them signed it.
+def signed(message: bytes, signature: bytes, trusted_keys: Sequence[bytes]) -> bool:
+    """Whether the holder of one of the trusted keys signed ``message``.
 
     Raises
     ------
@@ -38,11 +38,9 @@ def signer(message: bytes, signature: bytes, trusted_keys: Sequence[bytes]) -> b
     """
     trusted = {key.public_bytes_raw(): key for key in map(_public, trusted_keys)}
     if len(signature) != _KEY_BYTES + _SIGNATURE_BYTES:
-        return b""
+        return False
     named = signature[:_KEY_BYTES]
-    if named not in trusted or not _holds(trusted[named], signature[_KEY_BYTES:], message):
-        return b""
-    return named
+    return named in trusted and _holds(trusted[named], signature[_KEY_BYTES:], message)
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
