@@ -27,6 +27,18 @@ def steps(result: Result) -> tuple[FloatArray, FloatArray, FloatArray]:
     return false / n, found / m, found / (found + false)
 
 
+def stairs(result: Result, least: float) -> tuple[FloatArray, FloatArray]:
+    """Corners of the line of what is found at each false-positive rate from ``least`` to 1.
+
+    Nothing is found until the highest threshold may be: that is no slope where many normal ones
+    share the highest score.
+    """
+    false, found, _ = steps(result)
+    x = np.concatenate([[least], np.repeat(false, 2), [1.0]])
+    y = np.concatenate([[0.0, 0.0], np.repeat(found, 2)[:-1], [1.0]])
+    return np.maximum(x, least), y
+
+
 def roc(results: Mapping[str, Result], *, unit: str) -> str:
     """Draw detection against the false-positive rate, which is on a logarithmic axis.
 
@@ -50,10 +62,7 @@ def roc(results: Mapping[str, Result], *, unit: str) -> str:
     diagonal = np.geomspace(least, 1, 60)
     plot.line(diagonal, diagonal, "chance")
     for number, result in reversed(list(enumerate(shown))):
-        false, found, _ = steps(result)
-        x = np.concatenate([[least], np.repeat(false, 2)[1:], [1.0]])
-        y = np.concatenate([[0.0], np.repeat(found, 2)[:-1], [1.0]])
-        plot.line(np.maximum(x, least), y, f"line c{number}")
+        plot.line(*stairs(result, least), f"line c{number}")
     for rate in RATES:
         between = shown[0].intervals.get(f"{rate:.2f}")
         if between:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.training.figures import average_precision, measure
-from oddcall.training.report.curves import precision_recall, roc, steps
+from oddcall.training.report.curves import precision_recall, roc, stairs, steps
 from oddcall.training.report.drawing import Plot, Scale, decades, percent, round_ticks, thinned
 
 
@@ -66,6 +66,18 @@ def test_curves_are_of_the_figures(normal: list[int], attack: list[int]):
     assert (false[-1], found[-1]) == (1, 1)
     area = np.sum(np.diff(found, prepend=0) * precision)
     assert area == pytest.approx(average_precision(n, a))
+
+
+@given(SCORES, SCORES)
+def test_the_line_is_what_is_found_at_each_rate(normal: list[int], attack: list[int]):
+    """Between steps the line is level, at the most that a threshold within that rate finds."""
+    n, a = np.array(normal, np.float64), np.array(attack, np.float64)
+    x, y = stairs(measure(n, a, 5.5), 1e-3)
+    assert ((np.diff(x) == 0) | (np.diff(y) == 0)).all()
+    for rate in (np.arange(len(n)) + 0.5) / len(n):
+        allowed = [level for level in range(13) if np.mean(n >= level) <= rate]
+        most = max((np.mean(a >= level) for level in allowed), default=0.0)
+        assert np.interp(rate, x, y) == pytest.approx(most)
 
 
 def test_a_plot_is_sound_and_says_what_it_shows():
