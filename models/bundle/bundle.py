@@ -100,5 +100,15 @@ def _try_out(model: Model) -> None:
     verdicts = model.judge(batch)
     if not (np.isfinite(verdicts.score).all() and np.isfinite(verdicts.p_value).all()):
         raise ValueError("a score that is not a finite number")
-    for profile in np.unique(verdicts.profile[verdicts.profile >= 0]).tolist():
+    profiles = np.unique(verdicts.profile[verdicts.profile >= 0])
+    groups = model.calibration.group[profiles]
+    if not np.isfinite(model.calibration.sequence.p_values(np.ones(len(groups)), groups)).all():
+        raise ValueError("a sum whose chance is not a finite number")
+    for profile in profiles.tolist():
         model.profiles[profile].typical(np.zeros(1, np.int64))
+    kept = model.profiles.exemplars
+    if any(
+        column.shape != kept.vectors.shape[:1]
+        for column in (kept.t_start_ns, kept.t_end_ns, kept.pid, kept.n_events)
+    ):
+        raise ValueError("typical windows and their times of other numbers")

@@ -199,21 +199,19 @@ def test_a_budget_or_threshold_that_makes_no_sense(
 
 
 def test_arrays_that_do_not_fit(model: Model, tmp_path: Path) -> None:
-    """Arrays left out, of another shape or of another kind are refused when loading."""
+    """Arrays left out or of another shape are refused when loading, but for those nobody reads."""
     manifest, arrays = model.state()
     path = tmp_path / "m.oddcall"
     for name in arrays:
         write_archive(path, manifest, {k: v for k, v in arrays.items() if k != name})
         with pytest.raises(BundleError):
             load_bundle(path)
-    refused = 0
-    for name in arrays:
+    tails = ("sequence", *(f"detector.{detector.name}" for detector in model.detectors))
+    unread = {"detector/nearest/subspaces.variance", *(f"calibration/{t}/largest" for t in tails)}
+    for name in sorted(arrays.keys() - unread):
         write_archive(path, manifest, arrays | {name: np.zeros((2, 2, 2), np.float32)})
-        try:
+        with pytest.raises(BundleError):
             load_bundle(path)
-        except BundleError:
-            refused += 1
-    assert refused > len(arrays) / 2
 
 
 def test_trusted_keys(model: Model, tmp_path: Path) -> None:
