@@ -23,7 +23,9 @@ def clean() -> TraceSet:
         for _ in range(18):
             order = random.integers(0, len(steps), random.integers(12, 40))
             traces.append(np.concatenate([np.array([program]), *(steps[i] for i in order)]))
-    return TraceSet.of(traces, vocabulary)
+    # Some traces have copies, as in any real set.
+    traces += traces[::9]
+    return TraceSet.of(traces, vocabulary, [str(i) for i in range(len(traces))])
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +34,15 @@ def made(clean: TraceSet) -> list[Trial]:
 
 
 def test_foreign_traces_are_not_learned_from(clean: TraceSet, made: list[Trial]) -> None:
-    """What is learned, what is judged as normal and what is foreign never overlap."""
+    """No trace is in two of what is learned, normal and foreign, nor a copy of a foreign one."""
     for trial in made:
-        sets = [
-            {part.trace(i).tobytes() for i in range(len(part))}
-            for part in (trial.train, trial.normal["foreign"], trial.attack["foreign"])
-        ]
-        assert sum(map(len, sets)) <= len(clean)
-        assert not sets[0] & sets[2]
-        assert not sets[1] & sets[2]
+        parts = (trial.train, trial.normal["foreign"], trial.attack["foreign"])
+        assert len({label for part in parts for label in part.labels}) == sum(map(len, parts))
+        known, normal, foreign = (
+            {part.trace(i).tobytes() for i in range(len(part))} for part in parts
+        )
+        assert not foreign & (known | normal)
+        assert len(trial.train) == 3 * (len(trial.train) + len(trial.normal["foreign"])) // 4
         assert 0.2 * len(clean) <= len(trial.attack["foreign"]) <= 0.5 * len(clean)
 
 
@@ -59,17 +61,41 @@ def test_the_same_trials_each_time(clean: TraceSet, made: list[Trial]) -> None:
         assert np.array_equal(part.calls, made[0].attack[kind].calls)
 
 
+def is_one_stretch_longer(trace: np.ndarray, than: np.ndarray) -> bool:
+    """Whether a trace is the other one with one stretch put in somewhere."""
+    n = len(than)
+    if len(trace) <= n:
+        return False
+    ahead = np.append(trace[:n] != than, True).argmax()
+    behind = np.append((trace[-n:] != than)[::-1], True).argmax()
+    return bool(ahead + behind >= n)
+
+
+def is_a_tenth_other(trace: np.ndarray, than: np.ndarray) -> bool:
+    """Whether a trace is as long as the other one, and the same but for a tenth of its calls."""
+    return len(trace) == len(than) and bool((trace != than).sum() <= max(1, len(than) // 10))
+
+
 def test_altered_traces_keep_their_calls(made: list[Trial]) -> None:
     """Shuffling changes no count of a call; a splice only adds; substitution keeps the length."""
     attack, normal = made[0].attack, made[0].normal["shuffled"]
+    known = [normal.trace(i) for i in range(len(normal))]
     counted = {np.bincount(normal.trace(i), minlength=60).tobytes() for i in range(len(normal))}
     shuffled = attack["shuffled"]
     assert all(
         np.bincount(shuffled.trace(i), minlength=60).tobytes() in counted
         for i in range(len(shuffled))
     )
-    assert attack["spliced"].lengths.min() > normal.lengths.min()
-    assert set(attack["substituted"].lengths) <= set(normal.lengths)
+    for kind in ("spliced", "burst"):
+        spliced = attack[kind]
+        assert all(
+            any(is_one_stretch_longer(spliced.trace(i), trace) for trace in known)
+            for i in range(len(spliced))
+        )
+    other = attack["substituted"]
+    assert all(
+        any(is_a_tenth_other(other.trace(i), trace) for trace in known) for i in range(len(other))
+    )
 
 
 def test_a_good_detector_is_told_from_a_bad_one(made: list[Trial]) -> None:
