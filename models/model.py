@@ -113,8 +113,9 @@ class Model:
             replace(known, expected_alerts_per_day=known.expected_alerts_per_day * factor)
             for known in self.programs
         )
-        own = [known.profile for known in self.programs if known.level == "program"]
-        most = float(self.calibration.total.effective[self.calibration.group[own]].max())
+        own = (known.profile for known in self.programs if known.level == "program")
+        effective, group = self.calibration.total.effective, self.calibration.group
+        most = max((float(effective[group[profile]]) for profile in own), default=0.0)
         before = past_counting(self.threshold, most)
         kept = (text for text in self.warnings if text not in before)
         return replace(

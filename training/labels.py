@@ -28,8 +28,6 @@ _NO = {"false", "no", "0"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: No time in seconds is so large for three thousand years; in another unit every time of today is.
 _FINER = ((10**17, "nanoseconds"), (10**14, "microseconds"), (10**11, "milliseconds"))
-
-
 #: The kernel numbers no process higher (``PID_MAX_LIMIT`` in ``include/linux/threads.h``).
 _LAST_PID = 2**22
 
