@@ -232,7 +232,7 @@ def table(gathered: Gathered, most: int) -> None:
     random = np.random.default_rng(0)
     able = np.flatnonzero((np.bincount(gathered.program) >= 250) & (gathered.count >= 250))
     chosen = able[np.argsort(-gathered.count[able], kind="stable")][:most]
-    near = nearest_programs(gathered, able, SPEC)
+    near = nearest_programs(gathered, able)
     found: dict[str, list[list[float]]] = {}
     for program in chosen:
         rows = np.flatnonzero(gathered.program == program)

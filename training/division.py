@@ -8,7 +8,6 @@ import numpy as np
 
 from oddcall.models.detector import Detector
 from oddcall.models.detectors import Nearest, Novelty, PcaResidual
-from oddcall.models.features import FeatureSpec
 from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import IntArray
 from oddcall.training.pools import MEMBER_WINDOWS, NEIGHBOURS, Pool, nearest_programs, pool, spread
@@ -45,7 +44,7 @@ class Division:
         enough = gathered.count >= min_windows
         own, small = np.flatnonzero(enough), np.flatnonzero(~enough)
         split = np.ceil(gathered.count * (1 - later_share)).astype(np.int64)
-        near = nearest_programs(gathered, own, FeatureSpec())
+        near = nearest_programs(gathered, own)
         return cls(gathered, own.astype(np.int64), small.astype(np.int64), split, near)
 
     def pools(self) -> list[Pool]:

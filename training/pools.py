@@ -47,7 +47,7 @@ class Pool:
     symbols: NDArray[np.bool_]
 
 
-def nearest_programs(gathered: Gathered, donors: IntArray, spec: FeatureSpec) -> IntArray:
+def nearest_programs(gathered: Gathered, donors: IntArray) -> IntArray:
     """Donors by falling likeness to each program, (P, len(donors)), itself left out.
 
     Likeness is the cosine of the programs' mean vectors; a program that is itself a donor
@@ -57,7 +57,7 @@ def nearest_programs(gathered: Gathered, donors: IntArray, spec: FeatureSpec) ->
     member = csr_matrix(
         (np.ones(n, np.float32), (gathered.program, np.arange(n))), shape=(count, n)
     )
-    mean = (member @ gathered.vectors).toarray()[:, : spec.starts["scalars"]]
+    mean = (member @ gathered.vectors).toarray()[:, : FeatureSpec().starts["scalars"]]
     mean /= np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
     likeness = mean @ mean[donors].T
     likeness[donors, np.arange(len(donors))] = -np.inf
