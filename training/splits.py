@@ -4,15 +4,13 @@ No window is on both sides, no window of an attack is ever learned from, and bey
 
 - *by time*: everything learned ended before anything judged began, with a pause in between;
 - *given*: a window that shares time with what was learned of its host is left out;
-- *by host*: nothing of a judged host is learned, whatever its programs;
-- *by program*: nothing of a judged program is learned, on no host, of no version of its binary.
+- *by host*: nothing of a judged host is learned, whatever its programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 
 from oddcall.models.abroad import hosts_of
 from oddcall.models.errors import SettingError
-from oddcall.models.window import Program, WindowBatch
+from oddcall.models.window import WindowBatch
 from oddcall.training.lake import Source, host_times
 
 #: Part of the time, at its beginning, that is learned from in a split by time.
@@ -28,8 +26,6 @@ LEARNED = 0.6
 #: Windows that follow each other are alike: so long a pause keeps them apart, or this part of
 #: the whole time where that is shorter.
 PAUSE_S, PAUSE_SHARE = 60.0, 0.05
-#: Groups of programs, each judged once by what the others taught.
-GROUPS = 3
 
 Mask = NDArray[np.bool_]
 #: Which windows of a batch of a recording are meant.
@@ -138,29 +134,6 @@ def by_host(sources: Sequence[Source]) -> list[Fold]:
     return [fold(host) for host in hosts]
 
 
-def by_program(groups: int = GROUPS) -> list[Fold]:
-    """Judge each group of programs by what the others taught.
-
-    A program's group depends on its path, unit and container alone: a new version of its
-    binary, or the same program on another host, is in the same group.
-    """
-
-    def fold(group: int) -> Fold:
-        return Fold(
-            f"programs, group {group + 1} of {groups}",
-            lambda _source, batch: _group(batch, groups) != group,
-            lambda _source, batch: _group(batch, groups) == group,
-        )
-
-    return [fold(group) for group in range(groups)]
-
-
-def group_of(program: Program, groups: int = GROUPS) -> int:
-    """Group of a program, 0 to ``groups - 1``."""
-    place = "\0".join(program.place).encode("utf-8", "backslashreplace")
-    return int.from_bytes(blake2b(place, digest_size=8).digest(), "big") % groups
-
-
 def has_learned(model: Mapping[str, str], source: Source) -> bool:
     """Whether a model, of that metadata, learned from time of that recording's host in it."""
     return any(
@@ -179,11 +152,6 @@ def times_of(model: Mapping[str, str]) -> list[Time]:
     begin, end = int(model.get("first_ns", 0)), int(model.get("last_ns", 0))
     hosts = hosts_of(model) or {model.get("host_name", "")}
     return [(host, begin, end) for host in sorted(hosts) if host]
-
-
-def _group(batch: WindowBatch, groups: int) -> NDArray[np.int64]:
-    of_program = np.array([group_of(program, groups) for program in batch.programs], np.int64)
-    return of_program[batch.program]
 
 
 def _of_paths(paths: set[Path]) -> Chooses:

@@ -34,7 +34,7 @@ Labels: JSON lines, or comma-separated values with a header
   program            without pid: the executable whose processes are meant
   technique, visible, host      optional
 """
-_SPLITS = ("time", "host", "program")
+_SPLITS = ("time", "host")
 #: How often blocks are resampled for the ranges.
 _RESAMPLES = 200
 _PATH = click.Path(path_type=Path)
@@ -151,8 +151,5 @@ def _plan(
         learned = lake(train)
         fold = splits.given(learned, judged)
         return together([*learned, *judged]), [fold], "by the recordings given"
-    if split == "program":
-        folds = splits.by_program()
-    else:
-        folds = splits.by_host(judged) if split == "host" else splits.by_time(judged)
+    folds = splits.by_host(judged) if split == "host" else splits.by_time(judged)
     return judged, folds, f"split by {split}"

@@ -6,21 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given as forall
-from hypothesis import strategies as st
 
 from oddcall.models.errors import SettingError
-from oddcall.models.window import Program
 from oddcall.training.lake import lake, provenance
 from oddcall.training.recording import read_batches
 from oddcall.training.splits import (
     Fold,
     by_host,
     by_model,
-    by_program,
     by_time,
     given,
-    group_of,
     has_learned,
     times_of,
 )
@@ -32,19 +27,14 @@ def batches_of(sources):
 
 
 def sides(fold: Fold, sources):
-    """What a fold learns and judges, as one row (source, start, end, pid, program place) each."""
+    """What a fold learns and judges, as one row (host, start, end) each."""
     learned, judged = [], []
     for source, batch in batches_of(sources):
         learns, judges = fold.learns(source, batch), fold.judges(source, batch)
         assert not (learns & judges).any()
         for rows, side in ((learns, learned), (judges, judged)):
             side += [
-                (
-                    source.host,
-                    int(batch.t_start_ns[i]),
-                    int(batch.t_end_ns[i]),
-                    batch.programs[batch.program[i]].place,
-                )
+                (source.host, int(batch.t_start_ns[i]), int(batch.t_end_ns[i]))
                 for i in np.flatnonzero(rows)
             ]
     return learned, judged
@@ -77,22 +67,6 @@ def test_by_host_learns_nothing_of_the_host(sources):
         assert not {row[0] for row in learned} & {row[0] for row in judged}
         seen += [row[0] for row in judged]
     assert len(seen) == sum(len(batch) for _, batch in batches_of(sources))
-
-
-def test_by_program_learns_nothing_of_the_program(sources):
-    """Each program is judged once, by a model that has seen it on no host."""
-    judged_in_all = 0
-    for fold in by_program():
-        learned, judged = sides(fold, sources)
-        assert not {row[3] for row in learned} & {row[3] for row in judged}
-        judged_in_all += len(judged)
-    assert judged_in_all == sum(len(batch) for _, batch in batches_of(sources))
-
-
-@forall(st.text(max_size=8), st.lists(st.integers(0, 2**40), min_size=2, max_size=4))
-def test_a_new_binary_stays_in_its_group(exe: str, inodes: list[int]):
-    """An upgrade does not move a program from the judged to the learned."""
-    assert len({group_of(Program(exe, 8, inode, "u", "docker")) for inode in inodes}) == 1
 
 
 def test_given_recordings_must_be_others(small_lake):

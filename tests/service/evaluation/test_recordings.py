@@ -8,8 +8,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from oddcall.models.window import WindowBatch
 from oddcall.service.cli import run
 from oddcall.service.config.settings import AlertSection
 from oddcall.service.evaluation.recordings import Evaluation
@@ -18,10 +20,10 @@ from oddcall.service.evaluation.recordings_page import write
 from oddcall.service.evaluation.recordings_text import as_dict, table
 from oddcall.training.fit import FitSettings
 from oddcall.training.labels import Label, read_labels, write_labels
-from oddcall.training.lake import lake
+from oddcall.training.lake import Source, lake
 from oddcall.training.parts import read_metadata
 from oddcall.training.recording import RecordingWriter, read_batches
-from oddcall.training.splits import by_program
+from oddcall.training.splits import Fold, Mask
 
 
 def evaluate(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -138,23 +140,29 @@ def test_two_recorders_of_one_time_are_one_host_day(small_lake, tmp_path, capsys
 
 @pytest.fixture(scope="module")
 def unknown(small_lake) -> Evaluation:
-    """Split by program: nothing that is judged has a baseline."""
+    """Learned of one program, all others judged: nothing that is judged has a baseline."""
+
+    def learns(_source: Source, batch: WindowBatch) -> Mask:
+        learned = np.array([program.name == "redis-server" for program in batch.programs], bool)
+        return learned[batch.program]
+
+    fold = Fold("what was never met", learns, lambda *given: ~learns(*given))
     return judge(
-        lake([small_lake.root]), read_labels(small_lake.labels), by_program(), None,
+        lake([small_lake.root]), read_labels(small_lake.labels), [fold], None,
         FitSettings(), AlertSection(), lambda *_: None,
     )  # fmt: skip
 
 
 def test_programs_that_were_never_met_are_unknown(unknown):
-    """Split by program, oddcall says that it knows none of them, and alerts on nothing."""
-    found = as_dict(unknown, "split by program", {})
+    """oddcall says that it knows none of them, and alerts on nothing."""
+    found = as_dict(unknown, "by one program", {})
     assert found["windows"]["without_baseline"] == found["windows"]["judged"]
     assert found["alerts"]["false"] == found["alerts"]["true"] == 0
 
 
 def test_what_was_not_judged_is_neither_found_nor_missed(unknown, tmp_path):
     """Without a baseline an attack is no miss: not in recall, the table, the page or the JSON."""
-    found = as_dict(unknown, "split by program", {})
+    found = as_dict(unknown, "by one program", {})
     assert found["recall"]["of"] == 0
     assert found["recall"]["not_judged"] == len(found["attacks"]) == 8
     assert set(found["found_at_fpr"].values()) == {None}
@@ -163,10 +171,10 @@ def test_what_was_not_judged_is_neither_found_nor_missed(unknown, tmp_path):
     }
     assert sum(program["attacks"] for program in found["programs"]) == 0
     assert sum(program["attacks_not_judged"] for program in found["programs"]) == 8
-    text = "\n".join(table(unknown, "split by program", {}))
+    text = "\n".join(table(unknown, "by one program", {}))
     assert "attacks       8 not judged: without a baseline" in text
     assert not re.search(r"[0-9] of [0-9]|\bno$", text)
-    write(tmp_path / "report.html", unknown, "split by program", {})
+    write(tmp_path / "report.html", unknown, "by one program", {})
     page = (tmp_path / "report.html").read_text()
     assert "none judged" in page
     assert 'class="miss"' not in page
@@ -174,17 +182,17 @@ def test_what_was_not_judged_is_neither_found_nor_missed(unknown, tmp_path):
 
 def test_of_several_hosts_each_attack_names_its_own(unknown, tmp_path):
     """JSON, table and page say whose attack it is, and no strip holds two hosts' windows."""
-    found = as_dict(unknown, "split by program", {})
+    found = as_dict(unknown, "by one program", {})
     assert {(a["name"], a["host"]) for a in found["attacks"]} == {
         (name, host)
         for name in ("shell", "shell-child", "scan", "rewrite")
         for host in ("web1", "web2")
     }
     assert all(attack["start"] < attack["end"] for attack in found["attacks"])
-    lines = list(table(unknown, "split by program", {}))
+    lines = list(table(unknown, "by one program", {}))
     assert max(map(len, lines)) <= 80
     assert sum(line.split()[:2] == ["scan", "web2"] for line in lines) == 1
-    write(tmp_path / "report.html", unknown, "split by program", {})
+    write(tmp_path / "report.html", unknown, "by one program", {})
     words = Page((tmp_path / "report.html").read_text()).words
     strips = [word for word in words if word.startswith("/usr/bin/python3.11")]
     assert sorted(strips) == [f"/usr/bin/python3.11 on {name}" for name in ("web1", "web2")]
