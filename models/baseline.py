@@ -1,8 +1,8 @@
 """Baselines: what is kept of a program to judge it by, and to explain a verdict with.
 
 A **profile** is one baseline that detectors know by its number. Most profiles belong to one
-program; a program with too little history shares the pool of the programs most like it
-(level ``"similar"``); the last profile is the whole host's (level ``"host"``).
+program; programs with too little history share the pool of those most like them (level
+``"similar"``).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ProgramState:
     new_rate : float
         Share of its later windows that held behaviour its earlier ones did not.
     level : str
-        ``"program"``, ``"similar"`` or ``"host"``: whose baseline judges it.
+        ``"program"`` or ``"similar"``: whose baseline judges it.
     profile : int
         That baseline's number.
     windows_per_day : float
@@ -66,10 +66,8 @@ class ProgramState:
     @property
     def can_alert(self) -> bool:
         """Whether its own baseline is settled, or another's stands in for it."""
-        return self.readiness == "ready" or (self.readiness, self.level) in {
-            ("collecting", "similar"),
-            ("collecting", "host"),
-        }
+        stood_in_for = (self.readiness, self.level) == ("collecting", "similar")
+        return self.readiness == "ready" or stood_in_for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +111,7 @@ class Baseline:
     Attributes
     ----------
     name : str
-        Program's short name, or ``"similar programs"``, ``"this host"``.
+        Program's short name, or ``"similar programs"``.
     windows : int
         Windows of its programs that were seen in training, kept or not.
     first_ns, last_ns : int

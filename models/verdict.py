@@ -12,7 +12,7 @@ from oddcall.models.sparse import IntArray
 from oddcall.models.window import WindowBatch
 
 #: Which baseline a window was held against, best first.
-LEVELS = ("program", "predecessor", "similar", "host", "unknown")
+LEVELS = ("program", "predecessor", "similar", "unknown")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from oddcall.models.sequence import News
 from oddcall.models.sparse import IntArray
 from oddcall.training.division import Division
 from oddcall.training.independence import independent_of_each
-from oddcall.training.pools import Pool, folds, transfers
+from oddcall.training.pools import Pool, transfers
 from oddcall.training.reservoir import Gathered
 
 #: Programs needed before one program's history says anything about another's.
@@ -65,28 +65,22 @@ def calibrate(
     teach: Teach,
     told: Told,
 ) -> Calibration:
-    """Tails of every program of its own, then one by transfer to neighbours and to the host."""
+    """Tails of every program of its own, then one that all pools share, by transfer."""
     count = len(division.own)
     parts = [later]
     own = np.bincount(later.profile, minlength=count).astype(np.float64)
-    effective = [*own, 0.0, 0.0]
+    effective = [*own, 0.0]
     if count >= PROGRAMS_FOR_TRANSFER:
         told("calibrating small programs by their neighbours", 0.7)
         pools, judged = transfers(division.gathered, division.own, division.near)
         rows = division.some_later(judged)
         parts.append(_transferred(division, teach(pools), rows, count))
-        told("calibrating the host's baseline", 0.8)
-        pools, left_out = folds(division.gathered, division.own)
-        rows = [np.concatenate(division.some_later(part)) for part in left_out]
-        parts.append(_transferred(division, teach(pools), rows, count + 1))
-        effective[-2:] = [float(len(judged)), float(count)]
+        effective[-1] = float(len(judged))
     scores = {
         detector.name: np.concatenate([part.scores[detector.name] for part in parts])
         for detector in detectors
     }
-    group = np.concatenate(
-        [np.arange(count), np.full(len(division.centres), count), [count + 1]]
-    ).astype(np.int64)
+    group = np.concatenate([np.arange(count), np.full(len(division.centres), count)])
     tail = np.concatenate([part.profile for part in parts])
     priors = _priors(detectors, later)
     kinds = {detector.name: detector.evidence for detector in detectors}
@@ -96,7 +90,7 @@ def calibrate(
     own = independent_of_each(found.score, later.profile, count)
     effective[:count] = own
     return calibrated(np.array(effective)).with_sequence(
-        later.sums, later.profile, priors[Novelty.name], np.concatenate([own, [0.0, 0.0]])
+        later.sums, later.profile, priors[Novelty.name], np.append(own, 0.0)
     )
 
 

@@ -19,7 +19,7 @@ class Division:
     """Programs with a baseline of their own and without, and each one's earlier windows.
 
     Profiles are numbered so: programs of their own in the order of ``own``, then one pool for
-    each of ``centres``, then the whole host.
+    each of ``centres``.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Division:
         symbols = self.gathered.symbols(before=self.split)
         alone = [Pool(self.earlier(p), np.array([p]), symbols[p]) for p in self.own]
         shared = [pool(self.gathered, self._members(centre)) for centre in self.centres]
-        return [*alone, *shared, pool(self.gathered, np.arange(len(self.gathered.programs)))]
+        return [*alone, *shared]
 
     @property
     def centres(self) -> IntArray:

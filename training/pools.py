@@ -1,4 +1,4 @@
-"""Which windows each profile learns from: a program's own, its neighbours', or the host's.
+"""Which windows each profile learns from: a program's own, or its neighbours'.
 
 A program with too few windows is held against a pool: its own few and those of the programs
 most like it. What such a verdict is worth cannot be calibrated on the program itself, so it is
@@ -25,8 +25,6 @@ NEIGHBOURS = 4
 MEMBER_WINDOWS = 64
 #: Programs judged in turn as if they were small; more add little.
 TRANSFERS = 32
-#: Parts the programs are dealt into to calibrate the whole host's baseline.
-FOLDS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,10 +81,3 @@ def transfers(gathered: Gathered, donors: IntArray, near: IntArray) -> tuple[lis
     """Pools that stand in for a settled program, and the program each has never seen."""
     chosen = donors[spread(0, len(donors), TRANSFERS)]
     return [pool(gathered, near[q, : min(NEIGHBOURS, len(donors) - 1)]) for q in chosen], chosen
-
-
-def folds(gathered: Gathered, donors: IntArray) -> tuple[list[Pool], list[IntArray]]:
-    """Pools of the whole host without a part of its programs, and the programs left out."""
-    parts = [donors[i::FOLDS] for i in range(min(FOLDS, len(donors)))]
-    everyone = np.arange(len(gathered.programs))
-    return [pool(gathered, np.setdiff1d(everyone, part)) for part in parts], parts

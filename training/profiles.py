@@ -15,7 +15,7 @@ def profiles(division: Division, pools: list[Pool]) -> Profiles:
     """Quantiles and typical windows of every profile: of all its windows, early and late."""
     gathered = division.gathered
     names = [gathered.programs[p].name for p in division.own]
-    names += ["similar programs"] * len(division.centres) + ["this host"]
+    names += ["similar programs"] * len(division.centres)
     features, quantiles, exemplars = [], [], []
     # One pass a profile: each has its own few features.
     for i, part in enumerate(pools):

@@ -112,7 +112,7 @@ _LOOK = (
 )
 
 #: By whom a new call was never made, where it is not the program itself that is known.
-_NEVER = {"similar": "by similar programs", "host": "by this host's programs"}
+_NEVER = {"similar": "by similar programs"}
 
 #: Identifiers and names as of ATT&CK for Enterprise, platform Linux or Containers.
 RULES: tuple[Rule, ...] = (

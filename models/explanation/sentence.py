@@ -34,7 +34,6 @@ _BASELINE = {
     "program": "of its baseline",
     "predecessor": "of the version before it",
     "similar": "of similar programs",
-    "host": "of this host's programs",
 }
 
 

@@ -13,8 +13,8 @@ critical  less than once in three years, and three windows
 No grade says more than the baseline can know:
 
 ========  ======================================================================
-medium    without one of the program's own (level ``similar``, ``host`` or
-          ``unknown``): it is unusual among others, not for itself
+medium    without one of the program's own (level ``similar`` or ``unknown``):
+          it is unusual among others, not for itself
 medium    of fewer than 100 windows: one in a hundred is not even measured
 high      of fewer than 1,000 windows, or of less than a day: what comes once a
           day was not seen, so nothing is known of what comes once in years

@@ -20,7 +20,6 @@ _BASELINE = {
     "program": "its own baseline",
     "predecessor": "the binary that it replaced",
     "similar": "programs like it, having no baseline of its own",
-    "host": "the whole host, having no baseline of its own",
     "unknown": "nothing: it has no baseline",
 }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState
     from oddcall.models.model import Model
 
-_JUDGED_BY = {"program": "itself", "similar": "programs like it", "host": "the whole host"}
+_JUDGED_BY = {"program": "itself", "similar": "programs like it"}
 
 
 def headline(model: Model) -> str:

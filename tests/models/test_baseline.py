@@ -17,7 +17,7 @@ def exemplars(rows: list[list[float]]) -> Exemplars:
 @pytest.fixture
 def profiles() -> Profiles:
     return Profiles(
-        names=("web", "this host"),
+        names=("web", "similar programs"),
         windows=np.array([5, 9]),
         first_ns=np.array([1, 1]),
         last_ns=np.array([8, 9]),
@@ -32,10 +32,10 @@ def profiles() -> Profiles:
 def test_each_profile_sees_its_own(profiles: Profiles):
     """A view holds its profile's features, quantiles and windows, and no other's."""
     assert len(profiles) == 2
-    host = profiles[1]
-    assert (host.name, host.windows, host.last_ns) == ("this host", 9, 9)
-    assert host.features.tolist() == [1, 3, 9]
-    assert host.exemplars.pid.tolist() == [1, 2]
+    shared = profiles[1]
+    assert (shared.name, shared.windows, shared.last_ns) == ("similar programs", 9, 9)
+    assert shared.features.tolist() == [1, 3, 9]
+    assert shared.exemplars.pid.tolist() == [1, 2]
 
 
 def test_what_was_never_seen_is_typically_zero(profiles: Profiles):

@@ -204,7 +204,18 @@ def test_with_many_programs_small_ones_are_calibrated_by_transfer():
         "which notices less."
     )
     effective = trained.calibration.total.effective
-    assert effective[-1] == effective[-2] == len([p for p in trained.programs if p.windows >= 40])
+    assert effective[-1] == len([p for p in trained.programs if p.windows >= 40])
+
+
+def test_every_baseline_that_is_kept_judges_a_program():
+    """Nothing is learned or calibrated that no program is held against."""
+    random = np.random.default_rng(0)
+    chain = Chain(Program("/usr/bin/rare", 8, 900), WEB.paths[:4], WEB.weights[:4])
+    trained = fit([*host(120, seed=8), window(chain, chain.walk(200, random))])
+    calibration = trained.calibration
+    assert {known.profile for known in trained.programs} == set(range(len(trained.profiles)))
+    assert set(calibration.group.tolist()) == set(range(len(calibration.total)))
+    assert {known.level for known in trained.programs} == {"program", "similar"}
 
 
 def test_with_few_programs_small_ones_are_not_judged():

@@ -6,8 +6,7 @@ import { ranges } from "/static/ranges.js";
 
 const LEVEL = {
   program: "its own baseline", predecessor: "the binary that it replaced",
-  similar: "programs like it, having none of its own", host: "the whole host, having none of its own",
-  unknown: "nothing: it has no baseline",
+  similar: "programs like it, having none of its own", unknown: "nothing: it has no baseline",
 };
 const SAID = { ack: "Acknowledged", tolerate: "Tolerated", forget: "Forgotten" };
 

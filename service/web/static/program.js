@@ -8,7 +8,7 @@ import { ranges } from "/static/ranges.js";
 
 const LEVEL = {
   program: "Judged by its own baseline.", predecessor: "Scored by the baseline of the binary that it replaced.",
-  similar: "Judged by programs like it.", host: "Judged by the whole host.", unknown: "Not judged.",
+  similar: "Judged by programs like it.", unknown: "Not judged.",
 };
 
 export function program(id) {

@@ -258,7 +258,6 @@ def test_how_many_calls_is_exact() -> None:
     [
         ("predecessor", "of the version before it it never made one", "never made before"),
         ("similar", "of similar programs none made one", "never made by similar programs"),
-        ("host", "of this host's programs none made one", "never made by this host's programs"),
     ],
 )
 def test_whose_baseline(level: str, words: str, hinted: str) -> None:
@@ -362,7 +361,7 @@ names = st.sampled_from([*REQUEST, *RARE, "connect!", "ptrace", "execve", "dup2"
 @given(
     did=st.lists(names, min_size=1, max_size=60),
     times=st.integers(1, 50),
-    level=st.sampled_from(["program", "similar", "host"]),
+    level=st.sampled_from(["program", "similar"]),
 )
 def test_any_window_can_be_explained(did: list[str], times: int, level: str) -> None:
     """Whatever a window holds, it gets one line of plain words and values JSON can carry."""

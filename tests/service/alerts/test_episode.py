@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oddcall.models.verdict import LEVELS
 from oddcall.models.window import Program
 from oddcall.service.alerts.alert import to_json
 from oddcall.service.alerts.episode import Episodes, EpisodeSettings
@@ -346,6 +347,13 @@ def test_alerts_are_of_the_published_schema(line: Line, batch: Any, row: Any) ->
     assert states(line.alerts) == ["open", "update", "close"]
     for alert in line.alerts:
         validator.validate(json.loads(to_json(alert)))
+
+
+def test_whose_baseline_it_was_is_of_the_published_schema() -> None:
+    """The schema lists the baselines that a verdict can name, no more and no less."""
+    schema = json.loads(files("oddcall.service.alerts").joinpath("alert.schema.json").read_text())
+    listed = schema["properties"]["baseline"]["properties"]["level"]["enum"]
+    assert tuple(listed) == LEVELS
 
 
 def test_the_schema_refuses_what_it_does_not_name(line: Line, batch: Any, row: Any) -> None:

@@ -30,14 +30,13 @@ def settled(level: str = "program") -> Lesson:
         (2000, 3, "program", "critical"),
         (2000, 3, "predecessor", "critical"),
         (2000, 3, "similar", "medium"),
-        (2000, 3, "host", "medium"),
     ],
 )
 def test_severity_follows_the_table(days: float, windows: int, level: str, grade: str) -> None:
     """The grade is how rarely clean time shows as much, and how long it lasts."""
     found, why = severity(1e-6 / days * 0.999, 1e-6, 1.0, windows, settled(level))
     assert found == grade
-    assert bool(why) is (level in {"similar", "host"})
+    assert bool(why) is (level == "similar")
 
 
 def test_a_larger_budget_asks_for_more() -> None:
