@@ -23,8 +23,10 @@ from oddcall.models.features import FloatArray
 from oddcall.models.projection import Placed, Subspaces
 from oddcall.models.sparse import IntArray
 
-#: Windows kept of each profile, evenly spread over its time.
+#: Windows kept of each profile, evenly spread over its time; each once where there are fewer.
 LANDMARKS = 64
+#: Where a window would be that a profile does not have: nearest to nothing.
+_NOWHERE = 1e6
 #: Nearest ones whose mean distance counts: one by itself may be an odd one.
 _NEAREST = 2
 
@@ -65,11 +67,15 @@ class Nearest:
         """Fit on subspaces that another detector has fitted."""
         order = np.argsort(rows, kind="stable")
         bounds = np.searchsorted(rows[order], np.arange(len(subspaces) + 1))
-        even = np.linspace(bounds[:-1], bounds[1:] - 1, LANDMARKS).round().astype(np.int64).T
+        few = np.minimum(np.diff(bounds), LANDMARKS)
+        number = np.arange(LANDMARKS)
+        share = np.minimum(number / np.maximum(few - 1, 1)[:, None], 1.0)
+        even = bounds[:-1, None] + (share * (np.diff(bounds) - 1)[:, None]).round().astype(np.int64)
         kept = order[even.ravel()]
         placed = _steadied(subspaces, subspaces.place(vectors[kept], rows[kept]), rows[kept])
-        shape = (len(subspaces), LANDMARKS, placed.shape[1])
-        return replace(self, subspaces=subspaces, places=placed.reshape(shape))
+        places = placed.reshape(len(subspaces), LANDMARKS, placed.shape[1])
+        places[number >= few[:, None]] = _NOWHERE
+        return replace(self, subspaces=subspaces, places=places)
 
     def score(self, vectors: csr_matrix, profile: IntArray | None = None) -> FloatArray:
         """Score each row: unbounded above."""
