@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "T1489",
         "service stop",
-        (Need(("kill", "tkill", "tgkill", "pidfd_send_signal"), at_least=10),),
+        (Need(("kill", "tkill", "tgkill", "pidfd_send_signal"), at_least=10, working=True),),
         "so many signals are sent as where processes are ended one after another",
     ),
     Rule(

@@ -209,21 +209,28 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
         text = io.TextIOWrapper(path.open("rb"), "utf-8", errors="replace", newline="")
     except OSError as error:
         raise SettingError(f"{path} cannot be read", got=str(error)) from error
-    with text:
-        reader = csv.DictReader(text, skipinitialspace=True)
-        lacking = [c for c in columns if c not in (reader.fieldnames or ())]
-        if lacking:
-            raise RecordingError(
-                f"{path} is of another form",
-                expected=f"columns {', '.join(columns)}",
-                got=f"none named {lacking[0]}",
-            )
-        for row in reader:
-            if any(row[column] is None for column in columns):
-                raise RecordingError(
-                    f"a line of {path} is cut short", got=f"line {reader.line_num}"
-                )
-            yield row
+    try:
+        yield from _entries(csv.DictReader(text, skipinitialspace=True), path, columns)
+    except csv.Error as error:
+        raise RecordingError(f"{path} cannot be read", got=str(error)) from error
+    finally:
+        text.close()
+
+
+def _entries(
+    reader: csv.DictReader[str], path: Path, columns: tuple[str, ...]
+) -> Iterator[dict[str, str]]:
+    lacking = [c for c in columns if c not in (reader.fieldnames or ())]
+    if lacking:
+        raise RecordingError(
+            f"{path} is of another form",
+            expected=f"columns {', '.join(columns)}",
+            got=f"none named {lacking[0]}",
+        )
+    for row in reader:
+        if any(row[column] is None for column in columns):
+            raise RecordingError(f"a line of {path} is cut short", got=f"line {reader.line_num}")
+        yield row
 
 
 def _require_bounded(total: int, path: Path) -> None:

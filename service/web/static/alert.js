@@ -19,7 +19,7 @@ const worst = (lines) => lines.reduce((a, b) => (b.score.p_value < a.score.p_val
 function evidence(line) {
   const { score, baseline, coverage, window: seen } = line;
   const spanned = (new Date(seen.end) - new Date(seen.start)) / 1000;
-  const lost = coverage.lost || coverage.lost_keys ? `${count(coverage.lost)} updates and ${count(coverage.lost_keys)} processes on the whole host` : "nothing was lost";
+  const lost = coverage.lost || coverage.lost_keys ? `${some(coverage.lost, "update")} and ${some(coverage.lost_keys, "process", "processes")} on the whole host` : "nothing was lost";
   return facts([
     ["p-value", `${chance(score.p_value)}, alerts from ${chance(score.threshold)}${score.extrapolated ? "; beyond every clean window that was kept, so it is extrapolated" : ""}`],
     ["evidence", `${some(seen.events, "call")} in ${spanned < 10 ? spanned.toFixed(1) + " s" : span(spanned)}`],

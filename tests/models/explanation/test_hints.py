@@ -96,6 +96,7 @@ def test_supported(made: list[Call], technique: str) -> None:
         [call("unlink", 19)],
         [call("unlink", 30, 11)],
         [call("kill", 9)],
+        [call("kill", 12, 3)],
         [call("bpf", 9, novel=False, usual=0.01)],
         [call("renameat2", 40)],
         [call("renameat2", 40, 31), call("write", 50)],

@@ -249,6 +249,9 @@ def test_beth_of_another_form_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "labelled_training_data.csv", ",".join(BETH) + "\n1.0,2\n")
     with pytest.raises(RecordingError, match="cut short"):
         beth(tmp_path)
+    put(tmp_path / "labelled_training_data.csv", ",".join(BETH) + "\n" + "x" * 200_000 + "\n")
+    with pytest.raises(RecordingError, match=r"labelled_training_data\.csv cannot be read"):
+        beth(tmp_path)
 
 
 def test_data_sets_are_found_where_the_variable_says(
