@@ -106,12 +106,15 @@ def _lines(text: bytes, where: str) -> Iterator[dict[str, object]]:
     first = lines.readline()
     lines.seek(0)
     ngids = _NGIDS_COLUMNS if _NGIDS.fullmatch(first.encode()) else None
-    # A trace is one cell, of any length.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    # A trace is one cell, of any length. The limit is one of the whole process: others keep theirs.
+    before = csv.field_size_limit()
+    csv.field_size_limit(max(before, len(text)))
     try:
         yield from csv.DictReader(lines, ngids, delimiter=_delimiter(first), skipinitialspace=True)
     except csv.Error as error:
         raise foreign(where, f"a table that is not whole: {error}") from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _objects(text: bytes, where: str) -> Iterator[dict[str, object]]:

@@ -107,5 +107,7 @@ def test_a_trace_in_a_cell_may_be_long(tmp_path: Path) -> None:
     """A cell is as long as its trace; a table with nothing but names is an empty file."""
     put(tmp_path / "a.csv", "trace,label\n" + "3 4 " * 50_000 + ",0\n")
     put(tmp_path / "b.csv", "trace,label\n")
+    before = csv.field_size_limit()
     found = read(tmp_path)
     assert (found.lengths.tolist(), found.empty) == ([100_000], 1)
+    assert csv.field_size_limit() == before, "the limit of other readers is theirs"
