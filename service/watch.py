@@ -113,6 +113,7 @@ class Pulse:
     screen: Screen
     windows: int = 0
     alerts: int = 0
+    back: set[tuple[str, int]] = field(default_factory=set)
     lost: dict[str, int] = field(default_factory=dict)
     began_ns: int = 0
     last_ns: int = 0
@@ -135,9 +136,10 @@ class Pulse:
         """Say how the watch was, once it is over."""
         watched = format_duration(max(round((self.last_ns - self.began_ns) / 1e9), 0))
         lost = sum(self.lost.values())
+        back = f", {len(self.back):,} that came back" if self.back else ""
         return (
             f"watched for {watched}: {self.judgeable}, "
-            f"{counted(self.alerts, 'alert')}, lost {lost:,}"
+            f"{counted(self.alerts, 'alert')}{back}, lost {lost:,}"
         )
 
     def judged(self, verdicts: Verdicts, model: Model) -> None:
@@ -149,8 +151,10 @@ class Pulse:
                 self.screen.say(fill(warning, 80, subsequent_indent="  "))
 
     def count(self, alert: Alert) -> None:
-        """Count one alert."""
+        """Count one alert, or an earlier one that came back."""
         self.alerts += alert["state"] == "open"
+        if returns := alert.get("returns"):
+            self.back.add((alert["episode_id"], returns))
 
     def _tell_losses(self, tick: Tick) -> None:
         grown = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -184,7 +185,10 @@ def _answer(
     did = _DID[verb].format(program=said.title.rsplit("/", 1)[-1], until=until)
     click.echo(f"alert {short(said.episode)}: {did}")
     if verb == "tolerate":
-        for sentence in _shown(lines):
+        shown = _shown(lines)
+        if unsaid := _unsaid(said, lines, " ".join(shown)):
+            shown.append(f"also, in no sentence: {unsaid}")
+        for sentence in shown:
             click.echo(textwrap.fill(sentence, 80, initial_indent="  ", subsequent_indent="    "))
     click.echo(f"`oddcall feedback undo {short(said.episode)}` takes it back")
 
@@ -197,6 +201,17 @@ def _shown(lines: list[Alert]) -> list[str]:
     told = [clean(line["explanation"]["sentence"]) for line in telling(lines)]
     more = len(told) - _SENTENCES
     return told if more <= 0 else [*told[:_SENTENCES], f"and {counted(more, 'other kind')}"]
+
+
+def _unsaid(said: Given, lines: list[Alert], told: str) -> str:
+    """Name the calls that are tolerated, as new or in such numbers, and that no sentence named."""
+    from oddcall.models import calls
+    from oddcall.models.window import BLOCKS
+
+    arch = lines[0].get("host", {}).get("arch") or "x86_64"
+    columns = {int(column) for behaviour in said.behaviours for column in behaviour.novel}
+    names = {calls.name(column, arch) for column in columns if column < BLOCKS["syscalls"]}
+    return ", ".join(sorted(names - set(re.findall(r"\w+", told))))
 
 
 def _told(said: Given, now_ns: int) -> Iterator[str]:

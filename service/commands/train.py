@@ -110,5 +110,12 @@ def _forgotten(path: Path | None) -> Forgotten:
             expected="the feedback.jsonl of a watch's state directory",
             got="nothing of that name",
         )
-    told = Feedback(path).tolerances(now=True).forgotten
+    feedback = Feedback(path)
+    if path.stat().st_size and not feedback.given():
+        raise SettingError(
+            f"{path} holds no answer to an alert",
+            expected="the feedback.jsonl of a watch's state directory",
+            got="something else",
+        )
+    told = feedback.tolerances(now=True).forgotten
     return Forgotten([(program, before_ns) for program, before_ns, _ in told])

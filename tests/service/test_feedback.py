@@ -198,9 +198,8 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["feedback", "tolerate", "3f2a", "--note", "backup", "--expires", "30d", *at]) == 0
     out = capsys.readouterr().out
     assert "alert 3f2a9c1b: what python3.11 did is normal for it until " in out
-    assert "\n  web made 9 connect calls.\n  web made 9 rename calls.\n" in out, (
-        "all that it is about"
-    )
+    told = ("web made 9 connect calls.", "web made 9 rename calls.", "also, in no sentence: socket")
+    assert "\n  " + "\n  ".join(told) + "\n" in out, "all that it is about"
     assert "`oddcall feedback undo 3f2a9c1b` takes it back" in out
     assert run(["feedback", "list", *at]) == 0
     out = capsys.readouterr().out
@@ -229,6 +228,11 @@ def test_what_is_not_learned_is_said(
     words += ["--feedback", str(state.feedback)]
     assert run(words) == 2
     assert "there is no feedback in " in capsys.readouterr().err
+    for foreign in (b'{"name": "port-scan"}\n', b"PAR1\x00\xff"):
+        state.feedback.write_bytes(foreign)
+        assert run(words) == 2
+        assert "holds no answer to an alert" in " ".join(capsys.readouterr().err.split())
+    state.feedback.unlink()
     said(state, clock, "ack", kept)
     assert run([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["left_out"] == {"programs": 0, "windows": 0}

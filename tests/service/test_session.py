@@ -27,6 +27,7 @@ from oddcall.service.replay.replay import Account, check_fit, replay
 from oddcall.service.session import Here, Request
 from oddcall.service.sinks.base import Delivery
 from oddcall.service.sinks.jsonl import JsonLines
+from oddcall.service.watch import Pulse
 from oddcall.training.fit import fit
 from oddcall.training.recording import read_batches, read_metadata
 from oddcall.training.synthetic import WEB, Chain, window
@@ -151,6 +152,15 @@ def test_the_person_is_told_and_so_is_the_machine(
     assert {json.loads(line)["schema_version"] for line in stream.getvalue().splitlines()} == {1}
     assert "never made before" not in quiet.text
     assert "2 alerts, lost 0" in screen.statuses[-1].line
+
+
+def test_alerts_that_came_back_are_counted_apart(screen: Any) -> None:
+    """A watch that saw an earlier alert return does not end with "0 alerts" alone."""
+    pulse = Pulse(screen)
+    assert "0 alerts, lost 0" in pulse.summary()
+    for returns, state in ((1, "update"), (1, "close"), (2, "update")):
+        pulse.count({"state": state, "episode_id": "a", "returns": returns})
+    assert "0 alerts, 2 that came back, lost 0" in pulse.summary()
 
 
 def test_the_budget_of_the_day_outlives_a_restart(request_of: Any) -> None:
