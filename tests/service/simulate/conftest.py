@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,9 @@ class Demo:
     folder: Path
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    folder = tmp_path_factory.mktemp("demo")
+@contextmanager
+def _serving(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a server in a folder of its own; it, and the address that it says."""
     with subprocess.Popen(
         serve_command(0, folder),
         env=interpreter.environment(),
@@ -36,8 +37,22 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert server.stderr is not None
         line = server.stdout.readline()
         assert line, server.stderr.read()
-        yield Demo(line.split()[0], server.pid, folder)
+        yield server, line.split()[0]
+
+
+@pytest.fixture
+def serving() -> Callable[[Path], AbstractContextManager[tuple[subprocess.Popen[str], str]]]:
+    """Start one more server, which whoever asks ends by a signal."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demo")
+    with _serving(folder) as (server, url):
+        yield Demo(url, server.pid, folder)
         server.send_signal(signal.SIGTERM)
+        assert server.stderr is not None
         assert server.wait(120) == 0, "SIGTERM is a clean end"
         assert server.stderr.read() == "", "nothing went wrong in any request of any test"
     assert not (folder / "server.json").exists(), "a server that ended cannot be found"

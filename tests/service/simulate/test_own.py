@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.service import simulate
 from oddcall.service.cli import run
-from oddcall.service.simulate import catalogue, interpreter
+from oddcall.service.simulate import catalogue
 
 MINE = """
 from oddcall.service.simulate import Behaviour
@@ -78,18 +77,13 @@ def test_a_new_process_runs_them(mine: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "work").glob("oddcall-simulate-*"))
 
 
-def test_a_demo_server_runs_them_in_its_own_process(mine: Path, tmp_path: Path) -> None:
+def test_a_demo_server_runs_them_in_its_own_process(
+    mine: Path, tmp_path: Path, serving: Any
+) -> None:
     """Promise: a server that was started with the file has them."""
     simulate.include(mine)
     folder = tmp_path / "served"
-    with subprocess.Popen(
-        simulate.serve_command(0, folder),
-        env=interpreter.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        url = server.stdout.readline().split()[0]
+    with serving(folder) as (server, url):
         outcome = simulate.run("three-files", via=url, workdir=folder)
         assert (outcome.pid, outcome.detail) == (server.pid, {"made": 3})
         server.send_signal(signal.SIGTERM)
@@ -111,21 +105,14 @@ def test_a_server_that_was_started_without_the_file_says_so(
     assert ".." not in said
 
 
-def test_one_that_breaks_is_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_breaks_is_answered(
+    tmp_path: Path, serving: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Promise: what it raised comes back as a sentence, and the server goes on serving."""
     path, folder = tmp_path / "broken.py", tmp_path / "served"
     path.write_text(BROKEN)
     simulate.include(path)
-    with subprocess.Popen(
-        simulate.serve_command(0, folder),
-        env=interpreter.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
-        url = server.stdout.readline().split()[0]
+    with serving(folder) as (server, url):
         for name, why in (
             ("raises", "raises did not end well: ValueError: no such luck"),
             ("strange", "strange did not end well: TypeError: "),

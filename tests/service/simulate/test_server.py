@@ -256,18 +256,9 @@ def test_a_port_in_use_is_one_sentence(demo, tmp_path: Path):
         assert len(ended.stderr.splitlines()) == 1
 
 
-def test_ctrl_c_ends_it_cleanly(tmp_path: Path):
+def test_ctrl_c_ends_it_cleanly(tmp_path: Path, serving):
     """Promise: SIGINT is exit code 0 without a word."""
-    with subprocess.Popen(
-        serve_command(0, tmp_path),
-        env=interpreter.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
-        server.stdout.readline()
+    with serving(tmp_path) as (server, _):
         server.send_signal(signal.SIGINT)
         assert server.wait(PATIENCE_S) == 0
         assert server.stderr.read() == ""
