@@ -10,6 +10,7 @@ import click
 
 from oddcall.models.errors import SettingError
 from oddcall.service.commands.options import as_json, people
+from oddcall.service.evaluation.traces_caveats import warnings
 from oddcall.service.evaluation.traces_text import as_dict, table
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def command(
     try:
         progress("reading traces", 0.0)
         splits = _splits(places, layout, set_, data, progress)
-        _warn(splits[0], detectors)
+        for text in warnings(splits[0], detectors):
+            click.echo(f"warning: {text}", err=True)
         results, kinds = _evaluated(splits, detectors, progress)
     finally:
         screen.close()
@@ -117,9 +119,9 @@ def command(
     if html:
         from oddcall.service.evaluation.traces_page import write
 
-        write(html, splits, results, kinds, default)
+        write(html, splits, results, kinds, default, detectors)
     if json_:
-        click.echo(json.dumps(as_dict(splits, results, kinds, default)))
+        click.echo(json.dumps(as_dict(splits, results, kinds, default, detectors)))
         return
     click.echo("\n".join(table(splits, results, kinds, default)))
     if html:
@@ -153,40 +155,6 @@ def _splits(
             got="no --train",
         )
     return [read_split(train, places["normal"], places["attack"], layout, progress)]
-
-
-def _warn(split: Split, named: tuple[str, ...]) -> None:
-    from oddcall.training.traces.evaluation import left_out
-    from oddcall.training.traces.tokens import unknown_names
-    from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET
-
-    strange = unknown_names(split.train.vocabulary)
-    if strange:
-        shown = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
-        click.echo(f"warning: no kernel has {shown}: taken as calls of their own", err=True)
-    for name, least in left_out(split.train).items() if not named else ():
-        click.echo(
-            f"warning: {name} is left out: it learns from {least} traces or more, and there are"
-            f" {len(split.train)}",
-            err=True,
-        )
-    for what, traces in (
-        ("to learn from", split.train),
-        ("normal", split.normal),
-        ("attack", split.attack),
-    ):
-        if traces.unread:
-            click.echo(
-                f"warning: of the traces {what} {len(traces):,} were read, a sample, and those of"
-                f" {traces.unread:,} files were not: a set is held to {MOST_CALLS_OF_SET:,} calls",
-                err=True,
-            )
-        if traces.cut:
-            click.echo(
-                f"warning: of {traces.cut:,} traces {what} only the first {MOST_CALLS:,} calls"
-                " were read",
-                err=True,
-            )
 
 
 def _set(name: str, data: Path | None) -> list[Split]:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddcall.models.storage import write_whole
+from oddcall.service.evaluation.traces_caveats import how_read, kept, warnings
 from oddcall.service.evaluation.traces_text import range_is, role, set_name
 from oddcall.service.quantities import counted
 from oddcall.training.figures import Result
 from oddcall.training.report.drawing import percent
 from oddcall.training.report.page import (
     Tile,
+    caveat,
     heading,
     page,
+    remark,
     table,
     tiles,
 )
@@ -37,8 +40,15 @@ def write(
     results: Mapping[str, Result],
     kinds: Mapping[str, Mapping[str, Kind]],
     default: str,
+    named: Sequence[str] = (),
 ) -> None:
-    """Write the page; raises StorageError when it cannot."""
+    """Write the page; ``named`` are the detectors that were asked for.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be written.
+    """
     split, many = splits[0], len(splits) > 1
     lead = (
         f"Learned from {counted(len(split.train), 'trace')}, judged {len(split.normal):,} normal "
@@ -47,7 +57,10 @@ def write(
     )
     ordered = {name: results[name] for name in _from_front(results, default)}
     body = [
+        *(remark(line[:1].upper() + line[1:]) for line in how_read(split)),
         tiles(_tiles(ordered[default], default)),
+        *(caveat(f"Warning: {text}.") for text in warnings(split, named)),
+        *map(caveat, kept(ordered[default], default, split.train)),
         *separation(
             ordered,
             unit="traces",

@@ -6,23 +6,28 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from oddcall.service.quantities import counted
+from oddcall.service.evaluation.traces_caveats import MEANINGS, how_read, kept, warnings
 
 if TYPE_CHECKING:
     from oddcall.training.figures import Result
     from oddcall.training.traces.attack_kinds import Kind
-    from oddcall.training.traces.traces import Split, TraceSet
+    from oddcall.training.traces.traces import Split
 
     Kinds = dict[str, dict[str, Kind]]
 
-#: More false positives than this many times the promised ones are told of.
-_TOO_MANY = 1.5
-
 
 def as_dict(
-    splits: Sequence[Split], results: dict[str, Result], kinds: Kinds, default: str
+    splits: Sequence[Split],
+    results: dict[str, Result],
+    kinds: Kinds,
+    default: str,
+    named: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Figures with fixed keys under ``detectors``; what came later stands beside it."""
+    """Figures with fixed keys under ``detectors``; what came later stands beside it.
+
+    ``named`` are the detectors that were asked for.
+    """
+    split = splits[0]
     return {
         "default": default,
         "detectors": {
@@ -54,6 +59,14 @@ def as_dict(
             {
                 "split": split.name,
                 "held_out": split.held_out,
+                "labels": [
+                    {
+                        "label": one.label,
+                        "taken_for": None if one.attack is None else MEANINGS[one.attack],
+                        "traces": one.traces,
+                    }
+                    for one in split.labelled
+                ],
                 **{
                     part: {
                         "traces": len(traces),
@@ -72,6 +85,8 @@ def as_dict(
             }
             for split in splits
         ],
+        "read": list(how_read(split)),
+        "caveats": [*warnings(split, named), *kept(results[default], default, split.train)],
     }
 
 
@@ -84,7 +99,8 @@ def table(
     runs = f", mean of {len(splits)} splits" if many else ""
     judged = f"{normal:,} normal, {attack:,} attacks"
     yield f"{set_name(splits)}: {learned:,} learned from, {judged}{runs}"
-    yield from _read(split)
+    for line in how_read(split):
+        yield from wrap(line, 80, subsequent_indent="  ")
     yield ""
     yield f"{'':37} found at false positives  own threshold"
     yield (
@@ -101,9 +117,10 @@ def table(
             f"{one:>6}{five:>6}{ten:>6}{result.fpr:>8.3f}{result.found:>7.3f}"
         )
     yield ""
-    yield f"* {role(default)}. {range_is(splits)}"
+    yield from wrap(f"* {role(default)}. {range_is(splits)}", 80)
     yield "Own threshold: chosen from what was learned, for 5 % false positives."
-    yield from _kept(results[default], default, split.train)
+    for sentence in kept(results[default], default, split.train):
+        yield from wrap(sentence, 80)
     if kinds.get(default):
         yield ""
         yield from _kind_table(kinds[default], default)
@@ -127,44 +144,6 @@ def range_is(splits: Sequence[Split]) -> str:
     if len(splits) > 1:
         return f"The range is from the least to the greatest of the {len(splits)} splits."
     return "The range is 95 %, by resampling traces, copies together."
-
-
-def _read(split: Split) -> Iterable[str]:
-    """Say what was taken for a trace, and what was not."""
-    from oddcall.training.traces.layouts import LAYOUTS
-
-    parts = {"--train": split.train, "--normal": split.normal, "--attack": split.attack}
-    ways = {flag: traces.read_as for flag, traces in parts.items() if traces.read_as}
-    said = {flag: ", ".join(LAYOUTS[way] for way in how) for flag, how in ways.items()}
-    if len(set(said.values())) == 1:
-        yield f"read as: {next(iter(said.values()))}"
-    else:
-        yield from (f"read as: {how} ({flag})" for flag, how in said.items())
-    if split.held_out:
-        yield "normal: held out of --train, copies of a trace together"
-    if empty := sum(traces.empty for traces in parts.values()):
-        yield f"empty: {counted(empty, 'file')} without a call, left out"
-
-
-def _kept(result: Result, default: str, learned: TraceSet) -> Iterable[str]:
-    """Say so where nothing was promised, or the promise was not kept."""
-    from oddcall.training.traces.detector import firsts
-
-    different, least = int(firsts(learned).sum()), round(1 / result.target) - 1
-    promised = f"{100 * result.target:.0f} %"
-    if different < least:
-        yield from wrap(
-            f"Only {counted(different, 'different trace')} to learn from: with fewer than {least}"
-            f" no threshold can promise {promised}.",
-            80,
-        )
-    elif result.fpr > _TOO_MANY * result.target:
-        yield from wrap(
-            f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
-            f" {promised}. It holds for traces like those learned from: these are of other programs"
-            " or of other work, or those were too few to tell.",
-            80,
-        )
 
 
 def _kind_table(kinds: dict[str, Kind], default: str) -> Iterable[str]:

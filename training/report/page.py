@@ -19,7 +19,8 @@ font:15px/1.5 system-ui,sans-serif}
 h1{font-size:26px;line-height:1.2;margin:0 0 4px;font-weight:650}
 h2{font-size:18px;margin:36px 0 6px;font-weight:650}
 p{margin:0 0 12px;max-width:72ch}h1,h2,p,figcaption{overflow-wrap:anywhere}
-.soft,figcaption{color:var(--soft)}
+.soft,figcaption{color:var(--soft)}.soft+.soft{margin-top:-8px}
+.caveat{border-left:3px solid var(--c1);padding-left:10px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:20px 0}
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:12px 14px}
 .tile b{display:block;font-size:24px;line-height:1.25;font-weight:650}
@@ -90,6 +91,11 @@ def heading(text: str, about: str = "") -> str:
 def remark(text: str) -> str:
     """Say something beside what is shown."""
     return f'<p class="soft">{escape(text)}</p>'
+
+
+def caveat(text: str) -> str:
+    """Say what bounds the figures: it stands out."""
+    return f'<p class="caveat">{escape(text)}</p>'
 
 
 def tiles(shown: Iterable[Tile]) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from oddcall.models.errors import SettingError
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces.tables import column_fix, is_table, rows
+from oddcall.training.traces.tables import column_fix, deciding, is_attack, is_table, rows
 from oddcall.training.traces.tokens import foreign, numbered, words_of
 from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, Vocabulary
 
@@ -50,13 +50,18 @@ class Found(NamedTuple):
     name : str
         What tells it from the others of its file; empty when it is the file.
     calls : int64 (length,)
-    attack : bool or None
-        As its label says; None where there is none.
+    label : str
+        As a table has it, in small letters; empty where there is none.
     """
 
     name: str
     calls: IntArray
-    attack: bool | None = None
+    label: str = ""
+
+    @property
+    def attack(self) -> bool | None:
+        """Whether its label is that of an attack; None where there is none."""
+        return is_attack(self.label)
 
 
 def plain(raw: bytes, where: str) -> bytes:
@@ -238,14 +243,14 @@ def _table(text: bytes, where: str, layout: str, vocabulary: Vocabulary) -> tupl
         ]
     by_process = has_process and layout != "file"
     apart: dict[str, list[bytes]] = {}
-    attack: dict[str, bool] = {}
+    labels: dict[str, str] = {}
     for process, call, label in found:
         who = process if by_process else ""
         apart.setdefault(who, []).extend(words_of(call))
-        if label is not None:
-            attack[who] = attack.get(who, False) or label
+        if label != (before := labels.setdefault(who, label)):
+            labels[who] = deciding(before, label)
     return "process" if by_process else "file", [
-        Found(who, numbered(calls, where, vocabulary), attack.get(who))
+        Found(who, numbered(calls, where, vocabulary), labels[who])
         for who, calls in apart.items()
         if calls
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +18,12 @@ from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.detector import FOLDS
 from oddcall.training.traces.layouts import LAYOUTS, Found, layout_of, lines_of, plain, traces_of
+from oddcall.training.traces.tables import is_attack
 from oddcall.training.traces.tokens import require_one_kind
 from oddcall.training.traces.traces import (
     MOST_CALLS,
     MOST_CALLS_OF_SET,
+    Labelled,
     Progress,
     Split,
     TraceSet,
@@ -40,13 +43,15 @@ _HELD_OUT = 1 / 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Place:
-    """A file or a folder of traces, and what its labels say: 1, 0, or -1 without one, (n,)."""
+    """A file or a folder of traces, and the label of each."""
 
     traces: TraceSet
-    labels: IntArray
+    labels: tuple[str, ...]
 
-    def labelled(self, attack: int) -> TraceSet:
-        return self.traces.take(np.flatnonzero(self.labels == attack))
+    def labelled(self, attack: bool | None) -> TraceSet:
+        """Give the traces whose label is of an attack, or is of none, or that have none."""
+        picked = [is_attack(label) is attack for label in self.labels]
+        return self.traces.take(np.flatnonzero(picked))
 
 
 def read_split(
@@ -135,7 +140,7 @@ def collect(
     root: Path,
     vocabulary: Vocabulary,
     progress: Progress | None = None,
-) -> tuple[TraceSet, IntArray]:
+) -> tuple[TraceSet, tuple[str, ...]]:
     """Read files until ``MOST_CALLS_OF_SET`` calls are held; raises EvidenceError for none.
 
     Parameters
@@ -150,8 +155,8 @@ def collect(
     Returns
     -------
     traces : TraceSet
-    labels : int64 (n,)
-        1 of an attack, 0 of a normal trace, -1 without a label.
+    labels : tuple of str
+        Of each trace, as ``Found`` has it.
     """
     found: dict[int, list[Found]] = {}
     total = empty = 0
@@ -171,12 +176,11 @@ def collect(
     names = (_label(path, root, one.name) for path, one in kept)
     traces_set = TraceSet.of([one.calls for _, one in kept], vocabulary, names)
     cut = int(np.sum(traces_set.lengths >= MOST_CALLS))
-    labels = np.array([-1 if one.attack is None else int(one.attack) for _, one in kept], np.int64)
     return (
         require_some(
             replace(traces_set, unread=len(order) - done, cut=cut, empty=empty), str(root)
         ),
-        labels,
+        tuple(one.label for _, one in kept),
     )
 
 
@@ -244,13 +248,13 @@ def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
 def _split(places: dict[str, _Place]) -> Split:
     """Sort traces by label, and those without one by the place they are from."""
     known = places["--train"]
-    train = TraceSet.joined([known.labelled(-1), known.labelled(0)], known.traces)
+    train = TraceSet.joined([known.labelled(None), known.labelled(attack=False)], known.traces)
     clean = [TraceSet.of([], train.vocabulary)]
-    clean += [place.labelled(0) for flag, place in places.items() if flag != "--train"]
-    odd = [place.labelled(1) for place in places.values()]
+    clean += [place.labelled(attack=False) for flag, place in places.items() if flag != "--train"]
+    odd = [place.labelled(attack=True) for place in places.values()]
     for flag, judged in (("--normal", clean), ("--attack", odd)):
         if flag in places:
-            judged.append(places[flag].labelled(-1))
+            judged.append(places[flag].labelled(None))
     normal, attack = (
         TraceSet.joined(judged, places[flag].traces if flag in places else None)
         for flag, judged in (("--normal", clean), ("--attack", odd))
@@ -266,7 +270,14 @@ def _split(places: dict[str, _Place]) -> Split:
         drawn = hold_out(train)
         normal = train.take(np.flatnonzero(drawn))
         train = TraceSet.joined([train.take(np.flatnonzero(~drawn))], train)
-    return Split("traces", train, normal, attack, held_out)
+    return Split("traces", train, normal, attack, held_out, _labelled(places.values()))
+
+
+def _labelled(places: Iterable[_Place]) -> tuple[Labelled, ...]:
+    """Count the traces of each label; nothing where no trace has one."""
+    times = Counter(label for place in places for label in place.labels)
+    found = (Labelled(label, is_attack(label), n) for label, n in times.most_common())
+    return tuple(found) if any(times) else ()
 
 
 def _require_apart(files: dict[str, list[Path]]) -> None:

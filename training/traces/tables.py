@@ -31,8 +31,11 @@ _NGIDS = re.compile(
 )
 _NGIDS_COLUMNS = ("date", "time", "pid", "path", "syscall", "event", "category", "kind", "label")
 
+#: What of two labels of one process decides: that of an attack, then that of what is normal.
+_DECIDES = {None: 0, False: 1, True: 2}
+
 #: Process, calls and label of a row.
-Row = tuple[str, bytes, bool | None]
+Row = tuple[str, bytes, str]
 
 
 def is_table(text: bytes) -> bool:
@@ -48,9 +51,9 @@ def rows(text: bytes, where: str) -> tuple[Iterator[Row], bool]:
 
     Returns
     -------
-    rows : iterator of (str, bytes, bool or None)
+    rows : iterator of (str, bytes, str)
         The process is empty where the table has no such column; the calls are not split yet; the
-        label is None where there is none.
+        label is in small letters, and empty where there is none.
     has_process : bool
 
     Raises
@@ -67,8 +70,8 @@ def rows(text: bytes, where: str) -> tuple[Iterator[Row], bool]:
 
     def row(record: dict[str, object]) -> Row:
         pid = "" if process is None else sys.intern(_word(record.get(process)))
-        verdict = None if label is None else _is_attack(_word(record.get(label)).lower())
-        return pid, _word(record.get(calls)).encode(), verdict
+        said = "" if label is None else sys.intern(_word(record.get(label)).lower())
+        return pid, _word(record.get(calls)).encode(), said
 
     whole = records if first is None else chain([first], records)
     return map(row, whole), process is not None
@@ -82,8 +85,15 @@ def column_fix() -> str:
     )
 
 
-def _is_attack(label: str) -> bool | None:
+def is_attack(label: str) -> bool | None:
+    """Tell what a label, in small letters, is taken for; None where it is none."""
     return None if label in _NO_LABEL else label not in _CLEAN
+
+
+def deciding(label: str, other: str) -> str:
+    """Give that of two labels of one process which decides; the first where both are alike."""
+    outweighs = _DECIDES[is_attack(other)] > _DECIDES[is_attack(label)]
+    return other if outweighs or not label else label
 
 
 def _column(names: Iterable[str], known: tuple[str, ...]) -> str | None:

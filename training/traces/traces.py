@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -141,6 +142,23 @@ class TraceSet:
         )
 
 
+class Labelled(NamedTuple):
+    """Traces of one label.
+
+    Attributes
+    ----------
+    label : str
+        In small letters; empty for those without one.
+    attack : bool or None
+        What it was taken for; None for no label, so that the place decided.
+    traces : int
+    """
+
+    label: str
+    attack: bool | None
+    traces: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
     """What is learned from, and what is judged.
@@ -152,6 +170,8 @@ class Split:
         Of one vocabulary.
     held_out : bool, default False
         Whether the normal traces are a part of those given to learn from.
+    labelled : tuple of Labelled, default empty
+        How the labels of the traces were taken, the commonest first; empty where none has one.
     """
 
     name: str
@@ -159,3 +179,4 @@ class Split:
     normal: TraceSet
     attack: TraceSet
     held_out: bool = False
+    labelled: tuple[Labelled, ...] = ()

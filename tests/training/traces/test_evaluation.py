@@ -90,7 +90,8 @@ def test_json_has_exactly_the_promised_keys(folders: dict[str, Path]) -> None:
     answer = invoke(folders, "--json")
     assert answer.exit_code == 0, answer.output
     found = json.loads(answer.stdout)
-    assert set(found) == {"default", "detectors", "intervals", "attacks", "traces"}
+    beside = {"intervals", "attacks", "traces", "read", "caveats"}
+    assert set(found) == {"default", "detectors", *beside}
     assert found["traces"][0]["attack"]["unread"] == 0
     assert set(found["intervals"][DEFAULT]) == {"auc", "0.01", "0.05", "0.10"}
     assert found["default"] == DEFAULT

@@ -1,0 +1,105 @@
+"""What to know of figures of traces: how they were read, and what bounds what they promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from oddcall.service.naming import fitted
+from oddcall.service.quantities import counted
+
+if TYPE_CHECKING:
+    from oddcall.training.figures import Result
+    from oddcall.training.traces.traces import Labelled, Split, TraceSet
+
+#: More false positives than this many times the promised ones are told of.
+_TOO_MANY = 1.5
+#: Labels of one meaning that are named, and columns of each.
+_LABELS, _WIDTH = 6, 24
+#: What a label is taken for, and how that is called.
+MEANINGS = {False: "normal", True: "attack", None: "no label"}
+
+
+def how_read(split: Split) -> Iterator[str]:
+    """Say what was taken for a trace, what its label for, and what for none."""
+    from oddcall.training.traces.layouts import LAYOUTS
+
+    parts = {"--train": split.train, "--normal": split.normal, "--attack": split.attack}
+    ways = {flag: traces.read_as for flag, traces in parts.items() if traces.read_as}
+    said = {flag: ", ".join(LAYOUTS[way] for way in how) for flag, how in ways.items()}
+    if len(set(said.values())) == 1:
+        yield f"read as: {next(iter(said.values()))}"
+    else:
+        yield from (f"read as: {how} ({flag})" for flag, how in said.items())
+    if split.labelled:
+        yield f"labels: {_meant(split.labelled)}"
+    if split.held_out:
+        yield "normal: held out of --train, copies of a trace together"
+    if empty := sum(traces.empty for traces in parts.values()):
+        yield f"empty: {counted(empty, 'file')} without a call, left out"
+
+
+def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
+    """Say what was not read or not run; ``named`` are the detectors that were asked for."""
+    from oddcall.training.traces.evaluation import left_out
+    from oddcall.training.traces.tokens import unknown_names
+    from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET
+
+    if strange := unknown_names(split.train.vocabulary):
+        shown = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
+        yield f"no kernel has {shown}: taken as calls of their own"
+    for name, least in left_out(split.train).items() if not named else ():
+        yield (
+            f"{name} is left out: it learns from {least} traces or more, and there are"
+            f" {len(split.train)}"
+        )
+    for what, traces in (
+        ("to learn from", split.train),
+        ("normal", split.normal),
+        ("attack", split.attack),
+    ):
+        if traces.unread:
+            yield (
+                f"of the traces {what} {len(traces):,} were read, a sample, and those of"
+                f" {traces.unread:,} files were not: a set is held to {MOST_CALLS_OF_SET:,} calls"
+            )
+        if traces.cut:
+            yield f"of {traces.cut:,} traces {what} only the first {MOST_CALLS:,} calls were read"
+
+
+def kept(result: Result, default: str, learned: TraceSet) -> Iterator[str]:
+    """Say so where nothing was promised, or the promise was not kept."""
+    from oddcall.training.traces.detector import firsts
+
+    different, least = int(firsts(learned).sum()), round(1 / result.target) - 1
+    promised = f"{100 * result.target:.0f} %"
+    if different < least:
+        yield (
+            f"Only {counted(different, 'different trace')} to learn from: with fewer than {least}"
+            f" no threshold can promise {promised}."
+        )
+    elif result.fpr > _TOO_MANY * result.target:
+        yield (
+            f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
+            f" {promised}. It holds for traces like those learned from: these are of other programs"
+            " or of other work, or those were too few to tell."
+        )
+
+
+def _meant(labels: Sequence[Labelled]) -> str:
+    """Write how labels were taken: ``"normal 40 (benign 40), attack 7 (dos 4, safe 3)"``."""
+    said = []
+    for meaning, name in MEANINGS.items():
+        of = [one for one in labels if one.attack is meaning]
+        named = [f"{_quoted(one.label)} {one.traces:,}" for one in of if one.label]
+        if len(named) > _LABELS:
+            named[_LABELS:] = [f"{len(named) - _LABELS:,} more"]
+        total = f"{name} {sum(one.traces for one in of):,}"
+        said += [f"{total} ({', '.join(named)})" if named else total] if of else []
+    return ", ".join(said)
+
+
+def _quoted(label: str) -> str:
+    """Make a label safe to print, with marks where it would not read as a word."""
+    shown = fitted(label, _WIDTH)
+    return shown if shown.isalpha() else f'"{shown}"'
