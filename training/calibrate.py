@@ -7,18 +7,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from oddcall.models.calibration import Calibration
 from oddcall.models.detector import Detector, Prior
 from oddcall.models.detectors import Novelty
-from oddcall.models.features import SCALARS, FeatureSpec, FloatArray
+from oddcall.models.features import FloatArray
 from oddcall.models.sequence import News
 from oddcall.models.sparse import IntArray
 from oddcall.training.division import Division
 from oddcall.training.independence import independent_of_each
 from oddcall.training.pools import Pool, transfers
-from oddcall.training.reservoir import Gathered
 
 #: Programs needed before one program's history says anything about another's.
 PROGRAMS_FOR_TRANSFER = 8
@@ -43,7 +41,7 @@ class Later:
         Profile each was scored against.
     scores : dict of str to float64 (n,)
     sums : float64 (n,)
-        News of the program up to each window that holds some; empty where none were summed.
+        News of the program added up, falling within a profile; empty where none were summed.
     """
 
     rows: IntArray
@@ -55,7 +53,7 @@ class Later:
 def later_scores(division: Division, detectors: tuple[Detector, ...]) -> Later:
     """Score the later part of every program of its own against its earlier part."""
     found = _scored(division, detectors, [division.later(int(p)) for p in division.own])
-    return replace(found, sums=_sums(division, detectors, found.rows, found.profile))
+    return replace(found, sums=_sums(division, detectors, found.profile))
 
 
 def calibrate(
@@ -94,36 +92,58 @@ def calibrate(
     )
 
 
-def _sums(
-    division: Division, detectors: tuple[Detector, ...], rows: IntArray, profile: IntArray
-) -> FloatArray:
-    """Sum the news of each program's later windows in the order of time, (n,)."""
+def _sums(division: Division, detectors: tuple[Detector, ...], profile: IntArray) -> FloatArray:
+    """Sum the news of each program's later windows in the order of time.
+
+    Of all its later windows, kept or not: what is new comes together, in windows next to each
+    other, of which a sample holds one.
+
+    Parameters
+    ----------
+    profile : int64 (n,)
+        Of the later windows that are kept, increasing.
+
+    Returns
+    -------
+    As many sums, (n,), falling within a profile: of so many equal parts of all its later windows
+    the largest in each.
+    """
     gathered = division.gathered
-    news = _first_time_only(gathered, rows)
-    score = sum(d.score(news, profile) for d in detectors if isinstance(d, Novelty))
-    score = np.asarray(score, np.float64)
-    start, end = gathered.t_start_ns[rows], gathered.t_end_ns[rows]
-    sums, standing = np.zeros(len(rows)), News.none(len(division.own))
+    place = np.full(len(gathered.programs), -1)
+    place[division.own] = np.arange(len(division.own))
+    firsts = gathered.firsts
+    late = (place[firsts.program] >= 0) & (firsts.ordinal >= division.split[firsts.program])
+    firsts = firsts.take(np.flatnonzero(late))
+    owner = place[firsts.program]
+    score = np.zeros(len(owner))
+    for detector in detectors:
+        if isinstance(detector, Novelty):
+            score += detector.score(firsts.vectors, owner)
+    sums, standing = np.zeros(len(owner)), News.none(len(division.own))
     telling = np.flatnonzero(score > 0)
-    telling = telling[np.argsort(end[telling], kind="stable")]
-    ticks = np.flatnonzero(np.diff(end[telling] // _TICK_NS)) + 1
+    telling = telling[np.argsort(firsts.t_end_ns[telling], kind="stable")]
+    ticks = np.flatnonzero(np.diff(firsts.t_end_ns[telling] // _TICK_NS)) + 1
     # One turn a tick in which anything was new: few once programs have settled.
     for part in np.split(telling, ticks):
-        standing, sums[part] = standing.after(score[part], profile[part], start[part], end[part])
-    return sums
+        standing, sums[part] = standing.after(
+            score[part], owner[part], firsts.t_start_ns[part], firsts.t_end_ns[part]
+        )
+    later = gathered.count[division.own] - division.split[division.own]
+    kept = np.bincount(profile, minlength=len(division.own))
+    each = [
+        _largest_of_parts(sums[owner == i], int(later[i]), int(kept[i]))
+        for i in range(len(division.own))
+    ]
+    return np.concatenate(each)
 
 
-def _first_time_only(gathered: Gathered, rows: IntArray) -> csr_matrix:
-    """Vectors without the symbols that an earlier window of the same program held."""
-    vectors = gathered.vectors[rows]
-    row = np.repeat(np.arange(len(rows)), np.diff(vectors.indptr))
-    met = gathered.first_met[gathered.program[rows][row], vectors.indices]
-    first = met >= gathered.ordinal[rows][row]
-    # How many events a window holds is no symbol, and is asked of every vector.
-    first |= vectors.indices == FeatureSpec().column("scalars", SCALARS.index("events"))
-    edges = np.concatenate([[0], np.cumsum(first)])[vectors.indptr]
-    kept = (vectors.data[first], vectors.indices[first], edges)
-    return csr_matrix(kept, shape=vectors.shape)
+def _largest_of_parts(sums: FloatArray, windows: int, parts: int) -> FloatArray:
+    """Of so many windows, 0 where no sum is given, the largest of each of so many equal parts."""
+    begins = np.arange(parts) * windows // max(parts, 1)
+    largest, ranked = np.zeros(parts), np.sort(sums)[::-1]
+    held = begins < len(ranked)
+    largest[held] = ranked[begins[held]]
+    return largest
 
 
 def _scored(division: Division, detectors: tuple[Detector, ...], rows: list[IntArray]) -> Later:

@@ -1,20 +1,21 @@
 """Gather clean windows in bounded memory: exact where it is cheap, a fair sample elsewhere.
 
 Of every program are kept exactly: how many windows it had, when, at which of them each symbol
-was first met, and the most of it that one of them held. Of its windows themselves a uniform
-sample is kept (each draws a random number; the smallest stay), with its place in the program's
-own order, so that "earlier" and "later" keep their meaning.
+was first met and beside which others, and the most of it that one of them held. Of its windows
+themselves a uniform sample is kept (each draws a random number; the smallest stay), with its place
+in the program's own order, so that "earlier" and "later" keep their meaning.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from oddcall.models.features import FeatureSpec
+from oddcall.models.features import SCALARS, FeatureSpec
 from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program, WindowBatch
@@ -33,6 +34,34 @@ COLUMNS = (
     "start_time_ns",
     "n_events",
 )
+#: What is kept of a window that met symbols first, beside these.
+_OF_FIRSTS = ("program", "ordinal", "t_start_ns", "t_end_ns")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Firsts:
+    """The k windows in which a program met something for the first time, in the order of time.
+
+    All of them, however many windows are kept: few, once programs have settled, and what is new
+    comes together, which a sample of windows would not show.
+
+    Attributes
+    ----------
+    vectors : float32 CSR (k, D)
+        Only what was met first, and how many events the window holds.
+    program, ordinal, t_start_ns, t_end_ns : int64 (k,)
+    """
+
+    vectors: csr_matrix
+    program: IntArray
+    ordinal: IntArray
+    t_start_ns: IntArray
+    t_end_ns: IntArray
+
+    def take(self, rows: IntArray) -> Self:
+        """Pick rows by position."""
+        columns = (getattr(self, name)[rows] for name in _OF_FIRSTS)
+        return type(self)(self.vectors[rows], *columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +77,7 @@ class Gathered:
         Ordinal of the program's window that first held each feature, or NEVER.
     peaks : Peaks
         Largest amounts of each call that any window of each program held.
+    firsts : Firsts
     vectors : float32 CSR (n, D)
         Sorted by program, then by ordinal.
     program, ordinal, t_start_ns, t_end_ns, pid, start_time_ns, n_events : int64 (n,)
@@ -63,6 +93,7 @@ class Gathered:
     last_ns: IntArray
     first_met: IntArray
     peaks: Peaks
+    firsts: Firsts
     vectors: csr_matrix
     program: IntArray
     ordinal: IntArray
@@ -105,6 +136,7 @@ class Reservoir:
     _last_ns: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     _first_met: IntArray = field(init=False)
     _peaks: Peaks = field(default_factory=lambda: Peaks.none(0))
+    _firsts: list[Firsts] = field(default_factory=list)
     _kept: list[tuple[csr_matrix, dict[str, IntArray]]] = field(default_factory=list)
     _held: int = 0
     #: Of ``_kept`` so many were met, and so many windows of the others were not.
@@ -175,12 +207,13 @@ class Reservoir:
         """Note what the windows added since the last time held."""
         fresh = self._kept[self._met :]
         vectors = vstack([part for part, _ in fresh], format="csr")
-        program, ordinal = (
-            np.concatenate([part[name] for _, part in fresh]) for name in ("program", "ordinal")
-        )
-        entries = np.diff(vectors.indptr)
+        columns = {name: np.concatenate([part[name] for _, part in fresh]) for name in _OF_FIRSTS}
+        program, entries = columns["program"], np.diff(vectors.indptr)
         where = (np.repeat(program, entries), vectors.indices)
-        np.minimum.at(self._first_met, where, np.repeat(ordinal, entries))
+        ordinal = np.repeat(columns["ordinal"], entries)
+        np.minimum.at(self._first_met, where, ordinal)
+        first = self._first_met[where] == ordinal
+        self._firsts.append(_firsts(vectors, first, columns))
         self._peaks.meet(vectors, program)
         self._met, self._unmet = len(self._kept), 0
 
@@ -217,8 +250,29 @@ class Reservoir:
             last_ns=self._last_ns,
             first_met=self._first_met,
             peaks=self._peaks,
+            firsts=_together(self._firsts, self.spec.width),
             vectors=vectors,
             unnamed=self.unnamed,
             lossy=self.lossy,
             **columns,
         )
+
+
+def _firsts(vectors: csr_matrix, first: NDArray[np.bool_], columns: dict[str, IntArray]) -> Firsts:
+    """Keep of windows what they met first, and of those that met nothing first nothing."""
+    row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+    telling = np.unique(row[first])
+    # How many events a window holds is no symbol, and is asked of every vector.
+    first = first | (vectors.indices == FeatureSpec().column("scalars", SCALARS.index("events")))
+    edges = np.concatenate([[0], np.cumsum(first)])[vectors.indptr]
+    only = csr_matrix((vectors.data[first], vectors.indices[first], edges), shape=vectors.shape)
+    return Firsts(only[telling], *(columns[name][telling] for name in _OF_FIRSTS))
+
+
+def _together(parts: list[Firsts], width: int) -> Firsts:
+    nothing = np.zeros(0, np.int64)
+    if not parts:
+        return Firsts(csr_matrix((0, width), dtype=np.float32), *[nothing] * len(_OF_FIRSTS))
+    vectors = vstack([part.vectors for part in parts], format="csr")
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in _OF_FIRSTS)
+    return Firsts(vectors, *columns)

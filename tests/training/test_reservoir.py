@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from oddcall.models.features import FeatureSpec
-from oddcall.models.peaks import Peaks
+from oddcall.models.features import SCALARS, FeatureSpec
 from oddcall.models.window import Program, WindowBatch
 from oddcall.training import reservoir
 from oddcall.training.reservoir import Gathered, Reservoir
@@ -17,6 +16,7 @@ from oddcall.training.synthetic import WEB, window
 
 #: Windows kept of a program here, and programs that have one window each.
 _KEPT, _RARE = 64, 300
+CSR = ("data", "indices", "indptr")
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +59,34 @@ def test_when_room_is_made_changes_nothing(
     monkeypatch.setattr(reservoir, "_TOGETHER", 10**9)
     theirs, most = gathered(batches)
     assert most == sum(map(len, batches))
-    for field in fields(Gathered):
-        one, other = getattr(ours, field.name), getattr(theirs, field.name)
-        if isinstance(one, csr_matrix):
-            assert all(
-                np.array_equal(getattr(one, part), getattr(other, part))
-                for part in ("data", "indices", "indptr")
-            )
-        elif isinstance(one, Peaks):
-            assert np.array_equal(one.count, other.count)
-            assert np.array_equal(one.share, other.share)
-        else:
-            assert np.array_equal(one, other), field.name
+    assert same(ours, theirs)
+
+
+def test_what_was_met_first_is_kept_of_windows_that_are_not(batches: list[WindowBatch]):
+    """Every symbol once a program, at the window that met it, however few windows are kept."""
+    whole, _ = gathered(batches)
+    spec, firsts = FeatureSpec(), whole.firsts
+    row = np.repeat(np.arange(len(firsts.program)), np.diff(firsts.vectors.indptr))
+    column = firsts.vectors.indices
+    events = column == spec.column("scalars", SCALARS.index("events"))
+    met = np.full_like(whole.first_met, reservoir.NEVER)
+    met[firsts.program[row], column] = firsts.ordinal[row]
+    # How many events there were is told of every window.
+    met[:, column[events][0]] = whole.first_met[:, column[events][0]]
+    assert np.array_equal(met, whole.first_met)
+    assert len(np.unique((firsts.program[row] << 16) + column)) == (~events).sum() + len(
+        whole.programs
+    )
+    web = firsts.program == 0
+    kept = whole.ordinal[whole.program == 0]
+    assert np.isin(firsts.ordinal[web], kept, invert=True).any()
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two hold the same to the last bit."""
+    if isinstance(one, csr_matrix):
+        assert isinstance(other, csr_matrix)
+        return all(same(getattr(one, part), getattr(other, part)) for part in CSR)
+    if is_dataclass(one) and not isinstance(one, Program):
+        return all(same(getattr(one, part.name), getattr(other, part.name)) for part in fields(one))
+    return np.array_equal(np.asarray(one), np.asarray(other))
