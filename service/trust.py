@@ -29,7 +29,7 @@ def named_model(path: Path, trusted_key: Path | None) -> Model:
     """
     from oddcall.models.bundle import load_bundle
 
-    return load_bundle(path, trusted_keys=[key_in(trusted_key)] if trusted_key else ())
+    return load_bundle(path, trusted_keys=[_trusted_key_in(trusted_key)] if trusted_key else ())
 
 
 def key_in(path: Path) -> bytes:
@@ -61,8 +61,16 @@ def signing_key_in(path: Path) -> bytes:
         When the file cannot be read, is no Ed25519 private key in PEM, or signing is not
         installed.
     """
-    from oddcall.models.bundle.signing import sign
+    from oddcall.models.bundle.signing import require_private
 
     key = key_in(path)
-    sign(b"", key)
+    require_private(key, f"the key {path}")
+    return key
+
+
+def _trusted_key_in(path: Path) -> bytes:
+    from oddcall.models.bundle.signing import require_public
+
+    key = key_in(path)
+    require_public(key, f"the trusted key {path}")
     return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,33 @@ if TYPE_CHECKING:
     )
 
 _KEY_BYTES, _SIGNATURE_BYTES = 32, 64
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_MAKE = {
+    "private": "openssl genpkey -algorithm ed25519 -out key.pem",
+    "public": "openssl pkey -in key.pem -pubout -out public.pem",
+}
+
+
+def require_private(pem: bytes, name: str) -> None:
+    """Try a key to sign by, which errors call ``name``.
+
+    Raises
+    ------
+    SettingError
+        When it is no Ed25519 private key in PEM without a password, or signing is not installed.
+    """
+    _private(pem, name)
+
+
+def require_public(pem: bytes, name: str) -> None:
+    """Try a key to trust, which errors call ``name``.
+
+    Raises
+    ------
+    SettingError
+        When it is no Ed25519 public key in PEM, or signing is not installed.
+    """
+    _public(pem, name)
 
 
 def sign(message: bytes, private_key: bytes) -> bytes:
@@ -53,7 +81,7 @@ def _holds(key: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def _private(pem: bytes) -> Ed25519PrivateKey:
+def _private(pem: bytes, name: str = "the key") -> Ed25519PrivateKey:
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -62,14 +90,16 @@ def _private(pem: bytes) -> Ed25519PrivateKey:
         raise _not_installed() from error
     try:
         key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _no_key("private", "openssl genpkey -algorithm ed25519 -out key.pem") from error
+    except TypeError as error:
+        raise _no_key(name, "private", "a key with a password") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _no_key(name, "private", _what(pem)) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise _no_key("private", "openssl genpkey -algorithm ed25519 -out key.pem")
+        raise _no_key(name, "private", f"a key of another kind, {type(key).__name__}")
     return key
 
 
-def _public(pem: bytes) -> Ed25519PublicKey:
+def _public(pem: bytes, name: str = "the key") -> Ed25519PublicKey:
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -79,9 +109,9 @@ def _public(pem: bytes) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise _no_key("public", "openssl pkey -in key.pem -pubout -out public.pem") from error
+        raise _no_key(name, "public", _what(pem)) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise _no_key("public", "openssl pkey -in key.pem -pubout -out public.pem")
+        raise _no_key(name, "public", f"a key of another kind, {type(key).__name__}")
     return key
 
 
@@ -93,10 +123,16 @@ def _not_installed() -> SettingError:
     )
 
 
-def _no_key(kind: str, make: str) -> SettingError:
+def _no_key(name: str, kind: str, got: str) -> SettingError:
     return SettingError(
-        "the key cannot be used",
+        f"{name} cannot be used",
         expected=f"an Ed25519 {kind} key in PEM without a password",
-        got="something else",
-        fix=f"Make one: {make}",
+        got=got,
+        fix=f"Make one: {_MAKE[kind]}",
     )
+
+
+def _what(content: bytes) -> str:
+    """Say what there is instead of a key; nothing of what is in it but the label of a PEM."""
+    label = _LABEL.search(content)
+    return f"a {label[1].decode()} that cannot be read as one" if label else "no PEM"

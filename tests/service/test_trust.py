@@ -89,8 +89,36 @@ def test_a_key_that_is_none_is_refused_before_anything_is_learned(
     output, gone = tmp_path / "m.oddcall", clean.with_name("gone")
     # A recording that is not there is told of as soon as learning begins, by exit code 5.
     assert run(["train", str(gone), "-o", str(output)]) == 5
-    for key in no_keys(tmp_path):
+    found = []
+    for key in [*no_keys(tmp_path), keys(tmp_path, "ours")[1]]:
         capsys.readouterr()
         assert run(["train", str(gone), "-o", str(output), "--sign", str(key)]) == 2
-        assert "openssl genpkey -algorithm ed25519" in capsys.readouterr().err
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"the key {key} cannot be " in said
+        assert "openssl genpkey -algorithm ed25519" in said
+        found.append(said[said.index("; got ") + 6 :].partition(". ")[0])
+    # Another library calls its class otherwise.
+    assert [got.partition(",")[0] for got in found] == [
+        "No such file or directory",
+        "no PEM",
+        "a key of another kind",
+        "a key with a password",
+        "a PUBLIC KEY that cannot be read as one",
+    ]
     assert not output.exists()
+
+
+def test_a_trusted_key_that_is_none_is_named(
+    tmp_path: Path, clean: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A private key in place of the public one is told with its file, and how to make the other."""
+    ours, _ = keys(tmp_path, "ours")
+    model = tmp_path / "m.oddcall"
+    assert run(["train", str(clean), "-o", str(model), "--sign", str(ours)]) == 0
+    monkeypatch.setenv("ODDCALL_TRUSTED_KEY", str(ours))
+    capsys.readouterr()
+    assert run(["replay", str(clean), "--model", str(model)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"the trusted key {ours} cannot be used; " in said
+    assert "got a PRIVATE KEY that cannot be read as one. " in said
+    assert "openssl pkey -in key.pem -pubout" in said
