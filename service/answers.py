@@ -24,7 +24,9 @@ def taken_up(
     for batch in batches:
         if feedback.changed():
             try:
-                told, now = feedback.tolerances(), feedback.tolerances(now=True)
+                given = feedback.given()
+                told = feedback.tolerances(given=given)
+                now = feedback.tolerances(now=True, given=given)
             except OddcallError as error:
                 say(f"{error} What was said before holds on.")
             else:

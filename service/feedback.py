@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import time
 import uuid
@@ -171,14 +172,15 @@ class Feedback:
         now_ns = self._clock()
         return [s for s in self.given() if s.episode == episode_id and s.in_force(now_ns)]
 
-    def tolerances(self, *, now: bool = False) -> Tolerances:
+    def tolerances(self, *, now: bool = False, given: list[Given] | None = None) -> Tolerances:
         """Give what it all means for judging windows of whatever time.
 
         Parameters
         ----------
         now : whether what is in force now holds for every window, and nothing else does.
+        given : what ``given()`` gave, where it was asked already; it is read by default.
         """
-        given, now_ns = self.given(), self._clock()
+        given, now_ns = self.given() if given is None else given, self._clock()
         if now:
             given = [said for said in given if said.in_force(now_ns)]
         spans = {said.id: Span(0) if now else said.span for said in given}
@@ -200,6 +202,9 @@ class Feedback:
         expires_s: float | None = None,
     ) -> Given:
         """Say something of an alert.
+
+        What is tolerated already, for as long as asked, is not said again: the saying that holds
+        is given.
 
         Parameters
         ----------
@@ -224,7 +229,10 @@ class Feedback:
                 fix="Answer a later alert of the same program.",
             )
         now_ns = self._clock()
+        expires_ns = None if expires_s is None else now_ns + round(expires_s * 1e9)
         if verb == "tolerate":
+            if held := self._held(kept.episode_id, behaviours, expires_ns):
+                return held
             self._require_room(now_ns, len(behaviours))
         said = Given(
             id=str(uuid.uuid4()),
@@ -235,7 +243,7 @@ class Feedback:
             who=who,
             note=note,
             time_ns=now_ns,
-            expires_ns=None if expires_s is None else now_ns + round(expires_s * 1e9),
+            expires_ns=expires_ns,
             programs=[behaviour.program for behaviour in behaviours],
             behaviours=behaviours if verb == "tolerate" else [],
         )
@@ -267,6 +275,19 @@ class Feedback:
         line = {"id": str(uuid.uuid4()), "verb": "undo", "undoes": named[-1].id}
         self._append({**line, "who": who, "note": note, "time_ns": now_ns})
         return named[-1]
+
+    def _held(
+        self, episode_id: str, behaviours: list[Behaviour], expires_ns: int | None
+    ) -> Given | None:
+        """Give the saying that tolerates all of this now, and for as long."""
+        wanted = [behaviour.as_dict() for behaviour in behaviours]
+        for said in reversed(self.of(episode_id)):
+            long = said.expires_ns is None or (expires_ns or math.inf) <= said.expires_ns
+            if said.verb == "tolerate" and long:
+                held = [behaviour.as_dict() for behaviour in said.behaviours]
+                if all(one in held for one in wanted):
+                    return said
+        return None
 
     def _require_room(self, now_ns: int, more: int) -> None:
         held = sum(len(said.behaviours) for said in self.given() if said.in_force(now_ns))

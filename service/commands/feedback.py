@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from oddcall.service.commands.options import as_json, duration, with_settings
+from oddcall.service.commands.options import as_json, duration, same_place, with_settings
 from oddcall.service.config.settings import Settings
 from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from oddcall.service.alerts.alert import Alert
-    from oddcall.service.feedback import Given
+    from oddcall.service.feedback import Feedback, Given
     from oddcall.service.history import History
 
 _EXAMPLES = """\b
@@ -32,7 +32,7 @@ Examples:
 """
 _DID = {
     "ack": "noted as seen",
-    "tolerate": "what {program} did is normal for it{until}",
+    "tolerate": "what {program} did is {already}normal for it{until}",
     "forget": "the baseline of {program} is dropped\n"
     "  It is not judged until it is learned anew, which a watch with --model or\n"
     "  --record never does.",
@@ -95,14 +95,12 @@ def _forget(settings: Settings, alert: str, note: str, json_: bool) -> None:
 @_verb("undo", "Take back the last thing that was said of an alert, exactly.")
 def _undo(settings: Settings, alert: str, note: str, json_: bool) -> None:
     from oddcall.service.alerts.alert import short
-    from oddcall.service.feedback import Feedback
-    from oddcall.service.state import StateDir
 
-    state = StateDir(settings.state_dir)
+    feedback = _feedback(settings)
     if alert == "last":
         with _history(settings) as history:
             alert = history.find(alert).episode_id
-    said = Feedback(state.feedback).undo(alert, who=_who(), note=note)
+    said = feedback.undo(alert, who=_who(), note=note)
     if json_:
         click.echo(json.dumps({"undone": said.as_dict()}))
         return
@@ -119,21 +117,20 @@ def _undo(settings: Settings, alert: str, note: str, json_: bool) -> None:
 @with_settings("state_dir")
 @as_json("Print them as JSON.")
 def _list(settings: Settings, alerts: bool, most: int, json_: bool) -> None:
-    from oddcall.service.feedback import Feedback
-    from oddcall.service.state import StateDir
-
-    feedback = Feedback(StateDir(settings.state_dir).feedback)
+    given = _feedback(settings).given()
     if alerts:
-        _list_alerts(settings, feedback.given(), most, json_=json_)
+        _list_alerts(settings, given, most, json_=json_)
         return
-    given = feedback.given()[-most:]
+    given = given[-most:]
     now_ns = time.time_ns()
     if json_:
         listed = [{**said.as_dict(), "in_force": said.in_force(now_ns)} for said in given]
         click.echo(json.dumps({"feedback": listed}))
         return
     if not given:
-        click.echo("nothing was said yet; `oddcall feedback list --alerts` shows the alerts")
+        click.echo(
+            f"nothing was said yet; `oddcall feedback list --alerts{same_place()}` shows the alerts"
+        )
     for said in given:
         click.echo("\n".join(_told(said, now_ns)))
 
@@ -176,21 +173,24 @@ def _answer(
     feedback = Feedback(StateDir(settings.state_dir).feedback)
     with _history(settings) as history:
         kept = history.find(alert)
+        held = {one.id for one in feedback.of(kept.episode_id)}
         said = feedback.answer(verb, kept, history, who=_who(), note=note, expires_s=expires_s)
         lines = [one.alert for one in history.episode(kept.episode_id)]
     if json_:
         click.echo(json.dumps(said.as_dict()))
         return
     until = f" until {_clock(said.expires_ns)}" if said.expires_ns else ""
-    did = _DID[verb].format(program=said.title.rsplit("/", 1)[-1], until=until)
-    click.echo(f"alert {short(said.episode)}: {did}")
+    name, already = said.title.rsplit("/", 1)[-1], "already " if said.id in held else ""
+    did = _DID[verb].format(program=name, already=already, until=until)
+    since = f", as {said.who} said {_clock(said.time_ns)}; nothing was added" if already else ""
+    click.echo(f"alert {short(said.episode)}: {did}{since}")
     if verb == "tolerate":
         shown = _shown(lines)
         if unsaid := _unsaid(said, lines, " ".join(shown)):
             shown.append(f"also, in no sentence: {unsaid}")
         for sentence in shown:
             click.echo(textwrap.fill(sentence, 80, initial_indent="  ", subsequent_indent="    "))
-    click.echo(f"`oddcall feedback undo {short(said.episode)}` takes it back")
+    click.echo(f"`oddcall feedback undo {short(said.episode)}{same_place()}` takes it back")
 
 
 def _shown(lines: list[Alert]) -> list[str]:
@@ -230,6 +230,18 @@ def _told(said: Given, now_ns: int) -> Iterator[str]:
 
 def _clock(time_ns: int) -> str:
     return time.strftime(_UNTIL, time.localtime(time_ns / 1e9))
+
+
+def _feedback(settings: Settings) -> Feedback:
+    """Open what was said; raises SettingError where no watch was: nothing can have been said."""
+    from oddcall.service.feedback import Feedback
+    from oddcall.service.state import StateDir
+
+    state = StateDir(settings.state_dir)
+    if not state.feedback.exists():
+        with _history(settings):
+            pass
+    return Feedback(state.feedback)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -70,6 +71,14 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
         )(called)
 
     return decorate
+
+
+def same_place() -> str:
+    """Give the flags of this call that another must repeat to find the same state directory."""
+    given = click.get_current_context().params
+    flags = {"config": "--config", "state_dir": FLAGS["state_dir"]}
+    named = [(flag, given.get(name)) for name, flag in flags.items()]
+    return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in named if value)
 
 
 def own_behaviours(verb: Callable[..., Any]) -> Callable[..., Any]:

@@ -111,11 +111,12 @@ def _forgotten(path: Path | None) -> Forgotten:
             got="nothing of that name",
         )
     feedback = Feedback(path)
-    if path.stat().st_size and not feedback.given():
+    given = feedback.given()
+    if path.stat().st_size and not given:
         raise SettingError(
             f"{path} holds no answer to an alert",
             expected="the feedback.jsonl of a watch's state directory",
             got="something else",
         )
-    told = feedback.tolerances(now=True).forgotten
+    told = feedback.tolerances(now=True, given=given).forgotten
     return Forgotten([(program, before_ns) for program, before_ns, _ in told])

@@ -180,10 +180,66 @@ def test_lines_of_something_else_are_left_out(state: StateDir, line: str) -> Non
 def test_there_is_a_bound(state: StateDir, clock: Clock, kept: Kept) -> None:
     """So many behaviours are tolerated at once, and the next is refused with what to do."""
     given = said(state, clock, "tolerate", kept)
-    lines = [{**given.as_line(), "id": str(i)} for i in range(MOST_TOLERATED)]
+    lines = [{**given.as_line(), "id": i, "episode": i} for i in map(str, range(MOST_TOLERATED))]
     state.feedback.write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(SettingError, match="too much is tolerated"):
         said(state, clock, "tolerate", kept)
+
+
+def test_what_is_tolerated_already_is_not_added(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """The same twice is one saying, and one `undo` takes it back; for longer it is another."""
+    first = said(state, clock, "tolerate", kept, expires_s=60.0)
+    clock.now += DAY // 86400
+    assert said(state, clock, "tolerate", kept, expires_s=30.0).id == first.id
+    longer = said(state, clock, "tolerate", kept, expires_s=90.0)
+    assert longer.id != first.id
+    ever = said(state, clock, "tolerate", kept)
+    assert ever.id not in {first.id, longer.id}
+    assert said(state, clock, "tolerate", kept).id == ever.id
+    feedback = Feedback(state.feedback, clock)
+    assert len(feedback.given()) == 3
+    history = History(state.history, print)
+    vectors = FeatureSpec().vectors(attacks(1, 0)["scan"][0])
+    history.behaved(EPISODE, [Behaviour.of(WEB.program, np.array([41, 42, 43]), vectors)])
+    history.close()
+    more = said(state, clock, "tolerate", kept)
+    assert more.id != ever.id, "the alert went on, with more"
+    for expected in (more, ever, longer, first):
+        assert feedback.undo("3f2a", who="ann").id == expected.id
+    assert said(state, clock, "tolerate", kept).id not in {first.id, longer.id, ever.id, more.id}
+
+
+def test_a_directory_of_no_watch_is_told(
+    state: StateDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped directory is not one where nothing was said; in a watch's own that is said."""
+    at = ["--state-dir", str(tmp_path / "mistyped")]
+    for words in (["list"], ["list", "--json"], ["list", "--alerts"], ["undo", "3f2a"]):
+        assert run(["feedback", *words, *at]) == 2
+        told = capsys.readouterr()
+        assert f"no alert is known in {tmp_path / 'mistyped'}" in " ".join(told.err.split())
+        assert not told.out
+    assert not (tmp_path / "mistyped").exists()
+    there = ["--state-dir", str(state.path)]
+    assert run(["feedback", "list", *there]) == 0
+    assert f"`oddcall feedback list --alerts --state-dir {state.path}`" in capsys.readouterr().out
+
+
+def test_advice_names_the_place_that_was_named(
+    state: StateDir, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be typed finds the same directory: by its flag, or by none where none was."""
+    there = state.path.rename(state.path.with_name("my state"))
+    assert run(["feedback", "ack", "3f2a", "--state-dir", str(there)]) == 0
+    out = capsys.readouterr().out
+    assert f"`oddcall feedback undo 3f2a9c1b --state-dir '{there}'` takes it back" in out
+    monkeypatch.setenv("ODDCALL_STATE_DIR", str(there))
+    assert run(["feedback", "tolerate", "3f2a"]) == 0
+    assert "`oddcall feedback undo 3f2a9c1b` takes it back" in capsys.readouterr().out
+    assert run(["feedback", "tolerate", "3f2a"]) == 0
+    told = capsys.readouterr().out
+    assert "alert 3f2a9c1b: what python3.11 did is already normal for it, as " in told
+    assert "; nothing was added\n" in told
 
 
 def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +256,7 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert "alert 3f2a9c1b: what python3.11 did is normal for it until " in out
     told = ("web made 9 connect calls.", "web made 9 rename calls.", "also, in no sentence: socket")
     assert "\n  " + "\n  ".join(told) + "\n" in out, "all that it is about"
-    assert "`oddcall feedback undo 3f2a9c1b` takes it back" in out
+    assert f"`oddcall feedback undo 3f2a9c1b --state-dir {state.path}` takes it back" in out
     assert run(["feedback", "list", *at]) == 0
     out = capsys.readouterr().out
     assert "3f2a9c1b  tolerate  python3.11                until " in out
