@@ -100,7 +100,7 @@ def settings() -> Iterator[str]:
 def fields(section: type[SinkSection], own: dict[str, Any]) -> Iterator[str]:
     """Rows of a kind of sink."""
     yield from ("| setting | default | what it is |", "|---|---|---|")
-    schema = section.model_json_schema()["properties"]
+    schema = section.model_json_schema(mode="serialization")["properties"]
     for name, field in own.items():
         default = "needed" if field.is_required() else shown(schema[name].get("default"))
         yield f"| `{name}` | {default} | {field.description} |"

@@ -79,4 +79,5 @@ def show(config: Path | None, built_in: bool, json_: bool) -> None:
 @command.command("schema", epilog="\b\nExamples:\n  oddcall config schema > oddcall.schema.json\n")
 def schema() -> None:
     """Print the JSON Schema of the settings file."""
-    click.echo(json.dumps(Settings.model_json_schema(), indent=2))
+    # As a file is written, so that what is built in stands there as it would be typed.
+    click.echo(json.dumps(Settings.model_json_schema(mode="serialization"), indent=2))

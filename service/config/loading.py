@@ -29,6 +29,8 @@ PREFIX = "ODDCALL_"
 FILE_VARIABLE = "ODDCALL_CONFIG"
 #: What else oddcall reads: where the public data sets are, and the recording of the notebooks.
 _NO_SETTINGS = {FILE_VARIABLE, "ODDCALL_DATASETS", "ODDCALL_RECORDING"}
+#: Letters that a mistyped name shares with what was meant, 0 to 1.
+_ALIKE = 0.7
 #: What works however wrong the settings are.
 _VALID = "`oddcall config show --built-in` prints"
 #: Settings that have a flag, and its name.
@@ -173,7 +175,9 @@ def _sentence(
     source = origin.get(name) or next((s for n, s in origin.items() if n.startswith(name)), "")
     place = f"{name} ({source})" if source else name
     if problem["type"] == "extra_forbidden":
-        return f"{place}: no such setting{_nearest(name, list(setting_names()))}"
+        names = list(setting_names())
+        tables = {other.partition(".")[0] for other in names}
+        return f"{place}: no such setting{_nearest(name, [*names, *sorted(tables - {*names})])}"
     if problem["type"] in {"model_type", "model_attributes_type"}:
         return f"{place}: expected a table of settings, got {problem['input']!r}"
     allowed = str(problem["ctx"]["error"]) if "error" in problem.get("ctx", {}) else problem["msg"]
@@ -196,8 +200,18 @@ def _across(settings: Settings) -> list[str]:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    """Say which was meant: what a setting is called tells more than the table it stands in."""
+
+    def likeness(other: str) -> tuple[float, float]:
+        called = (name.rpartition(".")[2], other.rpartition(".")[2])
+        ratios = [difflib.SequenceMatcher(None, *pair).ratio() for pair in (called, (name, other))]
+        return ratios[0], ratios[1]
+
+    meant = max(known, key=likeness)
+    if likeness(meant)[0] < _ALIKE:
+        return ""
+    above = ", above the first [table]" if "." in name and "." not in meant else ""
+    return f" (did you mean {meant}{above}?)"
 
 
 def _told(wrong: list[str]) -> SettingError:

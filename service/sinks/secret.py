@@ -50,7 +50,8 @@ def optional_secret() -> Kind:
     def read(value: object, info: ValidationInfo) -> Secret | None:
         return None if value is None else _read(_any, _hidden, value, environ_of(info))
 
-    return Kind(read, _SCHEMA, lambda found: None if found is None else str(found))
+    schema = {**_SCHEMA, "type": ["string", "null"]}
+    return Kind(read, schema, lambda found: None if found is None else str(found))
 
 
 def secret_url(*schemes: str) -> Kind:
