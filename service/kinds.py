@@ -12,7 +12,7 @@ from pathlib import Path
 from annotated_types import GroupedMetadata
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
-from oddcall.service.quantities import Budget, format_duration, parse_duration
+from oddcall.service.quantities import BUDGETS, Budget, format_duration, parse_duration
 
 
 def _seconds(low: float, high: float, value: object) -> float:
@@ -49,7 +49,7 @@ def _budget(value: object) -> Budget:
     try:
         return value if isinstance(value, Budget) else Budget.parse(str(value))
     except ValueError:
-        raise ValueError("a number of alerts per hour, day or week, such as 1/day") from None
+        raise ValueError(BUDGETS) from None
 
 
 def _switch(value: object) -> bool:

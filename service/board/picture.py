@@ -16,6 +16,7 @@ from oddcall.service.alerts.alert import iso
 from oddcall.service.board.board import SPANS, Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.board.programs import key_of
+from oddcall.service.quantities import Budget
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import Baseline
@@ -68,6 +69,7 @@ def picture(board: Board) -> Json:
             },
             "budget": {
                 "per_day": model.budget_per_day if model else None,
+                "said": str(Budget.of_day(model.budget_per_day)) if model else None,
                 "used_today": board.used_today,
                 "unsent": board.unsent,
                 "threshold": _short(model.threshold) if model else None,

@@ -141,12 +141,12 @@ def _plan(
 
 
 def _budget(text: str) -> str:
-    from oddcall.service.quantities import Budget
+    from oddcall.service.quantities import BUDGETS, Budget
 
     try:
         Budget.parse(text)
     except ValueError:
-        raise SettingError("--budget is not usable", expected="1/day", got=text) from None
+        raise SettingError("--budget is not usable", expected=BUDGETS, got=text) from None
     return text
 
 

@@ -15,11 +15,10 @@ from oddcall.service.evaluation.recordings_text import (
     attacks_in,
     false_alerts,
     hosts_of,
-    number,
     why_not_judged,
 )
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import Budget, counted, format_duration, number
 from oddcall.training.figures import Result
 from oddcall.training.recording_figures import (
     ALIKE,
@@ -88,7 +87,7 @@ def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
         "false alerts",
         f"{done.false_alerts} in {format_duration(max(done.host_days * 86400, 1))}",
         f"{number(false.between.low)} to {number(false.between.high)} a day; "
-        f"budget {done.budget_per_day:.3g}",
+        f"budget {Budget.of_day(done.budget_per_day)}",
     )
     if results:
         best = next(iter(results.values()))

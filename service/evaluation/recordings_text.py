@@ -13,7 +13,7 @@ from oddcall.service.alerts.alert import iso
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.naming import fitted, shortened
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import Budget, counted, format_duration, number
 from oddcall.training.figures import RATES, Interval, Result
 from oddcall.training.recording_figures import (
     ALIKE,
@@ -253,7 +253,7 @@ def _alerts(done: Evaluation) -> Iterator[str]:
         f"false alerts  {counted(done.false_alerts, 'episode')} in {span} of hosts: from "
         f"{number(between.low)} to {number(between.high)}"
     )
-    yield f"{'':14}a day would be no surprise; the budget is {done.budget_per_day:.3g}"
+    yield f"{'':14}a day would be no surprise; the budget is {Budget.of_day(done.budget_per_day)}"
     if done.attacks:
         yield from _recall(done.attacks)
 
@@ -323,13 +323,6 @@ def attacks_in(program: ProgramJudged) -> str:
 def _share(share: float) -> str:
     """Write a share in percent, with as many figures as it deserves."""
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
-
-
-def number(value: float) -> str:
-    """Write a rate with two figures: ``"0.25"``, ``"1,300"``."""
-    if value >= 100:
-        return f"{float(f'{value:.2g}'):,.0f}"
-    return f"{value:.2g}"
 
 
 def _range(between: Interval) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from oddcall.service.alerts.alert import iso
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import Budget, counted, format_duration, number
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState
@@ -24,7 +24,7 @@ def headline(model: Model) -> str:
     ready = sum(program.readiness == "ready" for program in model.programs)
     return (
         f"model {model.id[:12]}: {counted(len(model.programs), 'program')}, {ready} ready; "
-        f"expects {_rate(model)}, budget {model.budget_per_day:g}"
+        f"expects {_rate(model)}, budget {Budget.of_day(model.budget_per_day)}"
     )
 
 
@@ -101,10 +101,10 @@ def trained_on(model: Model) -> str:
     return (
         f"{counted(len(model.programs), 'program')}, {counted(windows, 'window')}{without} over "
         f"{format_duration(max(span_s(model), 1))}; expects {_rate(model)}, "
-        f"budget {model.budget_per_day:g}"
+        f"budget {Budget.of_day(model.budget_per_day)}"
     )
 
 
 def _rate(model: Model) -> str:
-    rate = f"{model.expected_alerts_per_day:.2g}"
+    rate = number(model.expected_alerts_per_day)
     return f"{rate} false {'alert' if rate == '1' else 'alerts'} a day"

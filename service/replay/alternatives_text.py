@@ -9,7 +9,7 @@ from typing import Any
 
 from oddcall.models.window import Program
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import format_duration
+from oddcall.service.quantities import Budget, format_duration, number
 from oddcall.service.replay.alternatives import Outcome
 
 #: Programs shown to people.
@@ -24,16 +24,16 @@ def as_dict(outcomes: Sequence[Outcome], said: Sequence[str]) -> dict[str, Any]:
 def table(outcomes: Sequence[Outcome], said: Sequence[str]) -> Iterator[str]:
     """Lay the comparison out in 80 columns: each way has a letter, a line and a column."""
     letters = [chr(ord("A") + i) for i in range(len(outcomes))]
-    head = f"{'':3}{'what if':31}{'windows':>10}{'alerts':>8}{'a day':>8}{'budget':>8}"
+    head = f"{'':3}{'what if':27}{'windows':>10}{'alerts':>8}{'a day':>8}{'budget':>12}"
     yield f"{head}{'alerts at p':>12}"
     for letter, outcome in zip(letters, outcomes, strict=True):
         account = outcome.account
-        a_day = "-" if account.per_day is None else f"{account.per_day:.2g}"
+        a_day = "-" if account.per_day is None else number(account.per_day)
         name = outcome.alternative.name
-        name = name if len(name) <= 30 else f"{name[:14]}...{name[-13:]}"
+        name = name if len(name) <= 26 else f"{name[:12]}...{name[-11:]}"
         yield (
-            f"{letter:3}{name:31}{account.windows:>10,}{account.alerts:>8,}{a_day:>8}"
-            f"{account.budget_per_day:>8.3g}{outcome.model.threshold:>12.1e}"
+            f"{letter:3}{name:27}{account.windows:>10,}{account.alerts:>8,}{a_day:>8}"
+            f"{Budget.of_day(account.budget_per_day)!s:>12}{outcome.model.threshold:>12.1e}"
         )
     yield ""
     yield from _columns("program", letters, [o.by_program for o in outcomes], by_name=False)

@@ -14,7 +14,7 @@ from oddcall.service.alerts.episode import Episodes
 from oddcall.service.alerts.judging import judge
 from oddcall.service.alerts.notice import Notice, is_notice
 from oddcall.service.judgeable import Judgeable
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import Budget, counted, format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 
@@ -73,7 +73,7 @@ class Account:
         span = format_duration(max(self.days * 86400, 1))
         return (
             f"{counted(self.windows, 'window')} over {span}: {counted(self.alerts, 'alert')} "
-            f"(the budget is {self.budget_per_day:g} a day)"
+            f"(the budget is {Budget.of_day(self.budget_per_day)})"
         )
 
 

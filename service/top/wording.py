@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from oddcall.service.alerts.text import clean
-from oddcall.service.quantities import counted
+from oddcall.service.quantities import Budget, counted
 
 Json = dict[str, Any]
 
@@ -68,7 +68,7 @@ def budget(state: Json) -> str:
     per_day, used = state["budget"]["per_day"], state["budget"]["used_today"]
     said = f"{counted(used, 'alert')} today"
     if per_day is not None:
-        said += f", the budget is {per_day:g}"
+        said += f", the budget is {Budget.of_day(per_day)}"
     open_now = sum(episode["state"] == "open" for episode in state["episodes"])
     if open_now:
         said += f"; {open_now} going on"

@@ -12,8 +12,7 @@ from textwrap import wrap
 from typing import Any
 
 from oddcall.models.bundle import load_bundle
-from oddcall.service.evaluation.recordings_text import number
-from oddcall.service.quantities import Budget, counted, format_duration
+from oddcall.service.quantities import Budget, counted, format_duration, number
 from oddcall.service.trial.adversary import Hidden
 from oddcall.service.trial.ancestry import Ancestry
 from oddcall.service.trial.trial import Course, Plan

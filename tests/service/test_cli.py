@@ -44,7 +44,7 @@ def bundle(trained: Path, ordinary: list[Any], capsys: pytest.CaptureFixture[str
         assert run(["train", str(trained / "clean"), "-o", str(path), "--budget", "5/week"]) == 0
         out = capsys.readouterr().out
         assert "nginx" in out
-        assert "budget 0.714286" in out
+        assert "budget 5/week" in out
         assert f"saved {path} (model " in out
     return path
 

@@ -352,4 +352,4 @@ def test_an_account_adds_up(
         "alerts_per_day": a_day,
         "budget_per_day": 1.0,
     }
-    assert str(account) == f"2 windows over {span}: 1 alert (the budget is 1 a day)"
+    assert str(account) == f"2 windows over {span}: 1 alert (the budget is 1/day)"

@@ -48,8 +48,8 @@ function budget(t, s) {
   const used = s.budget.used_today;
   const most = s.budget.per_day;
   t.show(`${some(used, "alert")} today`, [[Math.min(1, used / Math.max(most, used, 1e-9)), used > most ? "fill-odd" : "fill-calm"]],
-    `${used} of ${most} a day`,
-    `the budget is ${Number(most.toPrecision(3))} false ${most === 1 ? "alert" : "alerts"} a day`
+    `${used} today, of a budget of ${s.budget.said}`,
+    `the budget is ${s.budget.said}`
     + (s.budget.unsent ? `; ${count(s.budget.unsent)} since the start not sent, as too many came within an hour` : ""));
 }
 

@@ -49,7 +49,10 @@ def test_every_wrong_setting_is_told_at_once(file: Path) -> None:
     assert first == "6 settings cannot be used:"
     no_such = "no such setting (did you mean"
     duration = "a duration from 100ms to 1h, such as 10s"
-    budget = "a number of alerts per hour, day or week, such as 1/day"
+    budget = (
+        "a number of alerts per hour, day or week, such as 1/day, or 0.1/week for very few "
+        "(from 0.000001/day to 1000000/day)"
+    )
     from_file, from_environ = f"({file}): ", "(ODDCALL_SENSOR_INTERVAL): "
     assert lines[:6] == [
         f"ODDCALL_SENSOR_MIN_EVENT: {no_such} ODDCALL_SENSOR_MIN_EVENTS?)",
@@ -162,3 +165,43 @@ def test_the_schema_is_a_schema_and_takes_what_is_built_in(file: Path) -> None:
     jsonschema.validate(tomllib.loads(filled), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"sensor": {"loader": "magic"}}, schema)
+
+
+def test_every_default_of_the_schema_is_valid_by_it() -> None:
+    """What `config schema` says is built in could be typed, in the settings and in every sink."""
+    schema = json.loads(CliRunner().invoke(command, ["schema"]).output)
+    parts = [schema, *schema["$defs"].values()]
+    fields = {
+        f"{part['title']}.{name}": field
+        for part in parts
+        for name, field in part["properties"].items()
+        if "default" in field
+    }
+    assert len(fields) > 60, "none is looked past"
+    wrong = {}
+    for name, field in fields.items():
+        found = jsonschema.Draft202012Validator({"$defs": schema["$defs"], **field})
+        wrong[name] = [error.message for error in found.iter_errors(field["default"])]
+    assert not {name: why for name, why in wrong.items() if why}
+    assert fields["Settings.budget"]["default"] == "1/day"
+    assert fields["AlertSection.quiet"]["default"] == "15s"
+
+
+@pytest.mark.parametrize(
+    ("content", "meant"),
+    [
+        ('budgett = "1/day"', "budget"),
+        ('[sensor]\nbudgett = "1/day"', "budget, above the first [table]"),
+        ('interval = "2s"', "sensor.interval"),
+        ('[alert]\nquiet = "5s"', "alerts"),
+        ("[web]\nprt = 1", "web.port"),
+        ('colour = "red"', ""),
+    ],
+)
+def test_what_was_meant_is_found_in_whatever_table(file: Path, content: str, meant: str) -> None:
+    """A mistyped name is told from its likeness, also in the wrong table; a strange one is not."""
+    file.write_text(content)
+    with pytest.raises(SettingError) as caught:
+        load({}, file=file, environ={})
+    asked = f" (did you mean {meant}?)" if meant else ""
+    assert f": no such setting{asked}. " in str(caught.value)
