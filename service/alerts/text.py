@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -14,6 +15,8 @@ from oddcall.service.quantities import counted, format_duration
 
 _COLOUR = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "bright_red"}
 _FEATURES = 5
+#: Lines of an episode that are listed, the latest.
+_ROWS = 10
 #: Where the text of a labelled line begins.
 _LEFT = 11
 _BASELINE = {
@@ -39,6 +42,17 @@ def explained(alert: Alert) -> str:
     return "\n".join(line for _, line in _whole(alert, 80))
 
 
+def summed_up(episode: Mapping[str, Any], lines: Sequence[Alert]) -> str:
+    """Lay an episode out as the page has it: how it stands, its least likely window, its lines.
+
+    Parameters
+    ----------
+    episode : its lines folded into one, as ``oddcall.service.board.episodes.folded`` gives it.
+    lines : the same lines, oldest first.
+    """
+    return "\n".join(line for _, line in _episode(episode, lines, 80))
+
+
 def clean(text: object) -> str:
     """Escape what a terminal would act on: names and arguments are chosen by attackers."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
@@ -58,16 +72,48 @@ def _opened(alert: Alert, width: int) -> Iterator[_Line]:
     yield "", ""
 
 
+def _episode(episode: Mapping[str, Any], lines: Sequence[Alert], width: int) -> Iterator[_Line]:
+    name = f"{episode['name']} ({episode['unit']})" if episode["unit"] else episode["name"]
+    now = "going on" if episode["state"] == "open" else "over"
+    yield from _wrapped("head", f"{episode['severity'].upper()}  {name}, {now}", width)
+    returns = episode["returns"]
+    back = f", came back {counted(returns, 'time')}" if returns else ""
+    course = f"began {_moment(episode['onset'])}{back}, last seen {_moment(episode['last'])}"
+    yield from _wrapped("quiet", course, width, indent="  ")
+    yield "", ""
+    worst = next(line for line in lines if line["id"] == episode["worst"])
+    yield from _wrapped("sentence", worst["explanation"]["sentence"], width, indent="  ")
+    yield "", ""
+    yield from _evidence_of(worst, width)
+    seen = worst["window"]
+    yield from _labelled("window", f"{_moment(seen['start'])} to {_moment(seen['end'])}", width)
+    yield from _hints(worst, width)
+    yield "", ""
+    yield from _nearest(worst)
+    yield from _labelled("alert", f"{episode['id']}, {now}", width)
+    if len(lines) > 1:
+        yield from _sent(lines, worst)
+    yield "", ""
+
+
+def _sent(lines: Sequence[Alert], worst: Alert) -> Iterator[_Line]:
+    rows = [
+        f"{_moment(line['time'])}  {line['state']:<6}  {line['severity']:<8}  "
+        f"p = {line['score']['p_value']:.1e}{', shown here' if line is worst else ''}"
+        for line in lines
+    ]
+    if more := len(rows) - _ROWS:
+        rows = [f"{counted(more, 'line')} before these", *rows[more:]] if more > 0 else rows
+    for i, row in enumerate(rows):
+        yield "", f"  {'' if i else 'sent':<{_LEFT}}{row}"
+
+
 def _whole(alert: Alert, width: int) -> Iterator[_Line]:
-    head = f"{alert['time'][:10]} {_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}"
+    head = f"{_moment(alert['time'])}  {alert['severity'].upper()}  {_name(alert)}"
     yield from _wrapped("head", head, width)
     yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
-    yield from _process(alert, width)
-    yield from _features(alert, width, most=len(alert["explanation"]["top"]))
-    yield from _evidence(alert, width)
-    by = sorted(alert["score"]["detectors"].items(), key=lambda found: found[1])
-    yield from _labelled("detectors", ", ".join(f"{name} p = {p:.1e}" for name, p in by), width)
+    yield from _evidence_of(alert, width)
     yield from _labelled("began", f"{_since_onset(alert)} before this line", width)
     yield from _hints(alert, width)
     yield "", ""
@@ -77,6 +123,15 @@ def _whole(alert: Alert, width: int) -> Iterator[_Line]:
     yield "", ""
 
 
+def _evidence_of(alert: Alert, width: int) -> Iterator[_Line]:
+    """Say who it was, every feature there is, and what each detector made of it."""
+    yield from _process(alert, width)
+    yield from _features(alert, width, most=len(alert["explanation"]["top"]))
+    yield from _evidence(alert, width)
+    by = sorted(alert["score"]["detectors"].items(), key=lambda found: found[1])
+    yield from _labelled("detectors", ", ".join(f"{name} p = {p:.1e}" for name, p in by), width)
+
+
 def _nearest(alert: Alert) -> Iterator[_Line]:
     near = alert["explanation"]["nearest_windows"]
     if not near:
@@ -84,8 +139,7 @@ def _nearest(alert: Alert) -> Iterator[_Line]:
     head = f"  {'nearest':<{_LEFT}}{'window of the baseline':<28}{'pid':>9}{'calls':>10}"
     yield "table", f"{head}{'distance':>11}"
     for window in near:
-        began = datetime.fromisoformat(window["start"]).astimezone()
-        row = f"{began:%Y-%m-%d %H:%M:%S}"
+        row = _moment(window["start"])
         numbers = f"{window['pid']:>9}{window['events']:>10,}{window['distance']:>11.3f}"
         yield "", f"  {'':<{_LEFT}}{row:<28}{numbers}"
     yield "", ""
@@ -227,6 +281,11 @@ def _name(alert: Alert) -> str:
 def _clock(alert: Alert) -> str:
     """Time of day, in the time zone of whoever reads."""
     return f"{datetime.fromisoformat(alert['time']).astimezone():%H:%M:%S}"
+
+
+def _moment(time: str) -> str:
+    """Day and time, in the time zone of whoever reads."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _since_onset(alert: Alert) -> str:

@@ -18,8 +18,13 @@ def folded(lines: Iterable[Alert]) -> list[Json]:
     return sorted(episodes, key=lambda episode: str(episode["last"]), reverse=True)
 
 
+def _oddness(line: Alert) -> tuple[float, str, bool]:
+    # A close repeats the oddest window of its episode.
+    return line["score"]["p_value"], line["time"], line["state"] == "close"
+
+
 def _episode(lines: list[Alert]) -> Json:
-    worst = min(lines, key=lambda line: (line["score"]["p_value"], line["time"]))
+    worst = min(lines, key=_oddness)
     last = max(lines, key=lambda line: (line["time"], line["state"] == "close"))
     # An episode is of who opened it, whoever of its family was the oddest.
     first = min(lines, key=lambda line: (line["id"] != line["episode_id"], line["time"]))
@@ -39,6 +44,7 @@ def _episode(lines: list[Alert]) -> Json:
         "unit": program["unit"],
         "container": program["container"],
         "pid": first["process"]["pid"],
+        "worst": worst["id"],
         "sentence": worst["explanation"]["sentence"],
         "p_value": worst["score"]["p_value"],
         "hints": sorted({hint["technique"] for line in lines for hint in line["attack_hints"]}),

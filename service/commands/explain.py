@@ -33,29 +33,33 @@ Examples:
     type=click.Path(path_type=Path),
     help="JSON lines to look in, instead of what the watch kept.",
 )
-@click.option("--all", "all_", is_flag=True, help="Show lines as well that show nothing else.")
+@click.option("--all", "all_", is_flag=True, help="Show every line of it in full, oldest first.")
 @with_settings("state_dir")
 @as_json("Print its lines as JSON.")
 def command(settings: Settings, alert: str, alerts: Path | None, all_: bool, json_: bool) -> None:
-    """Show all that is known of an alert, oldest first.
+    """Show all that is known of an alert: how it stands, and its oddest window.
 
     An alert is named by its id or its episode's, by the first characters of
     one, or by the word last. Shown are the features that weigh most (up to
-    eight), observed against typical, each detector's p-value, and the windows of
-    the baseline that are most like it. Lines that tell of the same are left out.
+    eight), observed against typical, each detector's p-value, the windows of
+    the baseline that are most like it, and what was sent of it: an alert that
+    goes on or comes back has several lines.
     """
-    from oddcall.service.alerts.past import telling
-    from oddcall.service.alerts.text import explained
+    from oddcall.service.alerts.text import explained, summed_up
+    from oddcall.service.board.episodes import folded
 
     lines = _kept(settings, alert) if alerts is None else _written(alerts, alert)
     if json_:
         click.echo(json.dumps({"alerts": lines}))
         return
-    shown = lines if all_ else telling(lines)
-    for line in shown:
-        click.echo(explained(line))
-    if more := len(lines) - len(shown):
-        click.echo(f"{counted(more, 'line')} of the same left out; --all shows every one")
+    if all_:
+        for line in lines:
+            click.echo(explained(line))
+        return
+    (episode,) = folded(lines)
+    click.echo(summed_up(episode, lines))
+    if more := len(lines) - 1:
+        click.echo(f"{counted(more, 'other line')} of it; --all shows every one in full")
 
 
 def _kept(settings: Settings, word: str) -> list[Alert]:

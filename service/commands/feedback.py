@@ -140,24 +140,26 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
 
     from oddcall.service.alerts.alert import short
     from oddcall.service.alerts.text import clean
+    from oddcall.service.board.episodes import folded
     from oddcall.service.history import titled
 
     with _history(settings) as history:
-        # As each began, with how grave it is by now.
-        alerts: list[dict[str, Any]] = [
-            {**episode.lines[0].alert, "severity": episode.lines[-1].alert["severity"]}
-            for episode in history.episodes(most)
-        ]
+        found = [[kept.alert for kept in episode.lines] for episode in history.episodes(most)]
+    # As each began, with how grave it is by now.
+    alerts: list[dict[str, Any]] = [
+        {**lines[0], "severity": lines[-1]["severity"]} for lines in found
+    ]
     if json_:
         click.echo(json.dumps({"alerts": alerts}))
         return
     now_ns = time.time_ns()
     answers = {said.episode: said.verb for said in given if said.in_force(now_ns)}
-    for alert in alerts:
+    for alert, lines in zip(alerts, found, strict=True):
         answer = answers.get(alert["episode_id"], "")
         click.echo(f"{short(alert['episode_id'])}  {titled(alert):<50}  {answer}".rstrip())
-        if sentence := alert.get("explanation", {}).get("sentence"):
-            click.echo(f"          {clean(shorten(sentence, 70, placeholder=' ...'))}")
+        # Of its oddest window, as the page and `explain` have it.
+        (episode,) = folded(lines)
+        click.echo(f"          {clean(shorten(episode['sentence'], 70, placeholder=' ...'))}")
     if not alerts:
         click.echo("no alert is known yet")
 

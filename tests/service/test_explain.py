@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,59 @@ def test_lines_of_a_file_are_explained_too(
     assert run(["explain", "7102", "--alerts", str(path)]) == 0
     out = capsys.readouterr().out
     assert out.count("it never did before") == 1
-    assert "1 line of the same left out" in out
+    assert out.endswith("\n1 other line of it; --all shows every one in full\n")
     assert run(["explain", "7102", "--alerts", str(path), "--all"]) == 0
     out = capsys.readouterr().out
     assert out.count("it never did before") == 2
     assert f"{LINES[1]['id']}, close" in out
+
+
+def test_an_alert_stands_as_the_page_has_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oddest window, the gravest severity and the present state, whichever line came first."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    opened = line("open", EPISODE, 2) | {"severity": "medium"}
+    graver = line("update", "1a0b", 3) | {"time": "2023-11-14T22:13:30.000000Z", "returns": 2}
+    graver["score"]["p_value"] = 1e-30
+    graver["explanation"]["sentence"] = "nginx made ptrace calls."
+    last = line("update", "2a0b", 1) | {"time": "2023-11-14T22:14:00.000000Z", "returns": 2}
+    closed = graver | {"id": "3a0b", "state": "close", "time": "2023-11-14T22:14:00.000000Z"}
+
+    def told(*lines: dict[str, Any]) -> str:
+        path = tmp_path / "found.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        assert run(["explain", EPISODE[:8], "--alerts", str(path)]) == 0
+        return capsys.readouterr().out
+
+    assert told(opened).startswith("MEDIUM  nginx, going on\n")
+    assert "other line" not in told(opened)
+    out = told(opened, graver, last)
+    assert out.startswith(
+        "HIGH  nginx, going on\n"
+        "  began 2023-11-14 22:13:20, came back 2 times, last seen 2023-11-14 22:14:00\n"
+        "\n"
+        "  nginx made ptrace calls.\n"
+    )
+    assert "never did before" not in out
+    assert "call2 " in out
+    assert out.endswith(
+        f"  alert      {EPISODE}, going on\n"
+        "  sent       2023-11-14 22:13:22  open    medium    p = 8.3e-08\n"
+        "             2023-11-14 22:13:30  update  high      p = 1.0e-30, shown here\n"
+        "             2023-11-14 22:14:00  update  high      p = 8.3e-08\n"
+        "\n"
+        "2 other lines of it; --all shows every one in full\n"
+    )
+    out = told(opened, graver, last, closed)
+    assert out.startswith("HIGH  nginx, over\n")
+    assert "2023-11-14 22:14:00  close   high      p = 1.0e-30\n" in out
+    many = [graver | {"id": f"{i}a0b", "score": last["score"]} for i in range(20)]
+    out = told(opened, *many)
+    assert "  sent       11 lines before these\n" in out
+    assert "20 other lines of it" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_a_line_cut_short_spoils_no_other(

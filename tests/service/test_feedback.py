@@ -40,7 +40,8 @@ def clock() -> Clock:
 
 def showing(call: str) -> dict[str, Any]:
     """Give the part of an alert that says what was odd."""
-    told = {"sentence": f"web made 9 {call} calls.", "top": [{"feature": call}]}
+    onset = "2023-11-14T22:13:19.000000Z"
+    told = {"sentence": f"web made 9 {call} calls.", "top": [{"feature": call}], "onset": onset}
     return {"explanation": told, "attack_hints": []}
 
 
@@ -55,7 +56,9 @@ def state(tmp_path: Path) -> StateDir:
         "state": "open",
         "time": "2023-11-14T22:13:20.000000Z",
         "severity": "high",
-        "program": {"exe": WEB.program.exe, "comm": "web"},
+        "program": {"exe": WEB.program.exe, "comm": "web", "unit": None, "container": None},
+        "process": {"pid": 100},
+        "score": {"p_value": 1e-9},
         **showing("connect"),
     }
     history.add(alert)
@@ -249,6 +252,7 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     opened = history.find("3f2a").alert
     for number, call in enumerate(("connect", "rename"), 1):
         later = {"id": f"{number}{EPISODE[1:]}", "state": "update", **showing(call)}
+        later["score"] = {"p_value": 1e-9 / number}
         history.add({**opened, **later})
     history.close()
     assert run(["feedback", "tolerate", "3f2a", "--note", "backup", "--expires", "30d", *at]) == 0
@@ -262,7 +266,9 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert "3f2a9c1b  tolerate  python3.11                until " in out
     assert ": backup" in out
     assert run(["feedback", "list", "--alerts", *at]) == 0
-    assert "high      python3.11" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "high      python3.11" in out
+    assert "          web made 9 rename calls.\n" in out, "of the oddest window"
     assert run(["feedback", "list", "--json", *at]) == 0
     (listed,) = json.loads(capsys.readouterr().out)["feedback"]
     assert listed["in_force"]
