@@ -100,8 +100,8 @@ def by_evidence(programs: list[Seen], min_windows: int) -> Standings:
 def _so_far(seen: Seen, min_windows: int) -> Standing:
     quiet = format_duration(round(seen.quiet_s))
     why = {
-        "collecting": f"{seen.windows:,} of the {min_windows:,} windows that a baseline needs.",
+        "collecting": f"{seen.in_all:,} of the {min_windows:,} windows that a baseline needs.",
         "learning": f"It showed something new {quiet} ago.",
         "ready": f"It showed nothing new for {quiet}.",
     }[seen.state]
-    return Standing(seen.state, why, "", seen.windows)
+    return Standing(seen.state, why, "", seen.in_all)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ class Seen:
 
     Attributes
     ----------
+    windows : int
+        Its windows that were added up here.
     state : str
         ``"collecting"`` below the windows a baseline needs, ``"learning"`` while it still
         shows calls or transitions never seen of it, else ``"ready"``.
@@ -35,6 +38,8 @@ class Seen:
         Seconds of learning since it last showed something new.
     age_s : float
         Seconds of learning since its first window.
+    before : int
+        Windows of it that were learned from before; a baseline rests on them as well.
     """
 
     program: Program
@@ -43,6 +48,12 @@ class Seen:
     quiet_s: float
     state: str
     age_s: float = 0.0
+    before: int = 0
+
+    @property
+    def in_all(self) -> int:
+        """Windows that its next baseline will rest on."""
+        return self.before + self.windows
 
 
 class Evidence:
@@ -58,6 +69,11 @@ class Evidence:
         Windows a program needs for a baseline of its own.
     interval_s : float, default 1.0
         Seconds between two ticks, until a tick says otherwise.
+
+    Attributes
+    ----------
+    before : mapping of Program to int, default nothing
+        Windows that were learned from before, and are not added up here.
     """
 
     def __init__(
@@ -65,6 +81,7 @@ class Evidence:
     ) -> None:
         self.duration_s, self.patience, self.min_windows = duration_s, patience, min_windows
         self._interval_s = interval_s
+        self.before: Mapping[Program, int] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -153,10 +170,11 @@ class Evidence:
         self._shown[row, column] = True
 
     def _seen(self, program: Program, row: int) -> Seen:
-        windows, quiet_s = int(self._count[row]), self.elapsed_s - float(self._news_s[row])
+        windows, before = int(self._count[row]), self.before.get(program, 0)
+        quiet_s = self.elapsed_s - float(self._news_s[row])
         age_s = self.elapsed_s - self._first_s[row]
         state = "ready" if quiet_s >= _SETTLED * age_s else "learning"
-        if windows < self.min_windows:
+        if before + windows < self.min_windows:
             state = "collecting"
         calls = int(self._shown[row, :CALLS].sum())
-        return Seen(program, windows, calls, quiet_s, state, age_s)
+        return Seen(program, windows, calls, quiet_s, state, age_s, before)

@@ -86,6 +86,7 @@ class Newcomers:
         interval_s = float(metadata.get("interval_s") or 1)
         self._evidence = Evidence(section.duration, 1, section.min_windows, interval_s)
         self._shown: dict[Program, Seen] = {}
+        self._before: Model | None = None
         # Beside the recordings: it takes the baseline's place once it is known to be no worse.
         self._trained = state.newcomers / "trained.oddcall"
         self._why_not = ""
@@ -117,6 +118,8 @@ class Newcomers:
         before : Model
             In use: whom it judges the new one must judge too.
         """
+        if before is not self._before:
+            self._before, self._evidence.before = before, _unsettled(before)
         self._shown = {seen.program: seen for seen in self._evidence.programs()}
         if self._thinning and not self._thinned(self._thinning):
             return None
@@ -140,10 +143,14 @@ class Newcomers:
 
     def _ready(self) -> list[Seen]:
         """Newcomers that have shown enough: for long enough, and nothing new lately."""
+        least = self.section.min_windows
         return [
             seen
             for seen in self._shown.values()
-            if seen.state == "ready" and seen.age_s >= self.section.duration
+            if seen.state == "ready"
+            and seen.age_s >= self.section.duration
+            # Who had windows enough, and was not ready, is trained again for as many more.
+            and (seen.before < least or seen.windows >= least)
         ]
 
     def _full(self, program: Program) -> bool:
@@ -286,6 +293,16 @@ class Newcomers:
                 self._say(f"{error} Old recordings of newcomers are left as they are.")
         self._evidence.reset()
         self._shown = {}
+
+
+def _unsettled(model: Model) -> dict[Program, int]:
+    """Count the windows that a model has of programs that it is not ready to judge."""
+    return {
+        known.program: known.windows
+        for known in model.programs
+        if known.readiness != "ready"
+        and all(span.until_ns is not None for span in model.forgetting(known.program))
+    }
 
 
 def newly_ready(before: Model, after: Model) -> str:

@@ -103,6 +103,19 @@ def test_states_of_programs(batch: Any, row: Any) -> None:
     assert next(s.calls for s in evidence.programs() if s.program == SHELL) == 40
 
 
+def test_what_was_learned_before_counts(batch: Any, row: Any) -> None:
+    """A program that lacks two windows needs two; what is added up here is told apart."""
+    evidence = Evidence(100, 3, 10)
+    evidence.before = {batch(row()).programs[0]: 8}
+    evidence.add(batch(row(at_s=1)))
+    (seen,) = evidence.programs()
+    assert (seen.state, seen.windows, seen.before, seen.in_all) == ("collecting", 1, 8, 9)
+    for second in range(2, 30):
+        evidence.add(batch(row(at_s=second)))
+    (seen,) = evidence.programs()
+    assert (seen.state, seen.windows, seen.in_all) == ("ready", 29, 37)
+
+
 def test_memory_goes_with_programs(batch: Any, row: Any) -> None:
     """Many programs are told apart, whichever batch and order they come in."""
     evidence = Evidence(100, 3, 10)

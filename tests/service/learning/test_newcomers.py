@@ -21,6 +21,7 @@ from oddcall.service.learning import newcomers as newcomers_module
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.generations import generations
 from oddcall.service.learning.newcomers import Newcomers, newly_ready, no_longer_ready
+from oddcall.service.learning.states import States
 from oddcall.service.learning.train import Forgotten, train
 from oddcall.service.state import StateDir
 from oddcall.training.fit import FitSettings
@@ -30,7 +31,10 @@ METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_
 NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")
 SHELL = Program("/bin/dash", 1, 11)
 UPGRADED = replace(NGINX, ino=4242)
+RARE = Program("/opt/rare", 1, 78)
 SECTION = LearningSection(duration=20.0, min_windows=20, again=30.0)
+#: Later than every window here.
+NOW_NS = 4_000_000_000 * 10**9
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +269,47 @@ def test_a_restart_goes_on_with_what_was_seen(
     assert seen is not None
     assert seen.windows == 15
     second.close()
+
+
+def test_what_was_learned_from_before_counts(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch]
+) -> None:
+    """Windows of the first lesson and those since are one count, as they are in training."""
+    section = SECTION.model_copy(update={"duration": 5.0})
+    shutil.rmtree(state.learning)
+    lesson = [*moved(ordinary[:12], {NGINX: NGINX, SHELL: RARE}, hours=0), *ordinary[12:]]
+    with RecordingWriter(state.learning, METADATA) as writer:
+        for batch in lesson:
+            writer.append(batch)
+    train([state.learning], state.baseline, FitSettings(min_windows=20), lambda *_: None)
+    model = load_bundle(state.baseline)
+    assert {k.program: (k.readiness, k.windows) for k in model.programs}[RARE] == ("collecting", 12)
+    newcomers = Newcomers(state, section, "1/day", METADATA, screen.say, start=Here)
+    states = States(
+        state.programs,
+        lambda: model,
+        newcomers.seen,
+        3600.0,
+        20,
+        screen.say,
+        lambda program: program,
+    )
+    batches = moved(ordinary, {NGINX: NGINX, SHELL: RARE})
+    newcomers.see(batches[0], model.judge(batches[0]))
+    assert newcomers.learned(model) is None
+    standing = states.standing(RARE)
+    assert (standing.state, standing.windows) == ("collecting", 13)
+    assert standing.why == "13 of the 20 windows that a baseline needs."
+    asked = Tolerances(forgotten=[(RARE, NOW_NS, Span(NOW_NS))])
+    assert newcomers.learned(replace(model, tolerances=asked)) is None
+    seen = newcomers.seen(RARE)
+    assert seen is not None
+    assert seen.in_all == 1, "what is to be forgotten is not counted"
+    after = fed(newcomers, model, batches[1:])
+    assert after is not None, screen.text
+    again = {known.program: known.windows for known in after.programs}[RARE]
+    assert 20 <= again < 32, "trained as soon as there are enough in all"
+    newcomers.close()
 
 
 def test_a_clock_that_is_set_back_leaves_nothing_unwritten(
