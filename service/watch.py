@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from oddcall.training.recording import RecordingWriter
 
 
-#: A log that is kept for months needs no line every ten seconds.
-_PACE_S = 300.0
+#: Where no terminal shows it all the time: whoever looks into a pipe or a log sees within a minute
+#: that it goes on, and a log that is kept for months has no line every ten seconds.
+_PACE_S = 60.0
 
 
 class Keeping:

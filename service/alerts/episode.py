@@ -210,7 +210,7 @@ class Episodes:
 
     def end(self) -> Told:
         """Close every episode: nothing more will be seen."""
-        lines = [self._close(episode) for episode in list(self._open.values())]
+        lines = [self._close(episode) for episode in _by_end(self._open.values())]
         return self._throttle.end(lines, self._now_ns)
 
     def _sighting(self, batch: WindowBatch, row: int, verdicts: Verdicts) -> Sighting:
@@ -328,7 +328,7 @@ class Episodes:
     def _close_quiet(self, now_ns: int) -> list[Alert]:
         # The absolute gap: a clock set back must not keep an episode open for hours.
         due = [e for e in self._open.values() if abs(now_ns - e.latest.end_ns) >= self._quiet(e)]
-        return [self._close(episode) for episode in due]
+        return [self._close(episode) for episode in _by_end(due)]
 
     def _quiet(self, episode: _Episode) -> float:
         """Nanoseconds without an alerting window that close an episode."""
@@ -352,6 +352,11 @@ class Episodes:
         line = build(seen, episode.standing(state), self._host, self.model, context)
         episode.suppressed, episode.written_ns = 0, episode.latest.end_ns
         return line
+
+
+def _by_end(episodes: Iterable[_Episode]) -> list[_Episode]:
+    """Order episodes as they ended: whoever reads that they did reads on in time."""
+    return sorted(episodes, key=lambda episode: episode.ended_ns)
 
 
 def _key(batch: WindowBatch, row: int) -> _Key:

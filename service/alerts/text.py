@@ -163,8 +163,14 @@ def _updated(alert: Alert, width: int) -> Iterator[_Line]:
 
 
 def _closed(alert: Alert, width: int) -> Iterator[_Line]:
-    of = f"{_since_onset(alert)} of it (alert {short(alert['episode_id'])})"
-    text = f"{_clock(alert)}  {_name(alert)} is quiet since, after {of}"
+    # Without the time at its head, which is that of its last window: lines that came since are
+    # above, and it would look out of order.
+    began = _clock_of(alert["explanation"]["onset"])
+    again = " again" if alert.get("returns") else ""
+    text = (
+        f"alert {short(alert['episode_id'])} ended{again}: {_name(alert)}, from {began} to "
+        f"{_clock(alert)} ({_since_onset(alert)})"
+    )
     yield from _wrapped("quiet", text, width)
     yield "", ""
 
@@ -279,8 +285,12 @@ def _name(alert: Alert) -> str:
 
 
 def _clock(alert: Alert) -> str:
+    return _clock_of(alert["time"])
+
+
+def _clock_of(time: str) -> str:
     """Time of day, in the time zone of whoever reads."""
-    return f"{datetime.fromisoformat(alert['time']).astimezone():%H:%M:%S}"
+    return f"{datetime.fromisoformat(time).astimezone():%H:%M:%S}"
 
 
 def _moment(time: str) -> str:

@@ -61,7 +61,8 @@ def command(
     Without --model it learns first, and shows what it has learned; the baseline
     is kept in the state directory, and the next start watches at once. Stopped
     while learning, it goes on where it stopped. On SIGHUP it reads its settings
-    again, and says which of them it takes and which need a restart.
+    again, and says which of them it takes and which need a restart. Where it
+    writes to no terminal, a line a minute says how it stands.
 
     Programs that are new, or replaced, are learned while it watches. Not so with
     --model: a model that was named is pinned, and gets no program it has not;

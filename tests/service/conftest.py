@@ -232,6 +232,16 @@ def screen() -> Told:
 
 
 @pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Show times as UTC, wherever this runs."""
+    with monkeypatch.context() as within:
+        within.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
 def ordinary() -> list[WindowBatch]:
     """Some minutes of two programs' ordinary windows, a tick a second."""
     chance = np.random.default_rng(7)

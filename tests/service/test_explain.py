@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +121,11 @@ def test_lines_of_a_file_are_explained_too(
     assert f"{LINES[1]['id']}, close" in out
 
 
+@pytest.mark.usefixtures("utc")
 def test_an_alert_stands_as_the_page_has_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The oddest window, the gravest severity and the present state, whichever line came first."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
     opened = line("open", EPISODE, 2) | {"severity": "medium"}
     graver = line("update", "1a0b", 3) | {"time": "2023-11-14T22:13:30.000000Z", "returns": 2}
     graver["score"]["p_value"] = 1e-30

@@ -24,6 +24,7 @@ from oddcall.service.learning.memory import recalled
 from oddcall.service.learning.summary import warned
 from oddcall.service.origin import host_of
 from oddcall.service.replay.replay import Account, check_fit, replay
+from oddcall.service.screen import Plain
 from oddcall.service.session import Here, Request
 from oddcall.service.sinks.base import Delivery
 from oddcall.service.sinks.jsonl import JsonLines
@@ -161,6 +162,21 @@ def test_alerts_that_came_back_are_counted_apart(screen: Any) -> None:
     for returns, state in ((1, "update"), (1, "close"), (2, "update")):
         pulse.count({"state": state, "episode_id": "a", "returns": returns})
     assert "0 alerts, 2 that came back, lost 0" in pulse.summary()
+
+
+def test_a_pipe_is_told_every_minute(fake_sensor: Any, batch: Any, row: Any) -> None:
+    """Where there is no terminal, a watch says at once and every minute that it goes on."""
+    stream, clock = io.StringIO(), [0.0]
+    pulse = Pulse(Plain(stream, now=lambda: clock[0]))
+    source = fake_sensor([batch(row(at_s=at)) for at in range(1, 151)])
+    for _ in pulse.pass_on(source.ticks()):
+        clock[0] += 1.0
+    told = stream.getvalue().splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        "watching 1s",
+        "watching 1m",
+        "watching 2m",
+    ]
 
 
 def test_the_budget_of_the_day_outlives_a_restart(request_of: Any) -> None:

@@ -397,3 +397,16 @@ def test_the_same_windows_give_the_same_lines(
         return [to_json(alert) for alert in line.alerts]
 
     assert judged() == judged()
+
+
+def test_what_ends_together_is_told_in_the_order_it_ended(line: Line, batch: Any, row: Any) -> None:
+    """Whoever reads the lines that close alerts reads on in time, whichever opened first."""
+    for at in range(1, 12):
+        calls = {PTRACE: 3} if at in {1, 11} else {0: 90}
+        line.see(batch(row(at_s=at, calls=calls), row(pid=200, at_s=at, program=SHELL)))
+        if at == 5:
+            line.see(batch(row(pid=200, at_s=at, program=SHELL, calls={CONNECT: 3})))
+    closed = line.end()
+    assert states(closed) == ["close", "close"]
+    assert closed[0]["time"] < closed[1]["time"]
+    assert closed[1]["episode_id"] == line.alerts[0]["episode_id"]

@@ -86,9 +86,9 @@ def altered(**changes: Any) -> dict[str, Any]:
     return alert
 
 
-def test_an_alert_reads_like_this(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("utc")
+def test_an_alert_reads_like_this() -> None:
     """The sentence first, then who, what against typical, the evidence, and a hint."""
-    monkeypatch.setenv("TZ", "UTC")
     assert render(ALERT).splitlines() == [
         "22:13:22  HIGH  nginx (nginx)",
         "  nginx made 1,068 connect calls (all failing) in 2.0 s; it never did before.",
@@ -140,12 +140,14 @@ def test_a_container_is_called_as_people_call_it() -> None:
     assert f"container {'c' * 12} (name not known: no runtime here)" in said
 
 
+@pytest.mark.usefixtures("utc")
 def test_an_update_and_a_close_say_how_long() -> None:
-    """An update says since when, a close that it is over."""
+    """An update says since when, a close from when to when it was, and which alert is over."""
     assert "for 2.0 s now" in render(altered(state="update"))
     closed = altered(state="close")
-    quiet = f"nginx (nginx) is quiet since, after 2.0 s of it (alert {closed['episode_id'][:8]})"
-    assert quiet in " ".join(render(closed).split())
+    ended = ["alert 7102ecfb ended: nginx (nginx), from 22:13:20 to 22:13:22 (2.0 s)", ""]
+    assert render(closed).split("\n") == ended
+    assert "alert 7102ecfb ended again: nginx (nginx), " in render({**closed, "returns": 2})
 
 
 def test_what_was_lost_or_folded_is_said() -> None:
