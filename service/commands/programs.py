@@ -31,7 +31,9 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     """Show how each program stands, why, and since when.
 
     A watch writes this down every minute and when it ends; a program is known
-    by its path, its binary, its unit and its kind of container.
+    by its path, its binary, its unit and its kind of container. Its windows are
+    those that its baseline rests on or will rest on: of the first lesson, and
+    those kept since.
     """
     from oddcall.models.window import Program
     from oddcall.service.learning.states import table, told_of

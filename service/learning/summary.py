@@ -106,5 +106,8 @@ def trained_on(model: Model) -> str:
 
 
 def _rate(model: Model) -> str:
-    rate = number(model.expected_alerts_per_day)
-    return f"{rate} false {'alert' if rate == '1' else 'alerts'} a day"
+    """Say the expected rate by the time that the budget is said by, to be held against it."""
+    budget = Budget.of_day(model.budget_per_day)
+    rate = number(model.expected_alerts_per_day * budget.count / budget.per_day)
+    of = "an hour" if budget.per == "hour" else f"a {budget.per}"
+    return f"{rate} false {'alert' if rate == '1' else 'alerts'} {of}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from oddcall.models.model import Model
-from oddcall.service.learning.summary import not_learned, trained_on
+from oddcall.service.learning.summary import headline, not_learned, trained_on
 
 
 def test_windows_that_were_left_out_are_counted(trained: Model) -> None:
@@ -17,6 +17,19 @@ def test_windows_that_were_left_out_are_counted(trained: Model) -> None:
     )
     assert f"{used:,} windows over " in none
     assert f"{used:,} windows (2 more, of unknown executables, left out) over " in some
+
+
+def test_the_rate_and_the_budget_are_said_alike(trained: Model) -> None:
+    """Both by the day or both by the week, in plain digits, to be held against each other."""
+
+    def said(per_day: float, expected: float) -> str:
+        model = replace(trained, budget_per_day=per_day, expected_alerts_per_day=expected)
+        return headline(model).partition("; ")[2]
+
+    assert said(1.0, 0.5) == "expects 0.5 false alerts a day, budget 1/day"
+    assert said(1 / 7, 1 / 7) == "expects 1 false alert a week, budget 1/week"
+    assert said(5 / 7, 0.1) == "expects 0.7 false alerts a week, budget 5/week"
+    assert said(1e6, 9.8e5) == "expects 980,000 false alerts a day, budget 1000000/day"
 
 
 def test_who_asks_to_learn_in_vain_is_told_why(trained: Model) -> None:
