@@ -12,7 +12,9 @@ import pytest
 from oddcall.models.errors import SettingError
 from oddcall.models.features import FeatureSpec
 from oddcall.models.tolerance import Behaviour, Span
+from oddcall.service import feedback
 from oddcall.service.cli import run
+from oddcall.service.commands import train as train_verb
 from oddcall.service.feedback import MOST_TOLERATED, Feedback
 from oddcall.service.history import History, Kept
 from oddcall.service.state import StateDir
@@ -199,8 +201,8 @@ def test_what_is_tolerated_already_is_not_added(state: StateDir, clock: Clock, k
     ever = said(state, clock, "tolerate", kept)
     assert ever.id not in {first.id, longer.id}
     assert said(state, clock, "tolerate", kept).id == ever.id
-    feedback = Feedback(state.feedback, clock)
-    assert len(feedback.given()) == 3
+    answers = Feedback(state.feedback, clock)
+    assert len(answers.given()) == 3
     history = History(state.history, print)
     vectors = FeatureSpec().vectors(attacks(1, 0)["scan"][0])
     history.behaved(EPISODE, [Behaviour.of(WEB.program, np.array([41, 42, 43]), vectors)])
@@ -208,7 +210,7 @@ def test_what_is_tolerated_already_is_not_added(state: StateDir, clock: Clock, k
     more = said(state, clock, "tolerate", kept)
     assert more.id != ever.id, "the alert went on, with more"
     for expected in (more, ever, longer, first):
-        assert feedback.undo("3f2a", who="ann").id == expected.id
+        assert answers.undo("3f2a", who="ann").id == expected.id
     assert said(state, clock, "tolerate", kept).id not in {first.id, longer.id, ever.id, more.id}
 
 
@@ -309,6 +311,22 @@ def test_what_is_not_learned_is_said(
     )
     assert f"\nleft out: {web} windows of 1 program that was to be forgotten\n" in out
     assert "python3.11" not in out
+
+
+def test_training_reads_what_was_said_once(
+    state: StateDir, clock: Clock, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the file holds answers and what they mean come of one reading."""
+    said(state, clock, "forget", kept)
+    read: list[Path] = []
+
+    def lines(path: Path) -> list[dict[str, Any]]:
+        read.append(path)
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+    monkeypatch.setattr(feedback, "_lines", lines)
+    assert train_verb._forgotten(state.feedback)._before == {WEB.program.place: NOW}
+    assert read == [state.feedback]
 
 
 def test_a_replay_says_by_whose_feedback_it_judged(
