@@ -106,7 +106,8 @@ class WindowBatch:
         Counts by call number, by number of the failed call, by hashed transition,
         by io_uring opcode, and 32-bit calls by their own number.
     forks, execs, exits : int64 (n,)
-        Processes begun by this one, programs it went on to become, whether it ended (0 or 1).
+        Processes begun by this one, programs it went on to become, whether it ended (0 or 1). One
+        that did nothing countable after its last window ends in none.
     observed_s : float64 (n,)
         Seconds of the window in which the sensor was counting (monotonic).
     late_s : float64 (n,)
