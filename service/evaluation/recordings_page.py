@@ -15,6 +15,7 @@ from oddcall.service.evaluation.recordings_text import (
     attacks_in,
     false_alerts,
     hosts_of,
+    what_was_judged,
     why_not_judged,
 )
 from oddcall.service.naming import shortened
@@ -34,6 +35,7 @@ from oddcall.training.report.page import (
     figure,
     heading,
     page,
+    remark,
     side_by_side,
     table,
     tiles,
@@ -41,16 +43,23 @@ from oddcall.training.report.page import (
 from oddcall.training.report.separation import separation
 from oddcall.training.report.timeline import strips
 
+#: Programs in the table.
+_ROWS = 60
+
 
 def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) -> None:
     """Write the page; raises StorageError when it cannot."""
     judged = done.judged
+    learned = f" Learned from {counted(done.learned, 'window')}." if done.learned else ""
     lead = (
         f"Judged {split}: {counted(len(judged), 'window')} over "
         f"{format_duration(max(done.host_days * 86400, 1))}, "
-        f"{counted(len(done.attacks), 'attack')}."
+        f"{counted(len(done.attacks), 'attack')}.{learned}"
     )
-    body = [tiles(_tiles(done, results))]
+    body = [
+        *(remark(f"{line}.") for line in what_was_judged(done)),
+        tiles(_tiles(done, results)),
+    ]
     if said := " ".join(sentences(done.unmatched, judged.programs)):
         body.append(heading("Labels", said))
     windows = separation(
@@ -111,8 +120,8 @@ def _time(done: Evaluation) -> Iterator[str]:
         "beyond the line is drawn at the edge.",
     )
     labels = [attack.label for attack in done.all_attacks]
-    for name, svg in strips(done.judged, labels, done.hosts):
-        yield figure(svg, name)
+    for strip in strips(done.judged, labels, done.hosts):
+        yield figure(strip.svg, strip.name, strip.about)
     if rows:
         yield heading("Promises", "A p-value of 1 % promises that 1 % of clean windows get it.")
         yield side_by_side(
@@ -177,6 +186,8 @@ def _programs(done: Evaluation) -> Iterator[str]:
                 f"{one.alerting:,}",
                 attacks_in(one),
             )
-            for name, one in list(zip(names, programs, strict=True))[:60]
+            for name, one in list(zip(names, programs, strict=True))[:_ROWS]
         ],
     )
+    if len(programs) > _ROWS:
+        yield remark(f"and {len(programs) - _ROWS} more")

@@ -189,6 +189,12 @@ def _head(done: Evaluation, split: str) -> Iterator[str]:
     learned = f"learned from {counted(done.learned, 'window')}, " if done.learned else ""
     span = format_duration(max(done.host_days * 86400, 1))
     yield f"{split}: {learned}judged {len(judged):,} over {span}"
+    yield from what_was_judged(done)
+
+
+def what_was_judged(done: Evaluation) -> Iterator[str]:
+    """Say how many windows the figures are of, and how many were passed over, and why."""
+    judged = done.judged
     behind = _left_behind(done)
     and_behind = f", {behind:,} of what they left behind" if behind else ""
     yield (

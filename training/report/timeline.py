@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oddcall.models.naming import told_apart
 from oddcall.training.ground_truth import CLEAN
 from oddcall.training.judged import Judged, unlikely
 from oddcall.training.labels import Label
@@ -22,13 +24,31 @@ _ABOVE = 5.0
 _STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 604800)
 
 
+class Strip(NamedTuple):
+    """One program of one host over time.
+
+    Attributes
+    ----------
+    name : str
+        As it is told from the other programs, with its host where there are several.
+    about : str
+        Its path, and what of it was not judged.
+    svg : str
+        The plot; empty where no window of it was held against a baseline.
+    """
+
+    name: str
+    about: str
+    svg: str
+
+
 def strips(
     judged: Judged,
     labels: Sequence[Label],
     hosts: Mapping[str, str] | None = None,
     *,
     most: int = 6,
-) -> list[tuple[str, str]]:
+) -> list[Strip]:
     """Draw a strip for each of the programs that were attacked, and two more, at most so many.
 
     The two are those with the most false alerts, or else with the most windows. A program has a
@@ -39,9 +59,6 @@ def strips(
     hosts : mapping of str to str, optional
         Name of every host, by its id; a strip says it where there are several.
 
-    Returns
-    -------
-    list of (name, SVG)
     """
     names, of_source = np.unique(np.array(judged.hosts, np.str_), return_inverse=True)
     host, programs = of_source.ravel()[judged.source], len(judged.programs)
@@ -55,16 +72,36 @@ def strips(
     )
     shown = [i for i in order if windows[i]][: min(int((attacked > 0).sum()) + 2, most)]
     several = len(np.unique(host)) > 1
+    called = told_apart(judged.programs)
     found = []
     for i in shown:
         of, program = divmod(i, programs)
-        exe = judged.programs[program].exe or "programs that are not told apart"
+        exe = judged.programs[program].exe
+        name = called[judged.programs[program]] if exe else "programs that are not told apart"
         id_ = str(names[of])
-        name = f"{exe} on {(hosts or {}).get(id_, id_)}" if several else exe
-        mine = host == of
+        if several:
+            name += f" on {(hosts or {}).get(id_, id_)}"
+        rows, mine = strip == i, host == of
         span = judged.start_ns[mine].min() / 1e9, judged.end_ns[mine].max() / 1e9
-        found.append((name, _strip(judged, strip == i, name, labels, span)))
+        about = ". ".join(filter(None, (exe, _not_judged(judged, rows))))
+        known = judged.known[rows].any()
+        svg = _strip(judged, rows, name, labels, span) if known else ""
+        found.append(Strip(name, about, svg))
     return found
+
+
+def _not_judged(judged: Judged, rows: NDArray[np.bool_]) -> str:
+    """Say which of a strip's windows were not judged, and why; empty where all were."""
+    lacking = (
+        (rows & ~judged.known, "it was not met in what was learned from, or too seldom"),
+        (rows & judged.known & ~judged.ready, "its baseline is not settled, so it may not alert"),
+    )
+    said = []
+    for which, why in lacking:
+        if count := int(which.sum()):
+            some = "" if count == rows.sum() else f" {count:,} of {int(rows.sum()):,} windows"
+            said.append(f"Not judged{some}: {why}.")
+    return " ".join(said)
 
 
 def _strip(

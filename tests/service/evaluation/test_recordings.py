@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from oddcall.models.bundle.bundle import load_bundle
 from oddcall.models.window import WindowBatch
 from oddcall.service.cli import run
 from oddcall.service.config.settings import AlertSection
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings import evaluate as judge
 from oddcall.service.evaluation.recordings_page import write
-from oddcall.service.evaluation.recordings_text import as_dict, table
+from oddcall.service.evaluation.recordings_text import as_dict, table, what_was_judged
 from oddcall.training.fit import FitSettings
 from oddcall.training.labels import Label, read_labels, write_labels
 from oddcall.training.lake import Source, lake
@@ -194,8 +195,53 @@ def test_of_several_hosts_each_attack_names_its_own(unknown, tmp_path):
     assert sum(line.split()[:2] == ["scan", "web2"] for line in lines) == 1
     write(tmp_path / "report.html", unknown, "by one program", {})
     words = Page((tmp_path / "report.html").read_text()).words
-    strips = [word for word in words if word.startswith("/usr/bin/python3.11")]
-    assert sorted(strips) == [f"/usr/bin/python3.11 on {name}" for name in ("web1", "web2")]
+    strips = [word for word in words if word.startswith("python3.11 on ")]
+    assert sorted(strips) == [f"python3.11 on {name}" for name in ("web1", "web2")]
+
+
+def test_a_program_without_a_baseline_has_words_and_no_chart(unknown, tmp_path):
+    """Where nothing was held against a baseline no empty plot is drawn: the page says why."""
+    write(tmp_path / "report.html", unknown, "by one program", {})
+    page = (tmp_path / "report.html").read_text()
+    shown = re.findall(r"<figure>.*?</figure>", page)
+    assert len(shown) >= 2
+    for figure in shown:
+        assert "<svg" not in figure
+        assert "Not judged: it was not met in what was learned from, or too seldom." in figure
+
+
+def test_what_was_not_judged_of_a_program_is_said_beside_its_chart(small_lake, bundle, tmp_path):
+    """Some windows without a baseline, others of one that may not alert: each with its number."""
+    path = tmp_path / "report.html"
+    words = ("--model", bundle, "--test", small_lake.later("web1"), "--labels", small_lake.labels)
+    assert run(["evaluate", "recordings", *map(str, words), "--html", str(path)]) == 0
+    figures = re.findall(r"<figure>.*?</figure>", path.read_text())
+    assert not [figure for figure in figures if "Not judged" in figure]
+    sources = lake([small_lake.later("web1")])
+    fold = Fold("by the model given", lambda _, b: np.zeros(len(b), bool),
+                lambda _, b: np.ones(len(b), bool))  # fmt: skip
+    model = load_bundle(bundle)
+    found = judge(sources, read_labels(small_lake.labels), [fold], model, FitSettings(),
+                  AlertSection(), lambda *_: None)  # fmt: skip
+    judged = found.judged
+    first = np.arange(len(judged)) < len(judged) // 2
+    found.judged = replace(judged, known=~first, ready=np.zeros(len(judged), bool))
+    write(path, found, "by the model given", {})
+    (figure, *_) = re.findall(r"<figure>.*?</figure>", path.read_text())
+    assert "<svg" in figure
+    assert re.search(r"Not judged [\d,]+ of [\d,]+ windows: it was not met", figure)
+    assert "windows: its baseline is not settled, so it may not alert." in figure
+
+
+def test_the_page_says_what_the_terminal_says_of_what_was_judged(unknown, tmp_path):
+    """How many windows are without a baseline, of which part: page and table have the sentence."""
+    write(tmp_path / "report.html", replace(unknown, left_out=7), "by one program", {})
+    page = (tmp_path / "report.html").read_text()
+    said = list(what_was_judged(replace(unknown, left_out=7)))
+    assert [line for line in said if f"{line}." not in page] == []
+    assert any("7 windows in, across or just after the learned time left out" in s for s in said)
+    assert any("without a baseline, not judged" in s for s in said)
+    assert f"Learned from {unknown.learned:,} windows" in page
 
 
 def test_labels_that_meet_nothing_are_told(small_lake, bundle, tmp_path, capsys):
