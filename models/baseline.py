@@ -111,7 +111,7 @@ class Baseline:
     Attributes
     ----------
     name : str
-        Program's short name, or ``"similar programs"``.
+        Program's short name, or what all pools are called.
     windows : int
         Windows of its programs that were seen in training, kept or not.
     first_ns, last_ns : int

@@ -13,6 +13,13 @@ from oddcall.models.window import WindowBatch
 
 #: Which baseline a window was held against, best first.
 LEVELS = ("program", "predecessor", "similar", "unknown")
+#: The same in the words that people read, wherever they do.
+JUDGED_BY = {
+    "program": "its own baseline",
+    "predecessor": "its predecessor",
+    "similar": "programs like it",
+    "unknown": "nothing yet",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -51,6 +51,11 @@ def format_duration(seconds: float) -> str:
     return "".join(said[:2]) or "0s"
 
 
+def rounded(value: float) -> float:
+    """Keep six digits: what a reader can use, and no noise of the last bit."""
+    return float(f"{value:.6g}")
+
+
 def counted(number: int, noun: str) -> str:
     """Write a number with its noun: ``"1 alert"``, ``"2,000 alerts"``, ``"3 processes"``."""
     plural = noun + ("es" if noun.endswith("s") else "s")

@@ -96,7 +96,7 @@ def _small(names: list[str], *, vouched: bool) -> str:
         else ("baselines of their own", "are", "them")
     )
     so = (
-        f"{are} judged by similar programs, which notices less"
+        f"{are} judged by programs like {them}, which notices less"
         if vouched
         else f"cannot alert: the host has too few other programs to judge {them} by"
     )

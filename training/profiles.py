@@ -6,6 +6,7 @@ import numpy as np
 
 from oddcall.models.baseline import EXEMPLARS, QUANTILES, Exemplars, Profiles
 from oddcall.models.sparse import IntArray
+from oddcall.models.verdict import JUDGED_BY
 from oddcall.training.division import Division
 from oddcall.training.pools import Pool, spread
 from oddcall.training.reservoir import NEVER
@@ -15,7 +16,7 @@ def profiles(division: Division, pools: list[Pool]) -> Profiles:
     """Quantiles and typical windows of every profile: of all its windows, early and late."""
     gathered = division.gathered
     names = [gathered.programs[p].name for p in division.own]
-    names += ["similar programs"] * len(division.centres)
+    names += [JUDGED_BY["similar"]] * len(division.centres)
     features, quantiles, exemplars = [], [], []
     # One pass a profile: each has its own few features.
     for i, part in enumerate(pools):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oddcall.models.explanation.observation import Call
+from oddcall.models.verdict import JUDGED_BY
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ _LOOK = (
 )
 
 #: By whom a new call was never made, where it is not the program itself that is known.
-_NEVER = {"similar": "by similar programs"}
+_NEVER = {"similar": f"by {JUDGED_BY['similar']}"}
 
 #: Identifiers and names as of ATT&CK for Enterprise, platform Linux or Containers.
 RULES: tuple[Rule, ...] = (

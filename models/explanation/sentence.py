@@ -9,6 +9,7 @@ import numpy as np
 from oddcall.models import calls
 from oddcall.models.baseline import Baseline
 from oddcall.models.explanation.observation import Call, Observation, Scalar, Transition, Typical
+from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import Program, WindowBatch
 
 #: Kinds of call named in one sentence; a reader takes in no more.
@@ -32,8 +33,8 @@ _TELLING = frozenset(
 
 _BASELINE = {
     "program": "of its baseline",
-    "predecessor": "of the version before it",
-    "similar": "of similar programs",
+    "predecessor": f"of {JUDGED_BY['predecessor']}",
+    "similar": f"of {JUDGED_BY['similar']}",
 }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import BLOCKS
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def gather(model: Model, wanted: Sequence[str]) -> Evidence:
         raise EvidenceError(
             f"{seen.program.exe} has no baseline of its own",
             expected="enough windows of its own to learn from",
-            got=f"{seen.windows}; it is judged by {seen.level} baselines",
+            got=f"{seen.windows}; it is judged by {JUDGED_BY[seen.level]}",
             fix="Record or learn for longer while it does all of its work.",
         )
     return _of(model, own)

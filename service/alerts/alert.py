@@ -18,6 +18,7 @@ import numpy as np
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.context import Context
 from oddcall.service.alerts.severity import Lesson, severity
+from oddcall.service.quantities import rounded
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import Baseline
@@ -247,5 +248,5 @@ def _explanation(seen: Sighting, standing: Standing) -> Alert:
 
 
 def _round(value: float) -> float:
-    """Six digits: what a reader can use, and no noise of the last bit."""
-    return float(f"{float(np.nan_to_num(value)):.6g}")
+    """Round as is told of; JSON has no number that is none."""
+    return rounded(float(np.nan_to_num(value)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from oddcall.models.verdict import JUDGED_BY
 from oddcall.service.alerts.alert import Alert, short
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.quantities import counted, format_duration
@@ -19,11 +20,11 @@ _FEATURES = 5
 _ROWS = 10
 #: Where the text of a labelled line begins.
 _LEFT = 11
-_BASELINE = {
-    "program": "its own baseline",
-    "predecessor": "the binary that it replaced",
-    "similar": "programs like it, having no baseline of its own",
-    "unknown": "nothing: it has no baseline",
+#: What is said beside whose baseline it is.
+_ASIDE = {
+    "predecessor": ", the binary that it replaced",
+    "similar": ", having no baseline of its own",
+    "unknown": ": it has no baseline",
 }
 
 #: What a line is, and its text.
@@ -242,7 +243,8 @@ def _evidence(alert: Alert, width: int) -> Iterator[_Line]:
     # From its first window to its last, as the sentence says, also where it paused between.
     span = _seconds(_between(alert["window"]["start"], alert["window"]["end"]))
     seen = f"{counted(alert['window']['events'], 'call')} in {span}"
-    against = f"against {_BASELINE[baseline['level']]}"
+    level = baseline["level"]
+    against = f"against {JUDGED_BY[level]}{_ASIDE.get(level, '')}"
     if baseline["windows"]:
         against += f" ({counted(baseline['windows'], 'window')})"
     yield from _labelled("evidence", f"{seen}, {against}", width)

@@ -47,7 +47,7 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
         return
     parts = [field.name for field in fields(Program)]
     programs = [Program(**{part: row[part] for part in parts}) for row in rows]
-    lines = table(rows, most, shortened(programs)) if rows else [_none(wanted)]
+    lines = table(rows, most, shortened(programs, 24)) if rows else [_none(wanted)]
     click.echo("\n".join(lines))
     counts = {state: sum(row["state"] == state for row in told["programs"]) for state in _STATES}
     said = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)

@@ -24,6 +24,7 @@ import numpy as np
 
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import write_whole
+from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import iso
 from oddcall.service.board.standing import Standing, by_evidence, by_model
@@ -270,12 +271,12 @@ def _ns(time: str | None) -> int:
 
 def table(rows: list[Mapping[str, Any]], most: int, names: list[str]) -> list[str]:
     """Lay states out as lines of 80 columns, each with why beneath it."""
-    lines = [f"{'program':<28}  {'state':<10}  {'windows':>8}  {'judged by':<11} since"]
+    lines = [f"{'program':<24}  {'state':<10}  {'windows':>7}  {'judged by':<16} since"]
     for name, row in list(zip(names, rows, strict=True))[:most]:
         since = (row["since"] or "")[:16].replace("T", " ")
-        level = row["level"] or "nobody yet"
+        by = JUDGED_BY[row["level"] or "unknown"]
         lines.append(
-            f"{name:<28}  {row['state']:<10}  {row['windows']:>8,}  {level:<11} {since}".rstrip()
+            f"{name:<24}  {row['state']:<10}  {row['windows']:>7,}  {by:<16} {since}".rstrip()
         )
         lines += textwrap.wrap(row["why"], 80, initial_indent="  ", subsequent_indent="  ")
     if len(rows) > most:

@@ -8,15 +8,14 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from oddcall.models.verdict import JUDGED_BY
 from oddcall.service.alerts.alert import iso
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import Budget, counted, format_duration, number
+from oddcall.service.quantities import Budget, counted, format_duration, number, rounded
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState
     from oddcall.models.model import Model
-
-_JUDGED_BY = {"program": "itself", "similar": "programs like it"}
 
 
 def headline(model: Model) -> str:
@@ -47,7 +46,7 @@ def table(model: Model, most: int = 40) -> Iterator[str]:
     width = max([7, *map(len, names)])
     yield f"{'program':<{width}}  {'windows':>8}  {'state':<10}  {'judged by':<16}  alerts/day"
     for name, program in list(zip(names, programs, strict=True))[:most]:
-        judged = _JUDGED_BY.get(program.level, program.level)
+        judged = JUDGED_BY[program.level]
         yield (
             f"{name:<{width}}  {program.windows:>8,}  {program.readiness:<10}  {judged:<16}  "
             f"{program.expected_alerts_per_day:>10.2f}"
@@ -66,8 +65,8 @@ def as_dict(model: Model) -> dict[str, Any]:
     """Give the same for a machine."""
     return {
         "id": model.id,
-        "budget_per_day": model.budget_per_day,
-        "expected_alerts_per_day": model.expected_alerts_per_day,
+        "budget_per_day": rounded(model.budget_per_day),
+        "expected_alerts_per_day": rounded(model.expected_alerts_per_day),
         "programs": [_program(program) for program in model.programs],
         "warnings": list(model.warnings),
     }
@@ -82,7 +81,7 @@ def _program(known: ProgramState) -> dict[str, Any]:
         "trained_span": {"start": iso(known.first_ns), "end": iso(known.last_ns)},
         "state": known.readiness,
         "judged_by": known.level,
-        "expected_alerts_per_day": known.expected_alerts_per_day,
+        "expected_alerts_per_day": rounded(known.expected_alerts_per_day),
     }
 
 

@@ -112,7 +112,7 @@ def test_a_rare_program_is_judged_by_similar_ones(model: Model):
     verdicts = model.judge(batch)
     assert set(verdicts.level) == {"similar"}
     assert not verdicts.alert.any()
-    assert {model.profiles[p].name for p in verdicts.profile} == {"similar programs"}
+    assert {model.profiles[p].name for p in verdicts.profile} == {"programs like it"}
 
 
 def test_contributions_name_the_cause(model: Model):

@@ -200,7 +200,7 @@ def test_with_many_programs_small_ones_are_calibrated_by_transfer():
     assert verdicts.ready[0]
     (said,) = (text for text in trained.warnings if "too few windows" in text)
     assert said == (
-        "rare had too few windows for a baseline of its own and is judged by similar programs, "
+        "rare had too few windows for a baseline of its own and is judged by programs like it, "
         "which notices less."
     )
     effective = trained.calibration.total.effective

@@ -1,12 +1,12 @@
 // One alert: what was said, why, and what a person answers.
 
 import { ask, send } from "/static/api.js";
-import { chance, clock, count, course, day, h, put, some, span } from "/static/dom.js";
+import { JUDGED_BY, chance, clock, count, course, day, h, put, some, span } from "/static/dom.js";
 import { ranges } from "/static/ranges.js";
 
-const LEVEL = {
-  program: "its own baseline", predecessor: "the binary that it replaced",
-  similar: "programs like it, having none of its own", unknown: "nothing: it has no baseline",
+const ASIDE = {
+  predecessor: ", the binary that it replaced", similar: ", having no baseline of its own",
+  unknown: ": it has no baseline",
 };
 const SAID = { ack: "Acknowledged", tolerate: "Tolerated", forget: "Forgotten" };
 
@@ -24,7 +24,7 @@ function evidence(line) {
     ["p-value", `${chance(score.p_value)}, alerts from ${chance(score.threshold)}${score.extrapolated ? "; beyond every clean window that was kept, so it is extrapolated" : ""}`],
     ["evidence", `${some(seen.events, "call")} in ${spanned < 10 ? spanned.toFixed(1) + " s" : span(spanned)}`],
     ["least likely", `${day(seen.start)} to ${clock(seen.end)}`],
-    ["held against", `${LEVEL[baseline.level] || baseline.level} (${some(baseline.windows, "window")}${baseline.trained_span ? `, ${day(baseline.trained_span.start)} to ${day(baseline.trained_span.end)}` : ""})`],
+    ["held against", `${JUDGED_BY[baseline.level]}${ASIDE[baseline.level] || ""} (${some(baseline.windows, "window")}${baseline.trained_span ? `, ${day(baseline.trained_span.start)} to ${day(baseline.trained_span.end)}` : ""})`],
     ["severity", baseline.severity_limit],
     ["detectors", Object.entries(score.detectors).map(([name, p]) => `${name.replaceAll("_", " ")} ${chance(p)}`).join(", ")],
     ["coverage", lost + (coverage.identity_complete ? "" : "; the process was gone before its program could be read")],

@@ -13,6 +13,11 @@ function filled(node, attributes, children) {
   return node;
 }
 
+/** Whose baseline judges a program, in the words of the terminal (models/verdict.py). */
+export const JUDGED_BY = {
+  program: "its own baseline", predecessor: "its predecessor", similar: "programs like it", unknown: "nothing yet",
+};
+
 export const h = (tag, attributes, ...children) =>
   filled(document.createElement(tag), attributes, children);
 

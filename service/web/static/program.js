@@ -2,13 +2,13 @@
 
 import { ask } from "/static/api.js";
 import { timeline } from "/static/chart.js";
-import { ago, chance, count, day, h, keyed, put, rate, some } from "/static/dom.js";
+import { JUDGED_BY, ago, chance, count, day, h, keyed, put, rate, some } from "/static/dom.js";
 import { episodeList } from "/static/episodes.js";
 import { ranges } from "/static/ranges.js";
 
 const LEVEL = {
-  program: "Judged by its own baseline.", predecessor: "Scored by the baseline of the binary that it replaced.",
-  similar: "Judged by programs like it.", unknown: "Not judged.",
+  program: `Judged by ${JUDGED_BY.program}.`, predecessor: `Scored by ${JUDGED_BY.predecessor}, the binary that it replaced.`,
+  similar: `Judged by ${JUDGED_BY.similar}.`, unknown: "Not judged.",
 };
 
 export function program(id) {

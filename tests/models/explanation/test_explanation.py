@@ -256,8 +256,8 @@ def test_how_many_calls_is_exact() -> None:
 @pytest.mark.parametrize(
     ("level", "words", "hinted"),
     [
-        ("predecessor", "of the version before it it never made one", "never made before"),
-        ("similar", "of similar programs none made one", "never made by similar programs"),
+        ("predecessor", "of its predecessor it never made one", "never made before"),
+        ("similar", "of programs like it none made one", "never made by programs like it"),
     ],
 )
 def test_whose_baseline(level: str, words: str, hinted: str) -> None:

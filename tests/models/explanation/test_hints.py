@@ -143,7 +143,7 @@ def test_each_technique_once() -> None:
     [
         ("program", "2 ptrace, never made before; "),
         ("predecessor", "2 ptrace, never made before; "),
-        ("similar", "2 ptrace, never made by similar programs; "),
+        ("similar", "2 ptrace, never made by programs like it; "),
     ],
 )
 def test_what_is_new_says_to_whom(level: str, said: str) -> None:

@@ -87,7 +87,7 @@ def test_what_is_typical(typical: tuple[float, float, float], words: str) -> Non
     ("step", "level", "words"),
     [
         (STEP, "program", "3 times in 1.0 s, that it never took in 40 windows of its baseline."),
-        (STEP, "similar", "3 times in 1.0 s, that none took in 40 windows of similar programs."),
+        (STEP, "similar", "3 times in 1.0 s, that none took in 40 windows of programs like it."),
         (
             replace(STEP, novel=False, count=30, share=0.3, typical=(0.0, 0.01, 0.02)),
             "program",

@@ -175,7 +175,7 @@ def test_what_was_written_is_shown(
     states.write()
     assert run(["programs", "--state-dir", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "nginx                         ready            160  program     2023-11-14 22:16" in out
+    assert "nginx                     ready           160  its own baseline 2023-11-14 22:16" in out
     assert "  Its baseline rests on 160 windows of its own." in out
     assert max(map(len, out.splitlines())) <= 80
     none = ["programs", "--state-dir", str(tmp_path), "--state", "stale", "--state", "forgotten"]

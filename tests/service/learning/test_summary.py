@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from oddcall.models.model import Model
-from oddcall.service.learning.summary import headline, not_learned, trained_on
+from oddcall.service.learning.summary import as_dict, headline, not_learned, trained_on
 
 
 def test_windows_that_were_left_out_are_counted(trained: Model) -> None:
@@ -39,3 +41,21 @@ def test_who_asks_to_learn_in_vain_is_told_why(trained: Model) -> None:
     assert kept.endswith("ago, kept in /var/lib/oddcall; --relearn learns it anew")
     named = not_learned(trained, Path("host.oddcall"), Path("/var/lib/oddcall"))
     assert named == "--learn is not used: host.oddcall judges, as --model names it"
+
+
+@pytest.mark.parametrize(("expected", "told"), [(0.9999999, 1.0), (1 / 3, 0.333333)])
+def test_a_machine_is_told_no_more_digits_than_are_known(
+    trained: Model, expected: float, told: float
+) -> None:
+    """Six digits of a rate, as alerts have; the model itself keeps all of them."""
+    rates = (expected, 0.0)
+    programs = tuple(
+        replace(known, expected_alerts_per_day=rate)
+        for known, rate in zip(trained.programs, rates, strict=False)
+    )
+    model = replace(trained, programs=programs, budget_per_day=expected)
+    found = as_dict(model)
+    assert found["budget_per_day"] == told
+    assert found["programs"][0]["expected_alerts_per_day"] == told
+    assert found["expected_alerts_per_day"] == float(f"{model.expected_alerts_per_day:.6g}")
+    assert model.programs[0].expected_alerts_per_day == expected
