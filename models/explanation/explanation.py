@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from oddcall.models.baseline import Baseline
 from oddcall.models.explanation import sentence
 from oddcall.models.explanation.comparison import observe
 from oddcall.models.explanation.hints import Hint, hints
-from oddcall.models.explanation.observation import Call, Observation, Typical
+from oddcall.models.explanation.observation import Call, Observation, Scalar, Transition, Typical
+from oddcall.models.explanation.sentence import Part
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
 
@@ -69,7 +71,8 @@ class Explanation:
     sentence : str
         What the program did, against what.
     top : list of Feature
-        At most ``TOP``, the largest contribution first; empty without a baseline.
+        At most ``TOP``: what the sentence names, in its order, then the others, the largest
+        contribution first; empty without a baseline.
     nearest_windows : list of dict
         The baseline's windows most like this one, nearest first, as JSON objects: ``start``
         and ``end`` (ISO 8601, UTC), ``pid``, ``events``, ``distance`` (Euclidean, of vectors).
@@ -111,39 +114,55 @@ def explain(
     seen = observe(model.spec, batch, row, baseline, drove, arch)
     found = hints(seen.calls, level)
     first = {call for hint in found for call in hint.calls}
+    said = sentence.judged(name, seen, baseline, level, first)
     return Explanation(
-        sentence.judged(name, seen, baseline, level, first),
-        _top(seen),
+        said.text,
+        _top(seen, said.parts),
         _nearest(model, batch, row, baseline),
         found,
     )
 
 
-def _top(seen: Observation) -> list[Feature]:
-    features = [feature for call in seen.calls for feature in _of_call(call)]
-    for part in seen.transitions:
-        if not part.count:  # a step that was not made: only the calls that were can name one
-            continue
-        pair = " then ".join(part.pair) if part.pair else f"transition {part.bucket}"
-        name = f"{pair} (share of transitions)"
-        features.append(_feature(name, part.share, part.typical, part.contribution, part.count))
-    for scalar in seen.scalars:
-        name = _SCALARS[scalar.name]
-        features.append(_feature(name, scalar.observed, scalar.typical, scalar.contribution))
+def _top(seen: Observation, named: Sequence[Part]) -> list[Feature]:
+    """Give the features to show: a sentence goes by meaning, so what it names may weigh little."""
+    lead = [_named(part) for part in named]
+    features = [feature for call in seen.calls for feature in (_made(call), _failed(call))]
+    # Of a step that was not made only the calls that were could give the name.
+    features += [_taken(step) for step in seen.transitions if step.count]
+    features += [_counted(scalar) for scalar in seen.scalars]
     ranked = sorted(features, key=lambda feature: -feature.contribution)
-    return [feature for feature in ranked[:TOP] if feature.contribution > 0]
+    others = [f for f in ranked if f.contribution > 0 and f not in lead]
+    return [*lead, *others][:TOP]
 
 
-def _of_call(call: Call) -> list[Feature]:
-    """Give a call's own share, and that of its failures where they carry part of the verdict."""
-    failing = call.failing_contribution
-    own = call.contribution - failing
-    made = _feature(f"{call.name} (share of calls)", call.share, call.typical, own, call.count)
-    if not failing:
-        return [made]
-    name = f"failing {call.name} (share of calls)"
-    failed = _feature(name, call.failed_share, call.failed_typical, failing, call.failed)
-    return [made, failed]
+def _named(part: Part) -> Feature:
+    """Give the one feature by which a sentence names something."""
+    if isinstance(part, Transition):
+        return _taken(part)
+    if isinstance(part, Scalar):
+        return _counted(part)
+    return _failed(part) if part.failing and not part.unusual else _made(part)
+
+
+def _made(call: Call) -> Feature:
+    name, own = f"{call.name} (share of calls)", call.contribution - call.failing_contribution
+    return _feature(name, call.share, call.typical, own, call.count)
+
+
+def _failed(call: Call) -> Feature:
+    name, weight = f"failing {call.name} (share of calls)", call.failing_contribution
+    return _feature(name, call.failed_share, call.failed_typical, weight, call.failed)
+
+
+def _taken(step: Transition) -> Feature:
+    pair = " then ".join(step.pair) if step.pair else f"transition {step.bucket}"
+    name = f"{pair} (share of transitions)"
+    return _feature(name, step.share, step.typical, step.contribution, step.count)
+
+
+def _counted(scalar: Scalar) -> Feature:
+    name = _SCALARS[scalar.name]
+    return _feature(name, scalar.observed, scalar.typical, scalar.contribution)
 
 
 def _feature(

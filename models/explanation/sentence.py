@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from oddcall.models.explanation.observation import Call, Observation, Scalar, Tr
 from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import Program, WindowBatch
 
-#: Kinds of call named in one sentence; a reader takes in no more.
-_NAMED = 3
+#: Kinds of call named at once, and in one sentence; a reader takes in no more.
+_NAMED, MOST_NAMED = 3, 5
 #: A share that is there, yet too small for a figure.
 _HARDLY = "under 0.1%"
 #: Part of the verdict below which a finding is not worth words when others are.
@@ -38,6 +39,16 @@ _BASELINE = {
 }
 
 
+Part = Call | Transition | Scalar
+
+
+class Said(NamedTuple):
+    """A sentence, and what it names: calls, a step or a number, in its order."""
+
+    text: str
+    parts: tuple[Part, ...]
+
+
 def who(program: Program, container: str = "") -> str:
     """Name a program for people: ``"python3.11 (unit web.service)"``."""
     places = [f"unit {program.unit}"] if program.unit else []
@@ -60,7 +71,7 @@ def unjudged(name: str, batch: WindowBatch, row: int, arch: str) -> str:
 
 def judged(
     name: str, seen: Observation, baseline: Baseline, level: str, first: Collection[str]
-) -> str:
+) -> Said:
     """Say what sets a window apart from its baseline.
 
     Parameters
@@ -79,11 +90,18 @@ def judged(
     more = _picked([c for c in seen.calls if not c.novel and (c.excess or c.failing)], first)
     time = _seconds(seen.seconds)
     if not first and _slight([*new, *more], [*seen.transitions, *seen.scalars]):
-        return f"{name} {_rest(seen, time, against, own)}."
+        text, parts = _rest(seen, time, against, own)
+        return Said(f"{name} {text}.", parts)
     if _leads(new, more, first):
-        return f"{name} made {_new(new, time, against, own)}{_also(_worth(more, first), '')}."
-    before = ", never made before" if own else ", never made there"
-    return f"{name} made {_more(more, time, against)}{_also(_worth(new, first), before)}."
+        # Naming the fourth takes no more words than saying that there is one.
+        shown = new if len(new) == _NAMED + 1 else new[:_NAMED]
+        text = _new(shown, len(new) - len(shown), time, against, own)
+        beside, aside = _worth(more, first, len(shown)), ""
+    else:
+        shown, beside = more[:_NAMED], _worth(new, first, _NAMED)
+        text = _more(shown, time, against)
+        aside = ", never made before" if own else ", never made there"
+    return Said(f"{name} made {text}{_also(beside, aside)}.", (*shown, *beside))
 
 
 def _slight(made: Sequence[Call], others: Sequence[Transition | Scalar]) -> bool:
@@ -102,10 +120,10 @@ def _leads(new: Sequence[Call], more: Sequence[Call], first: Collection[str]) ->
     return bool(new) and _weight(new) >= _WORTH * _weight(more)
 
 
-def _worth(made: Sequence[Call], first: Collection[str]) -> list[Call]:
-    """Pick the few calls that are worth words after the ones that lead."""
+def _worth(made: Sequence[Call], first: Collection[str], lead: int) -> list[Call]:
+    """Pick the few calls that are worth words after the ``lead`` ones that come first."""
     kept = [call for call in made if call.contribution >= _WORTH or call.name in first]
-    return kept[: _NAMED - 1]
+    return kept[: min(_NAMED - 1, MOST_NAMED - lead)]
 
 
 def _picked(made: Sequence[Call], first: Collection[str]) -> list[Call]:
@@ -122,16 +140,14 @@ def _weight(made: Sequence[Call]) -> float:
     return sum(call.contribution for call in made)
 
 
-def _new(made: Sequence[Call], time: str, against: str, own: bool) -> str:
+def _new(made: Sequence[Call], others: int, time: str, against: str, own: bool) -> str:
     if len(made) == 1:
         failing = f", {_failing(made[0])}" if _fails(made[0]) else ""
         never = "it never made one" if own else "none made one"
         return f"{_made(made[0])} in {time}{failing}; in {against} {never}"
-    # Naming the fourth takes no more words than saying that there is one.
-    shown = made if len(made) == _NAMED + 1 else made[:_NAMED]
-    named = [_made(call) + _aside(call) for call in shown]
-    if len(made) > len(shown):
-        named.append(f"{_number(len(made) - len(shown), 'other new kind')} of call")
+    named = [_made(call) + _aside(call) for call in made]
+    if others:
+        named.append(f"{_number(others, 'other new kind')} of call")
     never = "it never made any of them" if own else "none made any of them"
     return f"{_listed(named)} in {time}; in {against} {never}"
 
@@ -143,7 +159,7 @@ def _also(made: Sequence[Call], aside: str) -> str:
 
 
 def _more(made: Sequence[Call], time: str, against: str) -> str:
-    lead, others = made[0], made[1:_NAMED]
+    lead, others = made[0], made[1:]
     also = f", and {_listed([_compared(call) for call in others])}" if others else ""
     if lead.novel_failure:
         said = f"{_made(lead)} in {time}, {_failing(lead)}{also}"
@@ -161,24 +177,24 @@ def _more(made: Sequence[Call], time: str, against: str) -> str:
     return f"{said}{most}{also}"
 
 
-def _rest(seen: Observation, time: str, against: str, own: bool) -> str:
+def _rest(seen: Observation, time: str, against: str, own: bool) -> tuple[str, tuple[Part, ...]]:
     """Where no call by itself stands out: an order of calls, a lack of some, or a number."""
-    parts: list[Transition | Scalar | Call] = [part for part in seen.transitions if part.unusual]
+    parts: list[Part] = [part for part in seen.transitions if part.unusual]
     parts += [part for part in seen.scalars if part.unusual]
     parts += [call for call in seen.calls if call.share < call.typical[0]]
     lead = max(parts, key=lambda part: part.contribution, default=None)
     if isinstance(lead, Transition):
-        return _order(lead, time, against, own)
+        return _order(lead, time, against, own), (lead,)
     if isinstance(lead, Scalar):
-        return f"{_measure(lead, seen.events)} in {against}"
+        return f"{_measure(lead, seen.events)} in {against}", (lead,)
     if lead:
         made = _made(lead) if lead.count else f"no {lead.name} call"
         share, usual = _share(lead.share), _typical(lead.typical)
-        return f"made {made} in {time}, {share} of its calls against {usual} in {against}"
-    named = [call.name for call in seen.calls[:_NAMED] if call.count]
-    mostly = f", most of all {_listed(named)}" if named else ""
+        return f"made {made} in {time}, {share} of its calls against {usual} in {against}", (lead,)
+    most = tuple(call for call in seen.calls[:_NAMED] if call.count)
+    mostly = f", most of all {_listed([call.name for call in most])}" if most else ""
     made = _number(seen.events, "call")
-    return f"made {made} in {time}, in other proportions than in {against}{mostly}"
+    return f"made {made} in {time}, in other proportions than in {against}{mostly}", most
 
 
 def _order(part: Transition, time: str, against: str, own: bool) -> str:

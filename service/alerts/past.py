@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -28,14 +28,15 @@ class Kinds:
     def of(cls, seen: Sighting) -> Self:
         """Say what one window shows."""
         said = seen.explanation
-        features = [feature.feature for feature in said.top[:_KIND_FEATURES]]
-        return cls(frozenset(features) | {hint.technique for hint in said.hints})
+        features = {feature.feature: feature.contribution for feature in said.top}
+        return cls(_strongest(features) | {hint.technique for hint in said.hints})
 
     @classmethod
     def told(cls, alert: Alert) -> Self:
         """Say what the window of an alert's line showed."""
-        features = [top["feature"] for top in alert["explanation"]["top"][:_KIND_FEATURES]]
-        return cls(frozenset(features) | {hint["technique"] for hint in alert["attack_hints"]})
+        top = alert["explanation"]["top"]
+        features = {feature["feature"]: feature["contribution"] for feature in top}
+        return cls(_strongest(features) | {hint["technique"] for hint in alert["attack_hints"]})
 
     def __or__(self, other: Kinds) -> Kinds:
         """Take both together."""
@@ -51,6 +52,12 @@ class Kinds:
     def include(self, shown: Kinds) -> bool:
         """Whether most of what a window shows is among these."""
         return self.likeness(shown) > _MOST
+
+
+def _strongest(features: Mapping[str, float]) -> frozenset[str]:
+    """Name the features that weigh most: those a sentence names stand before them."""
+    ranked = sorted(features, key=lambda name: -features[name])
+    return frozenset(ranked[:_KIND_FEATURES])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ from typing import Any
 
 import click
 
+from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.models.verdict import JUDGED_BY
 from oddcall.service.alerts.alert import Alert, short
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.quantities import counted, format_duration
 
 _COLOUR = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "bright_red"}
-_FEATURES = 5
+#: Features of a line: whatever its sentence names is among the first of them.
+_FEATURES = MOST_NAMED
 #: Lines of an episode that are listed, the latest.
 _ROWS = 10
 #: Where the text of a labelled line begins.

@@ -40,10 +40,10 @@ def command(settings: Settings, alert: str, alerts: Path | None, all_: bool, jso
     """Show all that is known of an alert: how it stands, and its oddest window.
 
     An alert is named by its id or its episode's, by the first characters of
-    one, or by the word last. Shown are the features that weigh most (up to
-    eight), observed against typical, each detector's p-value, the windows of
-    the baseline that are most like it, and what was sent of it: an alert that
-    goes on or comes back has several lines.
+    one, or by the word last. Shown are the features that its sentence names and
+    those that weigh most (eight at most), observed against typical, each
+    detector's p-value, the windows of the baseline that are most like it, and
+    what was sent of it: an alert that goes on or comes back has several lines.
     """
     from oddcall.service.alerts.text import explained, summed_up
     from oddcall.service.board.episodes import folded

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import hints_text, milliseconds, present, program_name
@@ -19,7 +20,8 @@ from oddcall.service.sinks.transport import Record
 _COLOUR = {"low": "#3b82a0", "medium": "#d9a400", "high": "#d9480f", "critical": "#b3001b"}
 _QUIET = "#7a8594"
 _STATE = {"open": "", "update": ", still", "close": ", quiet again"}
-_FEATURES = 5
+#: Whatever the sentence names is among them.
+_FEATURES = MOST_NAMED
 #: Of a command line: more is no help in a chat.
 _SHOWN = 300
 

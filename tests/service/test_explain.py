@@ -52,7 +52,12 @@ def line(state: str, id_: str, features: int) -> dict[str, Any]:
         "explanation": {
             "sentence": "nginx made connect calls; it never did before.",
             "top": [
-                {"feature": f"call{i} (share of calls)", "observed": 0.1, "typical": NEVER}
+                {
+                    "feature": f"call{i} (share of calls)",
+                    "observed": 0.1,
+                    "typical": NEVER,
+                    "contribution": 1 / features,
+                }
                 for i in range(features)
             ],
             "onset": "2023-11-14T22:13:20.000000Z",
@@ -93,7 +98,7 @@ def test_no_more_features_are_promised_than_there_are(capsys: pytest.CaptureFixt
     """The help gives the most that an alert keeps."""
     assert run(["explain", "--help"]) == 0
     promised = " ".join(capsys.readouterr().out.split())
-    assert f"the features that weigh most (up to {_WORDS[TOP]})" in promised
+    assert f"those that weigh most ({_WORDS[TOP]} at most)" in promised
 
 
 @pytest.mark.parametrize("word", ["last", "7102", "0a0b0c0d"])

@@ -42,8 +42,11 @@ def clock() -> Clock:
 
 def showing(call: str) -> dict[str, Any]:
     """Give the part of an alert that says what was odd."""
-    onset = "2023-11-14T22:13:19.000000Z"
-    told = {"sentence": f"web made 9 {call} calls.", "top": [{"feature": call}], "onset": onset}
+    told = {
+        "sentence": f"web made 9 {call} calls.",
+        "top": [{"feature": call, "contribution": 1.0}],
+        "onset": "2023-11-14T22:13:19.000000Z",
+    }
     return {"explanation": told, "attack_hints": []}
 
 

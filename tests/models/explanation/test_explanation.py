@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from oddcall.models import calls
 from oddcall.models.baseline import QUANTILES, Baseline, Contributions, Exemplars
 from oddcall.models.explanation.comparison import natural
 from oddcall.models.explanation.explanation import TOP, Explanation, explain
+from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.models.features import SCALARS, FeatureSpec
 from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import Sparse
@@ -298,13 +300,51 @@ def test_io_uring_and_32_bit_calls() -> None:
     assert "T1055.008" in {hint.technique for hint in told.hints}
 
 
+#: A call that a sentence names with how often it was made.
+NAMED = re.compile(
+    r"(?:[\d,]+|\bno) (?:failing (?:or pending )?)?((?:32-bit |io_uring )?\w+) calls?\b"
+)
+
+
+def named_in(sentence: str) -> set[str]:
+    """Calls that a sentence names, however it does."""
+    found = set(NAMED.findall(sentence))
+    if mostly := re.search(r"most of all (.*)\.$", sentence):
+        found |= set(re.split(", | and ", mostly[1]))
+    return found
+
+
+def shown_in(told: Explanation) -> list[str]:
+    """Calls, or steps from one to another, of the features of an explanation, in their order."""
+    return [f.feature.removeprefix("failing ").partition(" (share of ")[0] for f in told.top]
+
+
+def test_what_the_sentence_names_leads_the_features() -> None:
+    """Named by meaning, though it weighs little: it stands before what weighs most."""
+    told = said(window(*[REQUEST] * 30, ["getpid", "alarm", "getrandom"] * 40, ["connect!"] * 2))
+    assert "2 connect calls" in told.sentence
+    shown = shown_in(told)
+    assert set(shown[: len(named_in(told.sentence))]) == named_in(told.sentence)
+    heaviest = max(told.top, key=lambda feature: feature.contribution)
+    assert told.top[0].feature == "connect (share of calls)" != heaviest.feature
+
+
+def test_a_call_named_for_its_failures_is_shown_by_them() -> None:
+    """Where only failing is unusual the row is of that, with what is usual of failing."""
+    told = said(window(*[REQUEST] * 30, ["openat!"] * 12))
+    assert "12 of them failing" in told.sentence
+    assert told.top[0].feature == "failing openat (share of calls)"
+    assert told.top[0].count == 12
+
+
 def test_top_features() -> None:
-    """The features come with observed, typical and contribution, the largest first."""
+    """Features come with observed, typical and contribution; of the others the largest first."""
     told = said(window(*[REQUEST] * 10, ["ptrace"] * 80))
     lead = told.top[0]
     assert (lead.feature, lead.observed, lead.count) == ("ptrace (share of calls)", 0.5, 80)
     assert (lead.q05, lead.q50, lead.q95) == (0, 0, 0)
     weights = [feature.contribution for feature in told.top]
+    assert named_in(told.sentence) == {"ptrace"}
     assert weights == sorted(weights, reverse=True)
     assert len(weights) <= TOP
     assert 0 < sum(weights) <= 1 + 1e-9
@@ -371,6 +411,29 @@ def test_any_window_can_be_explained(did: list[str], times: int, level: str) -> 
     assert told.sentence.endswith(".")
     assert len(told.sentence) < 400
     json.dumps(asdict(told), allow_nan=False)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    did=st.lists(st.tuples(names, st.integers(1, 80)), min_size=1, max_size=12),
+    beside=st.integers(0, 40),
+    level=st.sampled_from(["program", "similar"]),
+)
+def test_every_call_of_the_sentence_stands_in_the_table(
+    did: list[tuple[str, int]], beside: int, level: str
+) -> None:
+    """Whatever a sentence names is among the first rows, so few that every table has them."""
+    told = said(window(*[REQUEST] * beside, *[[call] * times for call, times in did]), level)
+    named, shown = named_in(told.sentence), shown_in(told)
+    assert len(named) <= MOST_NAMED
+    if step := re.search(r"went from (\w+) to (\w+) ", told.sentence):
+        assert shown[0] == f"{step[1]} then {step[2]}"
+    else:
+        assert set(shown[: len(named)]) == named
+    assert len(told.top) <= TOP
+    assert len({feature.feature for feature in told.top}) == len(told.top)
+    after = [feature.contribution for feature in told.top[max(len(named), 1) :]]
+    assert after == sorted(after, reverse=True)
 
 
 def test_imports_are_light() -> None:

@@ -36,7 +36,8 @@ def said(
     first: tuple[str, ...] = (),
 ) -> str:
     known: Any = SimpleNamespace(windows=40)
-    return judged("web", Observation(events, 1.0, calls, transitions, scalars), known, level, first)
+    seen = Observation(events, 1.0, calls, transitions, scalars)
+    return judged("web", seen, known, level, first).text
 
 
 @pytest.mark.parametrize(
