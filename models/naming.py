@@ -23,7 +23,8 @@ def told_apart(programs: Collection[Program]) -> dict[Program, str]:
     names = {program: paths[program.exe] for program in programs}
     for tell in (_where, _inode, _device):
         for alike in _alike(names):
-            names |= {program: f"{names[program]}{tell(program)}" for program in alike}
+            told = zip(alike, tell(alike), strict=True)
+            names |= {program: f"{names[program]}{place}" for program, place in told}
     return names
 
 
@@ -72,14 +73,19 @@ def _alike(names: dict[Program, str]) -> list[list[Program]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _where(program: Program) -> str:
-    places = ", ".join(filter(None, (program.unit, program.container)))
-    return f" ({places})" if places else ""
+def _where(alike: list[Program]) -> list[str]:
+    """Say the unit where that tells all of them, else the kind of container, else what differs."""
+    units, containers = [p.unit for p in alike], [p.container for p in alike]
+    both = list(zip(units, containers, strict=True))
+    for one in (units, containers):
+        if len(set(one)) == len(set(both)):
+            return [f" ({place})" if place and len(set(both)) > 1 else "" for place in one]
+    return [f" ({', '.join(filter(None, places))})" if any(places) else "" for places in both]
 
 
-def _inode(program: Program) -> str:
-    return f" (inode {program.ino})"
+def _inode(alike: list[Program]) -> list[str]:
+    return [f" (inode {program.ino})" for program in alike]
 
 
-def _device(program: Program) -> str:
-    return f" (device {program.dev})"
+def _device(alike: list[Program]) -> list[str]:
+    return [f" (device {program.dev})" for program in alike]

@@ -12,7 +12,26 @@ from oddcall.service.alerts.text import clean
 def shortened(programs: Sequence[Program], width: int = 28) -> list[str]:
     """Name programs for a table: told apart, safe to print, and no wider than so many columns."""
     names = told_apart(set(programs))
-    return [fitted(names[program], width) for program in programs]
+    shown = {program: fitted(name, width) for program, name in names.items()}
+    alike: dict[str, list[Program]] = {}
+    for program, name in shown.items():
+        alike.setdefault(name, []).append(program)
+    for group in alike.values():
+        if len(group) > 1:
+            cut = _cut_apart([clean(names[program]) for program in group], width)
+            shown |= zip(group, cut, strict=True)
+    return [shown[program] for program in programs]
+
+
+def _cut_apart(names: Sequence[str], width: int) -> list[str]:
+    """Cut names that are too wide where they differ, as near to their ends as tells them apart."""
+    lead = width // 3
+    rest = width - lead - 1
+    for begin in range(max(map(len, names)), lead - 1, -1):
+        cut = [f"{name[:lead]}…{name[begin : begin + rest]}" for name in names]
+        if len(set(cut)) == len(names):
+            return cut
+    return [fitted(name, width) for name in names]
 
 
 def fitted(name: str, width: int) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
 from oddcall.models.explanation.sentence import MOST_NAMED
+from oddcall.models.naming import told_apart
 from oddcall.models.verdict import JUDGED_BY
+from oddcall.models.window import Program
 from oddcall.service.alerts.alert import Alert, short
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.quantities import counted, format_duration
@@ -33,10 +35,21 @@ _ASIDE = {
 _Line = tuple[str, str]
 
 
-def render(alert: Alert, *, width: int = 80, colour: bool = False) -> str:
-    """Lay an alert or a notice out as lines of at most ``width`` columns, the last one empty."""
+def render(
+    alert: Alert, *, width: int = 80, colour: bool = False, beside: Iterable[Program] = ()
+) -> str:
+    """Lay an alert or a notice out as lines of at most ``width`` columns, the last one empty.
+
+    Parameters
+    ----------
+    beside : iterable of Program, optional
+        As ``program_of`` gives them: the heading tells the alert's program from these.
+    """
     forms = {"open": _opened, "update": _updated, "close": _closed}
-    lines = _noted(alert, width) if is_notice(alert) else forms[alert["state"]](alert, width)
+    if is_notice(alert):
+        lines = _noted(alert, width)
+    else:
+        lines = forms[alert["state"]](alert, width, _name(alert, beside))
     return "\n".join(_styled(kind, line, alert) if colour else line for kind, line in lines)
 
 
@@ -61,10 +74,15 @@ def clean(text: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
-def _opened(alert: Alert, width: int) -> Iterator[_Line]:
-    yield from _wrapped(
-        "head", f"{_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}", width
-    )
+def program_of(alert: Alert) -> Program:
+    """Give the program of an alert, as far as it says: of a container it has the id."""
+    told = alert["program"]
+    exe = told["exe"] or told["comm"]
+    return Program(exe, unit=told["unit"] or "", container=told["container"] or "")
+
+
+def _opened(alert: Alert, width: int, name: str) -> Iterator[_Line]:
+    yield from _wrapped("head", f"{_clock(alert)}  {alert['severity'].upper()}  {name}", width)
     yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
     yield from _process(alert, width)
@@ -112,7 +130,7 @@ def _sent(lines: Sequence[Alert], worst: Alert) -> Iterator[_Line]:
 
 
 def _whole(alert: Alert, width: int) -> Iterator[_Line]:
-    head = f"{_moment(alert['time'])}  {alert['severity'].upper()}  {_name(alert)}"
+    head = f"{_moment(alert['time'])}  {alert['severity'].upper()}  {_name(alert, ())}"
     yield from _wrapped("head", head, width)
     yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
@@ -148,10 +166,10 @@ def _nearest(alert: Alert) -> Iterator[_Line]:
     yield "", ""
 
 
-def _updated(alert: Alert, width: int) -> Iterator[_Line]:
+def _updated(alert: Alert, width: int, name: str) -> Iterator[_Line]:
     span, returns = _since_onset(alert), alert.get("returns")
     again = "again, " if returns else ""
-    head = f"{_clock(alert)}  {alert['severity'].upper()}  {_name(alert)}, {again}for {span} now"
+    head = f"{_clock(alert)}  {alert['severity'].upper()}  {name}, {again}for {span} now"
     yield from _wrapped("head", head, width)
     yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
@@ -165,13 +183,13 @@ def _updated(alert: Alert, width: int) -> Iterator[_Line]:
     yield "", ""
 
 
-def _closed(alert: Alert, width: int) -> Iterator[_Line]:
+def _closed(alert: Alert, width: int, name: str) -> Iterator[_Line]:
     # Without the time at its head, which is that of its last window: lines that came since are
     # above, and it would look out of order.
     began = _clock_of(alert["explanation"]["onset"])
     again = " again" if alert.get("returns") else ""
     text = (
-        f"alert {short(alert['episode_id'])} ended{again}: {_name(alert)}, from {began} to "
+        f"alert {short(alert['episode_id'])} ended{again}: {name}, from {began} to "
         f"{_clock(alert)} ({_since_onset(alert)})"
     )
     yield from _wrapped("quiet", text, width)
@@ -282,10 +300,18 @@ def _wrapped(kind: str, text: str, width: int, indent: str = "") -> Iterator[_Li
     yield from ((kind, line) for line in lines)
 
 
-def _name(alert: Alert) -> str:
-    program = alert["program"]
-    name = program["exe"].rsplit("/", 1)[-1] or program["comm"]
-    return f"{name} ({program['unit']})" if program["unit"] else name
+def _name(alert: Alert, beside: Iterable[Program]) -> str:
+    """Name an alert's program: by its unit, and by what tells it from others of that name."""
+    own = program_of(alert)
+    alike = [one for one in beside if (one.name, one.unit) == (own.name, own.unit)]
+    container = ""
+    if own.container and any(one.container != own.container for one in alike):
+        known = alert.get("workload") or {}
+        container = f"container {known.get('name') or own.container[:12]}"
+    paths = {one.exe for one in alike if one.container == own.container} | {own.exe}
+    name = told_apart([Program(path) for path in paths])[Program(own.exe)]
+    places = ", ".join(filter(None, (own.unit, container)))
+    return f"{name} ({places})" if places else name
 
 
 def _clock(alert: Alert) -> str:

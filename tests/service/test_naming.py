@@ -43,7 +43,26 @@ PROGRAMS = st.builds(
         ),
         (
             [Program("/bin/py", 1, 2, "web.service", "docker"), Program("/bin/py", 1, 2)],
-            ["py (web.service, docker)", "py"],
+            ["py (web.service)", "py"],
+        ),
+        (
+            [
+                Program("/bin/py", 1, 2, "a.service", "docker"),
+                Program("/bin/py", 1, 2, "a.service"),
+            ],
+            ["py (docker)", "py"],
+        ),
+        (
+            [
+                Program("/bin/py", 1, 2, "a.service", "docker"),
+                Program("/bin/py", 1, 2, "a.service"),
+                Program("/bin/py", 1, 2, "b.service"),
+            ],
+            ["py (a.service, docker)", "py (a.service)", "py (b.service)"],
+        ),
+        (
+            [Program("/bin/py", 1, 2, "a.service"), Program("/bin/py", 1, 3, "a.service")],
+            ["py (inode 2)", "py (inode 3)"],
         ),
         ([Program("/bin/py", 1, 2), Program("/bin/py", 1, 3)], ["py (inode 2)", "py (inode 3)"]),
         (
@@ -62,6 +81,24 @@ def test_each_is_as_short_as_it_can_be(programs: list[Program], names: list[str]
 def test_no_two_are_alike(programs: set[Program]) -> None:
     """Whatever there is, each has a name of its own."""
     assert len(set(told_apart(programs).values())) == len(programs)
+
+
+LONG = st.builds(
+    Program,
+    exe=st.just("/usr/bin/python3.11"),
+    dev=st.just(2049),
+    ino=st.just(7),
+    unit=st.text("ab-", min_size=1, max_size=60).map(lambda name: f"shop-{name}-frontend.service"),
+)
+
+
+@given(LONG, LONG, st.integers(20, 40))
+def test_two_are_told_apart_however_narrow_the_table(one: Program, other: Program, width: int):
+    """What is cut out of a name that is too wide is never what tells it from the other."""
+    shown = shortened([one, other, one], width)
+    assert max(map(len, shown)) <= width
+    assert shown[0] == shown[2]
+    assert (shown[0] == shown[1]) == (one == other)
 
 
 @given(st.text(max_size=60), st.integers(5, 40))

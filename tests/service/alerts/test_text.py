@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.service.alerts.text import clean, render
+from oddcall.models.window import Program
+from oddcall.service.alerts.text import clean, program_of, render
 
 ALERT: dict[str, Any] = {
     "schema_version": 1,
@@ -108,6 +109,40 @@ def test_an_alert_reads_like_this() -> None:
         "  hint       T1046: many connections that fail",
         "  alert      7102ecfb-aaf4-591c-a705-d4085130b751",
     ]
+
+
+@pytest.mark.parametrize("state", ["open", "update", "close"])
+@pytest.mark.parametrize(
+    ("beside", "name"),
+    [
+        ([], "python3.11 (web.service)"),
+        ([Program("/usr/bin/python3.11", unit="web.service", container="c" * 64)],
+         "python3.11 (web.service)"),
+        ([Program("/usr/bin/perl", unit="web.service", container="d" * 64)],
+         "python3.11 (web.service)"),
+        ([Program("/opt/bin/python3.11", unit="other.service")], "python3.11 (web.service)"),
+        ([Program("/usr/bin/python3.11", unit="web.service", container="d" * 64)],
+         "python3.11 (web.service, container cccccccccccc)"),
+        ([Program("/opt/bin/python3.11", unit="web.service", container="c" * 64)],
+         "/usr/…/python3.11 (web.service)"),
+        ([Program("/opt/bin/python3.11", unit="web.service", container="d" * 64)],
+         "python3.11 (web.service, container cccccccccccc)"),
+    ],
+)  # fmt: skip
+def test_a_heading_tells_programs_of_one_name_apart(
+    state: str, beside: list[Program], name: str
+) -> None:
+    """By the unit, by the container where units are alike, and by the path where both are."""
+    alert = altered(
+        state=state,
+        program__exe="/usr/bin/python3.11",
+        program__unit="web.service",
+        program__container="c" * 64,
+    )
+    head = " ".join(render(alert, width=100, beside=beside).splitlines()[0:2])
+    assert f"  {name}" in head
+    assert program_of(alert) == Program("/usr/bin/python3.11", unit="web.service",
+                                        container="c" * 64)  # fmt: skip
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])

@@ -210,6 +210,22 @@ def test_a_program_without_a_baseline_has_words_and_no_chart(unknown, tmp_path):
         assert "Not judged: it was not met in what was learned from, or too seldom." in figure
 
 
+def test_strips_of_programs_of_one_path_are_told_apart(unknown, tmp_path):
+    """Two units that run one interpreter have a caption each, and both say which path it is."""
+    programs = tuple(
+        replace(program, exe="/usr/bin/python3.11", ino=1, unit=f"{program.name}.service")
+        for program in unknown.judged.programs
+    )
+    judged = replace(unknown.judged, programs=programs)
+    write(tmp_path / "report.html", replace(unknown, judged=judged), "by one program", {})
+    page = (tmp_path / "report.html").read_text()
+    captions = re.findall(r"<figcaption><b>(.*?)</b> (.*?)</figcaption>", page)
+    names = [name for name, _ in captions]
+    assert len(set(names)) == len(names) > 2
+    assert all(re.fullmatch(r"python3.11 \([\w.]+\.service\) on web[12]", name) for name in names)
+    assert all(about.startswith("/usr/bin/python3.11. ") for _, about in captions)
+
+
 def test_what_was_not_judged_of_a_program_is_said_beside_its_chart(small_lake, bundle, tmp_path):
     """Some windows without a baseline, others of one that may not alert: each with its number."""
     path = tmp_path / "report.html"
