@@ -19,6 +19,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def reason(error: OSError) -> str:
+    """Say why the system refused, as it goes into a sentence: ``"permission denied"``."""
+    return (error.strerror or str(error)).lower()
+
+
 class OddcallError(Exception):
     """Says what was wrong, what was expected, what was got, and what to do next.
 

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from oddcall.models.errors import SettingError, StorageError
+from oddcall.models.errors import SettingError, StorageError, reason
 from oddcall.models.storage import storage_error
 from oddcall.models.tolerance import Behaviour, Span, Tolerances
 from oddcall.models.window import Program
@@ -349,7 +349,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise StorageError(
             f"the feedback {path} cannot be read",
-            got=(error.strerror or str(error)).lower(),
+            got=reason(error),
             fix="Run as its owner, or name another place with --state-dir.",
         ) from error
     found = []

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from oddcall.models.errors import reason
 from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class _Outlet:
         except BrokenPipeError:
             raise
         except OSError as error:
-            self._missed, self._why = self._missed + lines, (error.strerror or str(error)).lower()
+            self._missed, self._why = self._missed + lines, reason(error)
             self._let_go()
             return False
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import SettingError, reason
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
@@ -46,7 +46,7 @@ def key_in(path: Path) -> bytes:
         raise SettingError(
             f"the key {path} cannot be read",
             expected="a file with an Ed25519 key in PEM",
-            got=error.strerror or type(error).__name__,
+            got=reason(error),
             fix="Make a pair: openssl genpkey -algorithm ed25519 -out key.pem; "
             "openssl pkey -in key.pem -pubout -out public.pem",
         ) from error

@@ -21,7 +21,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from oddcall.models.errors import RecordingError, SettingError
+from oddcall.models.errors import RecordingError, SettingError, reason
 from oddcall.models.storage import write_whole
 
 _NO = {"false", "no", "0"}
@@ -95,7 +95,7 @@ def read_labels(path: Path | str) -> list[Label]:
         raise SettingError(
             f"the labels {path} cannot be read",
             expected="JSON lines or comma-separated values",
-            got=(error.strerror or str(error)).lower(),
+            got=reason(error),
         ) from error
     except UnicodeDecodeError as error:
         raise RecordingError(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oddcall.models.errors import RecordingError
+from oddcall.models.errors import RecordingError, reason
 from oddcall.training.columns import SCHEMA, SCHEMA_VERSION
 
 _NAME = re.compile(r"part-(\d{6,})\.parquet")
@@ -61,7 +61,7 @@ def parts(path: Path | str) -> list[Path]:
         raise RecordingError(
             f"cannot read a recording at {folder}",
             expected="a folder of Parquet parts",
-            got=(error.strerror or str(error)).lower(),
+            got=reason(error),
             fix=_RECORD,
         ) from error
     if not found:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from oddcall.models.bundle import signing
 from oddcall.models.bundle.arrays import from_npy, to_npy
-from oddcall.models.errors import BundleError
+from oddcall.models.errors import BundleError, reason
 from oddcall.models.storage import write_whole
 
 #: Another number is another layout, or another meaning of a key of the manifest.
@@ -181,7 +181,7 @@ def _read_file(path: Path) -> bytes:
     except OSError as error:
         raise BundleError(
             f"cannot read a model bundle at {path}",
-            got=(error.strerror or str(error)).lower(),
+            got=reason(error),
             fix=_TRAIN,
         ) from error
 

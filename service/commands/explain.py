@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import SettingError, reason
 from oddcall.service.commands.options import as_json, with_settings
 from oddcall.service.config.settings import Settings
 from oddcall.service.quantities import counted
@@ -102,7 +102,7 @@ def _lines(path: Path) -> list[Alert]:
         text = path.read_text(encoding="utf-8", errors="replace")
         read = [_read(line) for line in text.split("\n") if line.strip()]
     except OSError as error:
-        raise _no_alerts(path, (error.strerror or str(error)).lower()) from error
+        raise _no_alerts(path, reason(error)) from error
     found = [line for line in read if line is not None]
     alerts = [line for line in found if {"id", "episode_id", "state"} <= line.keys()]
     if not alerts and len(found) < len(read):

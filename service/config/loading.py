@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import SettingError, reason
 from oddcall.service.config.settings import Settings
 from oddcall.service.kinds import Section
 from oddcall.service.quantities import format_duration
@@ -135,7 +135,7 @@ def _read_toml(path: Path) -> dict[str, object]:
     except OSError as error:
         raise SettingError(
             f"the configuration {path} cannot be read",
-            got=(error.strerror or str(error)).lower(),
+            got=reason(error),
             fix="Name another file with --config, or make this one readable.",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from oddcall.models import errors
-from oddcall.models.errors import OddcallError
+from oddcall.models.errors import OddcallError, reason
 from oddcall.service.config.inherited import environment
 
 #: Of a child that computes: below every process that works for a person.
@@ -47,8 +47,7 @@ def begun(command: Sequence[str], **pipe: int) -> tuple[subprocess.Popen[bytes],
     except OSError as error:
         if said:
             said.close()
-        why = (error.strerror or str(error)).lower()
-        raise NoChildError("no child process could be started", got=why) from error
+        raise NoChildError("no child process could be started", got=reason(error)) from error
     return process, said
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from oddcall.models.errors import StorageError
+from oddcall.models.errors import StorageError, reason
 from oddcall.models.storage import storage_error
 
 _NAME = "web.json"
@@ -95,7 +95,7 @@ def _read(state: Path) -> Address | None:
     except OSError as error:
         raise StorageError(
             f"the address of the running watch, in {file}, cannot be read",
-            got=(error.strerror or str(error)).lower(),
+            got=reason(error),
             fix="Ask as the user that runs the watch (mostly root: `sudo oddcall top`).",
         ) from error
     return address if Path(f"/proc/{address.pid}").exists() else None

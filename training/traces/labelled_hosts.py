@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from oddcall.models.errors import RecordingError, SettingError
+from oddcall.models.errors import RecordingError, SettingError, reason
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.layouts import Found
 from oddcall.training.traces.reading import collect, require_some
@@ -149,7 +149,7 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from stream
     except OSError as error:
         raise RecordingError(
-            f"{path} cannot be read", expected="a recording that runs.csv names", got=str(error)
+            f"{path} cannot be read", expected="a recording that runs.csv names", got=reason(error)
         ) from error
 
 
@@ -208,7 +208,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
     try:
         text = io.TextIOWrapper(path.open("rb"), "utf-8", errors="replace", newline="")
     except OSError as error:
-        raise SettingError(f"{path} cannot be read", got=str(error)) from error
+        raise SettingError(f"{path} cannot be read", got=reason(error)) from error
     try:
         yield from _entries(csv.DictReader(text, skipinitialspace=True), path, columns)
     except csv.Error as error:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from oddcall.models.errors import EvidenceError, RecordingError, SettingError
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError, reason
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.detector import FOLDS
 from oddcall.training.traces.layouts import LAYOUTS, Found, layout_of, lines_of, plain, traces_of
@@ -322,7 +322,7 @@ def _text(path: Path, most: int = -1) -> bytes:
     except OSError as error:
         raise RecordingError(
             f"{path} cannot be read",
-            got=(error.strerror or str(error)).lower(),
+            got=reason(error),
             fix="Run as its owner, or leave it out.",
         ) from error
     return plain(raw, str(path))

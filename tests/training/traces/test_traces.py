@@ -241,7 +241,8 @@ def test_beth_makes_a_trace_of_each_process_of_each_host(tmp_path: Path) -> None
 
 def test_beth_of_another_form_is_refused(tmp_path: Path) -> None:
     """A file without the columns, or cut short, is refused; a missing one is named."""
-    with pytest.raises(SettingError, match="labelled_training"):
+    missing = r"labelled_training_data\.csv cannot be read; got no such file or directory\."
+    with pytest.raises(SettingError, match=missing):
         beth(tmp_path)
     put(tmp_path / "labelled_training_data.csv", "a,b\n1,2\n")
     with pytest.raises(RecordingError, match="processId"):
