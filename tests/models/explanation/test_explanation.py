@@ -409,7 +409,7 @@ def test_any_window_can_be_explained(did: list[str], times: int, level: str) -> 
     assert "\n" not in told.sentence
     assert told.sentence.startswith("python3.11 (unit web.service) ")
     assert told.sentence.endswith(".")
-    assert len(told.sentence) < 400
+    assert len(told.sentence) < 450
     json.dumps(asdict(told), allow_nan=False)
 
 
