@@ -67,6 +67,7 @@ def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
     expect(page.locator(".sentence")).to_contain_text("connect")
     expect(page.locator(".ranges .bar svg circle").nth(2)).to_be_visible()
     expect(page.locator(".ranges")).to_contain_text("none")
+    expect(page.locator(".facts", has_text="held against")).to_contain_text("its own baseline (")
     # What a process calls itself is text, never part of the page.
     expect(page.locator(".facts").first).to_contain_text("<b>app</b>")
     expect(page.locator(".facts b")).to_have_count(0)
@@ -109,6 +110,7 @@ def test_a_program_s_normal_is_shown(page: Page) -> None:
     page.locator("tbody a").first.click()
     expect(page.locator("h1")).to_have_text("redis-server")
     expect(page.locator(".pill").first).to_have_text("ready")
+    expect(page.locator(".card").first).to_contain_text("Judged by its own baseline.")
     expect(page.locator(".ranges")).to_contain_text("epoll_wait")
     expect(page.locator(".chart canvas")).to_have_count(2)
 
