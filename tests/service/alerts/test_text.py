@@ -140,7 +140,7 @@ def test_a_heading_tells_programs_of_one_name_apart(
         program__container="c" * 64,
     )
     head = " ".join(render(alert, width=100, beside=beside).splitlines()[0:2])
-    assert f"  {name}" in head
+    assert f" {name}" in head
     assert program_of(alert) == Program("/usr/bin/python3.11", unit="web.service",
                                         container="c" * 64)  # fmt: skip
 
