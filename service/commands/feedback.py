@@ -32,7 +32,7 @@ Examples:
 """
 _DID = {
     "ack": "noted as seen",
-    "tolerate": "what {program} did is {already}normal for it{until}",
+    "tolerate": "what {program} did is normal for it{until}",
     "forget": "the baseline of {program} is dropped\n"
     "  It is not judged until it is learned anew, which a watch with --model or\n"
     "  --record never does.",
@@ -182,10 +182,11 @@ def _answer(
         click.echo(json.dumps(said.as_dict()))
         return
     until = f" until {_clock(said.expires_ns)}" if said.expires_ns else ""
-    name, already = said.title.rsplit("/", 1)[-1], "already " if said.id in held else ""
-    did = _DID[verb].format(program=name, already=already, until=until)
-    since = f", as {said.who} said {_clock(said.time_ns)}; nothing was added" if already else ""
-    click.echo(f"alert {short(said.episode)}: {did}{since}")
+    if said.id in held:
+        did = f"tolerated already{until}, by {said.who} {_clock(said.time_ns)}; nothing was added"
+    else:
+        did = _DID[verb].format(program=said.title.rsplit("/", 1)[-1], until=until)
+    click.echo(f"alert {short(said.episode)}: {did}")
     if verb == "tolerate":
         shown = _shown(lines)
         if unsaid := _unsaid(said, lines, " ".join(shown)):
