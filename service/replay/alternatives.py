@@ -17,7 +17,7 @@ from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
 from oddcall.service.learning.memory import recalled
 from oddcall.service.origin import host_of
-from oddcall.service.quantities import Budget, parse_duration
+from oddcall.service.quantities import BUDGETS, Budget, parse_duration
 from oddcall.service.replay.replay import Account, check_fit
 from oddcall.service.session import open_episodes
 from oddcall.service.trust import named_model
@@ -114,8 +114,11 @@ def _one(word: str) -> Alternative:
         try:
             found = replace(found, **_OTHERWISE[key](value))
         except (KeyError, ValueError) as error:
+            more = f"; a budget is {BUDGETS}" if key == "budget" else ""
             raise SettingError(
-                "--what-if does not know what would be otherwise", expected=_EXPECTED, got=part
+                "--what-if does not know what would be otherwise",
+                expected=_EXPECTED + more,
+                got=part,
             ) from error
     return found
 

@@ -54,8 +54,9 @@ def test_what_is_asked_is_understood():
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(text: str):
     """Anything else says what is understood."""
-    with pytest.raises(SettingError, match="budget=5/day"):
+    with pytest.raises(SettingError, match="budget=5/day") as caught:
         parse([text])
+    assert ("0.1/week for very few" in str(caught.value)) == (text in {"budget", "budget=0/day"})
 
 
 def test_another_budget_is_that_of_training(bundles, small_lake):
