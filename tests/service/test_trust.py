@@ -99,7 +99,7 @@ def test_a_key_that_is_none_is_refused_before_anything_is_learned(
         found.append(said[said.index("; got ") + 6 :].partition(". ")[0])
     # Another library calls its class otherwise.
     assert [got.partition(",")[0] for got in found] == [
-        "No such file or directory",
+        "no such file or directory",
         "no PEM",
         "a key of another kind",
         "a key with a password",
