@@ -144,7 +144,7 @@ def _splits(
                 expected="--set, or --train and --attack",
                 got="both",
             )
-        return _set(set_, data)
+        return _set(set_, data, progress)
     if data:
         raise SettingError("--data is of a public set", expected="--set NAME with it")
     train = places["train"]
@@ -157,15 +157,16 @@ def _splits(
     return [read_split(train, places["normal"], places["attack"], layout, progress)]
 
 
-def _set(name: str, data: Path | None) -> list[Split]:
+def _set(name: str, data: Path | None, progress: Progress) -> list[Split]:
+    from oddcall.training.traces.beth import beth
     from oddcall.training.traces.datasets import PROTOCOLS
-    from oddcall.training.traces.labelled_hosts import beth, lid_ds
+    from oddcall.training.traces.lid_ds import lid_ds
 
     if name in PROTOCOLS:
         return PROTOCOLS[name](data)
     if data is None:
         raise SettingError(f"--set {name} needs --data", expected="the directory of the data")
-    return [(lid_ds if name == "lid-ds" else beth)(data)]
+    return [lid_ds(data, progress) if name == "lid-ds" else beth(data)]
 
 
 def _evaluated(

@@ -37,6 +37,9 @@ def how_read(split: Split) -> Iterator[str]:
         yield "normal: held out of --train, copies of a trace together"
     if empty := sum(traces.empty for traces in parts.values()):
         yield f"empty: {counted(empty, 'file')} without a call, left out"
+    if damaged := [why for traces in parts.values() for why in traces.damaged]:
+        first = "" if len(damaged) == 1 else "the first: "
+        yield f"damaged: {counted(len(damaged), 'recording')} left out; {first}{damaged[0]}"
 
 
 def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:

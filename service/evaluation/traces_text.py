@@ -74,6 +74,7 @@ def as_dict(
                         "unread": traces.unread,
                         "cut": traces.cut,
                         "empty": traces.empty,
+                        "damaged": list(traces.damaged),
                         "read_as": list(traces.read_as),
                     }
                     for part, traces in (

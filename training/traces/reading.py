@@ -140,6 +140,8 @@ def collect(
     root: Path,
     vocabulary: Vocabulary,
     progress: Progress | None = None,
+    *,
+    leave_out: bool = False,
 ) -> tuple[TraceSet, tuple[str, ...]]:
     """Read files until ``MOST_CALLS_OF_SET`` calls are held; raises EvidenceError for none.
 
@@ -151,6 +153,8 @@ def collect(
         Gives the traces of one file.
     root, vocabulary, progress
         As for ``read_traces``.
+    leave_out : bool, default False
+        Leave out a file that raises RecordingError, unless no trace is left.
 
     Returns
     -------
@@ -159,12 +163,19 @@ def collect(
         Of each trace, as ``Found`` has it.
     """
     found: dict[int, list[Found]] = {}
+    damaged: dict[int, RecordingError] = {}
     total = empty = 0
     order = _reading_order(paths)
     for done, i in enumerate(order):
         if progress and done % 16 == 0:
             progress(f"reading {root}", done / len(order))
-        traces = list(read(paths[i]))
+        try:
+            traces = list(read(paths[i]))
+        except RecordingError as error:
+            if not leave_out:
+                raise
+            damaged[int(i)] = error
+            continue
         size = sum(len(one.calls) for one in traces)
         if found and total + size > MOST_CALLS_OF_SET:
             break
@@ -173,15 +184,14 @@ def collect(
     else:
         done = len(order)
     kept = [(paths[i], one) for i in sorted(found) for one in found[i]]
+    if damaged and not kept:
+        raise damaged[min(damaged)]
     names = (_label(path, root, one.name) for path, one in kept)
     traces_set = TraceSet.of([one.calls for _, one in kept], vocabulary, names)
     cut = int(np.sum(traces_set.lengths >= MOST_CALLS))
-    return (
-        require_some(
-            replace(traces_set, unread=len(order) - done, cut=cut, empty=empty), str(root)
-        ),
-        tuple(one.label for _, one in kept),
-    )
+    left = tuple(f"{error.what} ({error.got})" for _, error in sorted(damaged.items()))
+    traces_set = replace(traces_set, unread=len(order) - done, cut=cut, empty=empty, damaged=left)
+    return require_some(traces_set, str(root)), tuple(one.label for _, one in kept)
 
 
 def require_some(traces: TraceSet, where: str, expected: str = "") -> TraceSet:
@@ -306,7 +316,9 @@ def _reading_order(paths: Sequence[Path]) -> IntArray:
     """Order of reading: a fixed shuffle where a set may not fit, to make what fits a sample."""
     order = np.arange(len(paths))
     size = sum(
-        path.stat().st_size * (_PACKED if path.suffix in {".gz", ".zip"} else 1) for path in paths
+        path.stat().st_size * (_PACKED if path.suffix in {".gz", ".zip"} else 1)
+        for path in paths
+        if path.is_file()
     )
     # A call takes two bytes or more.
     return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order

@@ -60,6 +60,8 @@ class TraceSet:
         Traces whose end was left out, as they are too long.
     empty : int
         Files that hold no call.
+    damaged : tuple of str
+        What is wrong with each file that was left out as it cannot be read.
     read_as : tuple of str
         What was a trace in the files.
     """
@@ -71,6 +73,7 @@ class TraceSet:
     unread: int = 0
     cut: int = 0
     empty: int = 0
+    damaged: tuple[str, ...] = ()
     read_as: tuple[str, ...] = ()
 
     def __len__(self) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
-import json
 import tarfile
 import zipfile
 from pathlib import Path
@@ -17,7 +15,6 @@ from hypothesis import strategies as st
 
 from oddcall.models.errors import RecordingError, SettingError
 from oddcall.training.traces.datasets import adfa_833, adfa_ring, datasets_root, mit_lpr, read_unm
-from oddcall.training.traces.labelled_hosts import beth, lid_ds
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 
 
@@ -134,125 +131,6 @@ def test_mit_is_split_by_time(tmp_path: Path) -> None:
     assert [words(split.train, i)[0] for i in range(2)] == ["0", "1"]
     assert [words(split.normal, i)[0] for i in range(2)] == ["2", "3"]
     assert words(split.attack, 0) == ["6", "6"]
-
-
-def recording(folder: Path, name: str, lines: list[str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-        archive.writestr(f"{name}.sc", "\n".join(lines) + "\n")
-        archive.writestr(f"{name}.json", json.dumps({"exploit": False, "container": []}))
-
-
-def test_lid_ds_2021_takes_begun_calls_thread_by_thread(tmp_path: Path) -> None:
-    """Only calls that begin count, and threads that ran side by side follow each other."""
-    lines = [
-        "1631203721577779003 33 2000 apache2 2000 openat > ",
-        "1631203721577779004 33 2000 apache2 2001 read > fd=5 size=10",
-        "1631203721577779005 33 2000 apache2 2000 openat < fd=7",
-        "1631203721577779006 33 2000 apache2 2000 close > fd=7",
-    ]
-    for part in ("training", "validation", "test/normal", "test/normal_and_attack"):
-        recording(tmp_path / part, "brave_bell_1", lines)
-    split = lid_ds(tmp_path)
-    assert words(split.train, 0) == ["openat", "close", "read"]
-    assert [len(s) for s in (split.train, split.normal, split.attack)] == [1, 1, 1]
-
-
-def test_lid_ds_2019_follows_runs_csv(tmp_path: Path) -> None:
-    """runs.csv says which recordings are exploits; the first 200 normal ones are learned from."""
-    rows = ["image_name, scenario_name, is_executing_exploit, warmup_time, recording_time, x"]
-    for i in range(203):
-        rows.append(f"img, run{i}, {i == 0}, 10, 30, 15")
-        put(
-            tmp_path / f"run{i}.txt",
-            f"1 12:00:00.001 0 33 mysqld 7 > read fd={i}\n2 12:00:00.1 0 33 mysqld 7 < read \n",
-        )
-    put(tmp_path / "runs.csv", "\n".join(rows) + "\n")
-    split = lid_ds(tmp_path)
-    assert [len(s) for s in (split.train, split.normal, split.attack)] == [200, 2, 1]
-    assert words(split.attack, 0) == ["read"]
-
-
-def test_a_line_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
-    """Wherever a line ends before its direction, in either year's form, that is said."""
-    forms = {
-        "2019": ["1", "12:00:00.001", "0", "33", "mysqld", "7", ">", "read"],
-        "2021": ["1631203721577779003", "33", "2000", "apache2", "2000", "openat", ">"],
-    }
-    put(tmp_path / "2019" / "runs.csv", "scenario_name,is_executing_exploit\nrun,False\n")
-    for year, parts in forms.items():
-        for fields in range(1, len(parts)):
-            line = " ".join(parts[:fields])
-            put(tmp_path / "2019" / "run.txt", f"{line}\n")
-            recording(tmp_path / "2021" / "training", "x", [line])
-            with pytest.raises(RecordingError, match="no system call"):
-                lid_ds(tmp_path / year)
-
-
-def test_a_broken_lid_ds_recording_is_named(tmp_path: Path) -> None:
-    """An archive without its parts, and a line that is no call, are refused by name."""
-    put(tmp_path / "training" / "x.zip", b"PK nonsense")
-    with pytest.raises(RecordingError, match=r"x\.zip"):
-        lid_ds(tmp_path)
-    recording(tmp_path / "training", "x", ["no call here"])
-    with pytest.raises(RecordingError, match="no system call"):
-        lid_ds(tmp_path)
-    with pytest.raises(SettingError, match="no scenario"):
-        lid_ds(tmp_path / "training")
-    with pytest.raises(SettingError, match="no folder of that name"):
-        lid_ds(tmp_path / "none")
-    (tmp_path / "training" / "x.zip").unlink()
-    put(tmp_path / "training" / "x" / "x.sc", "")
-    with pytest.raises(SettingError, match="unpacked ones"):
-        lid_ds(tmp_path)
-
-
-BETH = [
-    *("timestamp", "processId", "threadId", "parentProcessId", "userId", "mountNamespace"),
-    *("processName", "hostName", "eventId", "eventName", "stackAddresses", "argsNum"),
-    *("returnValue", "args", "sus", "evil"),
-]
-
-
-def beth_file(path: Path, events: list[tuple[int, str, str, int]]) -> None:
-    """Events of (process, host, name, evil)."""
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(BETH)
-        for pid, host, name, evil in events:
-            args = "[{'name': 'pathname', 'value': '/a,b'}]"
-            writer.writerow(
-                [1.5, pid, pid, 1, 0, 4, "ps", host, 257, name, "[1, 2]", 4, 0, args, 0, evil]
-            )
-
-
-def test_beth_makes_a_trace_of_each_process_of_each_host(tmp_path: Path) -> None:
-    """A process is known by host and id, and is an attack once any event of it is evil."""
-    beth_file(
-        tmp_path / "labelled_training_data.csv", [(1, "a", "openat", 0), (1, "b", "close", 0)]
-    )
-    beth_file(tmp_path / "labelled_validation_data.csv", [(2, "a", "read", 0)])
-    evil = [(3, "a", "execve", 0), (3, "a", "clone", 1), (4, "a", "close", 0)]
-    beth_file(tmp_path / "labelled_testing_data.csv", evil)
-    split = beth(tmp_path)
-    assert [len(s) for s in (split.train, split.normal, split.attack)] == [2, 2, 1]
-    assert words(split.attack, 0) == ["execve", "clone"]
-
-
-def test_beth_of_another_form_is_refused(tmp_path: Path) -> None:
-    """A file without the columns, or cut short, is refused; a missing one is named."""
-    missing = r"labelled_training_data\.csv cannot be read; got no such file or directory\."
-    with pytest.raises(SettingError, match=missing):
-        beth(tmp_path)
-    put(tmp_path / "labelled_training_data.csv", "a,b\n1,2\n")
-    with pytest.raises(RecordingError, match="processId"):
-        beth(tmp_path)
-    put(tmp_path / "labelled_training_data.csv", ",".join(BETH) + "\n1.0,2\n")
-    with pytest.raises(RecordingError, match="cut short"):
-        beth(tmp_path)
-    put(tmp_path / "labelled_training_data.csv", ",".join(BETH) + "\n" + "x" * 200_000 + "\n")
-    with pytest.raises(RecordingError, match=r"labelled_training_data\.csv cannot be read"):
-        beth(tmp_path)
 
 
 def test_data_sets_are_found_where_the_variable_says(
