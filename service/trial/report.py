@@ -94,20 +94,31 @@ class Report:
         """Seconds to detection of every behaviour that was detected."""
         return [found.seconds for found in self.visible if found.seconds is not None]
 
-    def false_of(self, whose: str, phase: str = "watching") -> int:
-        """Count false alerts of one kind of process in one phase."""
-        return sum(a.whose == whose and a.phase == phase for a in self.false_alerts)
+    def false_of(self, whose: str, phase: str | None = None) -> int:
+        """Count false alerts of one kind of process, in one phase or in both."""
+        return sum(a.whose == whose and phase in (None, a.phase) for a in self.false_alerts)
 
     @property
     def false_rate(self) -> Rate:
-        """Count false alerts of the work a host-day."""
-        return per_day(self.false_of("work"), self.watched_days)
+        """Count false alerts of the work a host-day, over both phases."""
+        return per_day(self.false_of("work"), self.judged_days)
 
     @property
     def watched_days(self) -> float:
-        """How long ordinary work was watched, in days."""
+        """How long ordinary work alone was watched, in days."""
         begun, ended = self.course.watched
         return (ended - begun) / _DAY_S
+
+    @property
+    def misbehaved_days(self) -> float:
+        """How long it was watched further, while things were done, in days."""
+        begun, ended = self.course.misbehaved
+        return (ended - begun) / _DAY_S
+
+    @property
+    def judged_days(self) -> float:
+        """How long the work was watched in all, in days: any alert on it in this time is false."""
+        return self.watched_days + self.misbehaved_days
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
@@ -117,6 +128,7 @@ class Report:
         return {
             "learned_s": self.plan.learn_s,
             "watched_s": round(self.watched_days * _DAY_S, 1),
+            "misbehaved_s": round(self.misbehaved_days * _DAY_S, 1),
             "budget": self.plan.budget,
             "workloads": {p.workload.name: p.rounds for p in self.course.work},
             "failed": {p.workload.name: p.failure for p in self.course.work if p.failure},
@@ -125,6 +137,7 @@ class Report:
                 "work": rate.count,
                 "others": self.false_of("others"),
                 "oddcall": self.false_of("oddcall"),
+                "work_while_watching": self.false_of("work", "watching"),
                 "work_while_misbehaving": self.false_of("work", "misbehaving"),
                 "per_host_day": round(rate.value, 2),
                 "per_host_day_interval": [
@@ -150,8 +163,8 @@ class Report:
 
     @property
     def over_budget(self) -> bool:
-        """Whether ordinary work alerted more often than the budget allows in a day."""
-        allowed = Budget.parse(self.plan.budget).per_day * max(self.watched_days, 1.0)
+        """Whether ordinary work alerted more often, in both phases, than is allowed in a day."""
+        allowed = Budget.parse(self.plan.budget).per_day * max(self.judged_days, 1.0)
         return self.false_of("work") > max(allowed, 1.0)
 
     def lines(self) -> Iterator[str]:
@@ -170,15 +183,20 @@ class Report:
         for progress in self.course.work:
             if progress.failure:
                 yield from wrap(f"Stopped: {progress.workload.name}, {progress.failure}", 80)
-        learned, watched = (
-            format_duration(round(seconds))
-            for seconds in (self.plan.learn_s, self.watched_days * _DAY_S)
-        )
+        learned = format_duration(round(self.plan.learn_s))
         over = "over" if self.over_budget else "within"
+        parts = ""
+        if self.misbehaved_days:
+            watched, misbehaved = _spans(self.watched_days, self.misbehaved_days)
+            parts = (
+                f" ({self.false_of('work', 'watching')} in {watched} of it alone, "
+                f"{self.false_of('work', 'misbehaving')} in {misbehaved} while things were done)"
+            )
         yield from wrap(
-            f"Learned for {learned}, then watched for {watched}: "
-            f"{counted(self.false_of('work'), 'alert')} on this work, {over} the budget of "
-            f"{self.plan.budget}; {self.false_of('others')} on other programs of this host.",
+            f"Learned for {learned}, then watched for {_spans(self.judged_days)[0]}: "
+            f"{counted(self.false_of('work'), 'false alert')} on this work{parts}, {over} the "
+            f"budget of {self.plan.budget}; {self.false_of('others')} on other programs of this "
+            "host.",
             80,
         )
         if self.course.slowed:
@@ -235,11 +253,11 @@ class Report:
         if times:
             middle, longest = statistics.median(times), max(times)
             yield f"time to detection: median {middle:.1f} s, longest {longest:.1f} s"
-        if self.watched_days:
+        if self.judged_days:
             rate = self.false_rate
-            watched = format_duration(round(self.watched_days * _DAY_S))
             yield from wrap(
-                f"false alerts per host and day: {number(rate.value)} (from {watched}); "
+                f"false alerts per host and day: {number(rate.value)} "
+                f"({rate.count} in {_spans(self.judged_days)[0]}); "
                 f"{number(rate.between.low)} to {number(rate.between.high)} would be no surprise",
                 80,
             )
@@ -262,6 +280,11 @@ class Report:
                 f"{tried.way:<9} {tried.found.name:<14} {tried.ordinary:>14,}"
                 f"  {_pause(tried.pause_s):>12}  {tried.lasted_s:>3.0f} s  {after}"
             )
+
+
+def _spans(*days: float) -> list[str]:
+    """Write lengths of time in whole seconds."""
+    return [format_duration(round(length * _DAY_S)) for length in days]
 
 
 def _pause(seconds: float) -> str:

@@ -77,6 +77,9 @@ class Plan:
 class Course:
     """What happened: times in seconds since the epoch, and everything that was told.
 
+    ``watched`` is the time of ordinary work alone; ``misbehaved`` all after it, with whatever else
+    was tried, until the watch ended.
+
     ``beside`` asks for the behaviours, so that alerts are read as they come. What was done is in
     the file ``labels`` at once: a trial that is stopped has it beside its recordings.
     """
@@ -144,6 +147,7 @@ def run(plan: Plan, screen: Screen, more: Callable[[Course], None]) -> Course:
             more(course)
             # The last windows, before what was under trial is ended.
             watch.until(lambda: not watch.open_episodes(), _SETTLE_S, lambda: None)
+            course.misbehaved = (course.watched[1], time.time())
         watch.drain()
         course.hear_late()
         return course
@@ -206,11 +210,9 @@ def _watch(plan: Plan, course: Course, screen: Screen) -> None:
 
 
 def _misbehave(plan: Plan, course: Course, screen: Screen) -> None:
-    begun = time.time()
     for turn, behaviour in enumerate(plan.behaviours):
         status = Status(f"doing {behaviour.name}", turn / len(plan.behaviours))
         course.found.append(attempt(behaviour, plan, course, partial(screen.show, status)))
-    course.misbehaved = (begun, time.time())
 
 
 def attempt(

@@ -37,7 +37,7 @@ def quiet() -> Report:
 def test_no_alert_in_a_minute_is_no_promise_for_a_day(quiet: Report):
     """Text and JSON give the range that a count in so short a time is compatible with."""
     assert (
-        "false alerts per host and day: 0 (from 1m); 0 to 5,300 would be no surprise"
+        "false alerts per host and day: 0 (0 in 1m); 0 to 5,300 would be no surprise"
         in quiet.lines()
     )
     told = quiet.as_dict()["false_alerts"]
@@ -103,3 +103,30 @@ def test_the_range_holds_the_rate(quiet: Report):
     low, high = told["per_host_day_interval"]
     assert 0 < low < told["per_host_day"] == 14400 < high
     assert max(map(len, noisy.lines())) <= 80
+
+
+def test_an_alert_on_the_work_is_false_also_while_things_are_done(quiet: Report) -> None:
+    """It counts in the headline, the rate and the budget, over the time of both phases."""
+    during = FalseAlert("work", "misbehaving", "2026-11-26T06:18:33Z", "/bin/x", 7, "x did y.")
+    other = replace(during, whose="others")
+    course = replace(quiet.course, misbehaved=(1060.0, 1240.0))
+    quiet = replace(quiet, course=course)
+    assert not quiet.as_dict()["false_alerts"]["over_budget"]
+    noisy = replace(quiet, false_alerts=[during, during, other])
+    told = noisy.as_dict()
+    assert (told["watched_s"], told["misbehaved_s"]) == (60, 180)
+    false = told["false_alerts"]
+    kinds = ("work", "work_while_watching", "work_while_misbehaving", "others", "oddcall")
+    assert [false[kind] for kind in kinds] == [2, 0, 2, 1, 0]
+    assert false["per_host_day"] == 2 * 86_400 / 240
+    low, high = false["per_host_day_interval"]
+    assert 0 < low < false["per_host_day"] < high
+    assert false["over_budget"]
+    lines = list(noisy.lines())
+    assert max(map(len, lines)) <= 80
+    text = " ".join(lines)
+    assert (
+        "watched for 4m: 2 false alerts on this work (0 in 1m of it alone, 2 in 3m while things "
+        "were done), over the budget of 1/day; 1 on other programs of this host." in text
+    )
+    assert "false alerts per host and day: 720 (2 in 4m); " in text
