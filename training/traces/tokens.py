@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oddcall.models.calls import TABLES, compat_names, names
 from oddcall.models.errors import RecordingError
@@ -26,8 +27,9 @@ _LONGEST = 80
 _MOST_STRANGE = 0.5
 #: So many may be strange in any trace: a short one of a call that is newer than the tables.
 _FEW_STRANGE = 2
-#: Part of a set's calls that may be written the other way: names that a tracer did not know.
-_MOST_OTHERWISE = 0.05
+#: Part of the calls, of a trace by name and of all of them, that may be numbers: names that a
+#: tracer did not know. So many may be in any trace that holds more names than numbers.
+_MOST_OTHERWISE, _FEW_OTHERWISE = 0.05, 1
 
 
 def words_of(text: bytes) -> list[bytes]:
@@ -91,8 +93,9 @@ def unknown_names(vocabulary: Vocabulary) -> list[str]:
 def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
     """Raise RecordingError when some traces are written by number and others by name.
 
-    It is decided for all sets together: a name that a tracer did not know is a number among
-    names, and is one more call.
+    Of traces by name each may hold a few numbers: a tracer writes one where it does not know the
+    name, and it is one more call. Names among numbers, or more numbers, are no calls of one
+    tracer: a trace that holds both would be told from all others by that alone.
 
     Parameters
     ----------
@@ -101,25 +104,34 @@ def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
     """
     examples: dict[bool, str] = {}
     numbers = calls = 0
-    mixed = ""
+    mixed = some = ""
     for where, traces in sets:
         is_number = np.array([_is_number(token) for token in traces.vocabulary.tokens], np.bool_)
         counts = np.add.reduceat(is_number[traces.calls].astype(np.int64), traces.indptr[:-1])
-        for by_number, one in ((True, counts == traces.lengths), (False, counts == 0)):
-            if one.any():
-                examples.setdefault(by_number, f"{where}/{traces.labels[int(one.argmax())]}")
-        if not mixed and len(odd := np.flatnonzero((counts > 0) & (counts < traces.lengths))):
-            mixed = f"both in {where}/{traces.labels[int(odd[0])]}"
+        by_number, by_name = counts == traces.lengths, counts == 0
+        few = np.maximum(_MOST_OTHERWISE * traces.lengths, _FEW_OTHERWISE)
+        named = (2 * counts < traces.lengths) & (counts <= few)
+
+        def first(one: NDArray[np.bool_], where: str = where, of: TraceSet = traces) -> str:
+            return f"{where}/{of.labels[int(one.argmax())]}" if one.any() else ""
+
+        for kind, example in ((True, first(by_number)), (False, first(by_name) or first(named))):
+            if example:
+                examples.setdefault(kind, example)
+        mixed = mixed or first(~(by_number | named))
+        some = some or first(~(by_number | by_name))
         numbers += int(counts.sum())
         calls += len(traces.calls)
-    if len(examples) > 1:
-        mixed = f"numbers in {examples[True]}, names in {examples[False]}"
-    elif min(numbers, calls - numbers) <= _MOST_OTHERWISE * calls:
+    if mixed or (True not in examples and numbers > _MOST_OTHERWISE * calls):
+        got = f"both in {mixed or some}"
+    elif len(examples) > 1:
+        got = f"numbers in {examples[True]}, names in {examples[False]}"
+    else:
         return
     raise RecordingError(
         "numbers and names of calls are mixed",
         expected="all traces by number, or all by name",
-        got=mixed,
+        got=got,
         fix="Take away what is no call, or give traces of one kind.",
     )
 

@@ -69,6 +69,42 @@ def test_numbers_are_not_compared_with_names(tmp_path: Path) -> None:
     assert len(read_split(train.parent, None, attack.parent, "file").attack) == 1
 
 
+@pytest.mark.parametrize(
+    ("learned", "odd", "got"),
+    [
+        ("3 4 5 6", "openat 3 4 write 5 6", "both in .*odd/0"),
+        ("openat read close", "openat 3 4 write 5 6", "both in .*odd/0"),
+        ("openat read close", "openat 3 read 3 close 3", "both in .*odd/0"),
+        ("3 4 5 6", "3 4 5 6 3 4 5 read", "both in .*odd/0"),
+        ("3 4 5 6", "openat 461 read write", "numbers in .*learned/0, names in .*odd/0"),
+        ("openat read close", "3", "numbers in .*odd/0, names in .*learned/0"),
+    ],
+)
+def test_one_mixed_trace_among_many_is_refused(
+    tmp_path: Path, learned: str, odd: str, got: str
+) -> None:
+    """One trace of both kinds is refused wherever it is, be it a small part of all calls."""
+    for i in range(60):
+        put(tmp_path / "learned" / f"{i}", f"{learned} " * (i + 1))
+    put(tmp_path / "odd" / "0", odd)
+    with pytest.raises(RecordingError, match=f"mixed.*got {got}"):
+        read_split(tmp_path / "learned", None, tmp_path / "odd")
+    with pytest.raises(RecordingError, match=f"mixed.*got {got}"):
+        read(tmp_path)
+
+
+def test_a_name_that_a_tracer_did_not_know_is_a_call(tmp_path: Path) -> None:
+    """One number in a short trace by name, or one call in twenty of a long one, is kept."""
+    for i in range(30):
+        put(tmp_path / "learned" / f"{i}", "openat read close " * (i + 1))
+    put(tmp_path / "odd" / "short", "openat 461 close")
+    put(tmp_path / "odd" / "long", f"{'openat read ' * 19} 461 461")
+    assert len(read_split(tmp_path / "learned", None, tmp_path / "odd").attack) == 2
+    put(tmp_path / "odd" / "long", f"{'openat read ' * 18} 461 461")
+    with pytest.raises(RecordingError, match=r"both in .*odd/long"):
+        read_split(tmp_path / "learned", None, tmp_path / "odd")
+
+
 def test_numbers_and_names_in_one_set_are_refused(tmp_path: Path) -> None:
     """Files of one directory must be written alike; the message names one of each kind."""
     put(tmp_path / "a", "1 2 3")
