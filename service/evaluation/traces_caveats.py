@@ -31,6 +31,8 @@ def how_read(split: Split) -> Iterator[str]:
         yield f"read as: {next(iter(said.values()))}"
     else:
         yield from (f"read as: {how} ({flag})" for flag, how in said.items())
+    for key in dict.fromkeys(key for traces in parts.values() for key in traces.keys):
+        yield f"processes: told apart by {' and '.join(fitted(name, _WIDTH) for name in key)}"
     if split.labelled:
         yield f"labels: {_meant(split.labelled)}"
     if split.held_out:
@@ -65,6 +67,11 @@ def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
             yield (
                 f"of the traces {what} {len(traces):,} were read, a sample, and those of"
                 f" {traces.unread:,} files were not: a set is held to {MOST_CALLS_OF_SET:,} calls"
+            )
+        if traces.partly:
+            yield (
+                f"of {counted(traces.partly, 'file')} with traces {what} only the first"
+                f" {MOST_CALLS_OF_SET:,} calls were read"
             )
         if traces.cut:
             yield f"of {traces.cut:,} traces {what} only the first {MOST_CALLS:,} calls were read"

@@ -75,7 +75,9 @@ def as_dict(
                         "cut": traces.cut,
                         "empty": traces.empty,
                         "damaged": list(traces.damaged),
+                        "partly": traces.partly,
                         "read_as": list(traces.read_as),
+                        "keys": [list(key) for key in traces.keys],
                     }
                     for part, traces in (
                         ("train", split.train),

@@ -20,7 +20,7 @@ import numpy as np
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError, reason
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.csv_rows import csv_rows
-from oddcall.training.traces.layouts import Found
+from oddcall.training.traces.gathered import Found
 from oddcall.training.traces.reading import collect
 from oddcall.training.traces.tokens import call_token
 from oddcall.training.traces.traces import MOST_CALLS, Progress, Split, TraceSet, Vocabulary

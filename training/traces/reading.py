@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oddcall.models.errors import EvidenceError, RecordingError, SettingError, reason
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.models.sparse import IntArray
+from oddcall.training.traces.apart import BEGINNING, traces_of
 from oddcall.training.traces.detector import FOLDS
-from oddcall.training.traces.layouts import LAYOUTS, Found, layout_of, lines_of, plain, traces_of
+from oddcall.training.traces.gathered import Found
+from oddcall.training.traces.layouts import LAYOUTS, layout_of, lines_of
 from oddcall.training.traces.tables import is_attack
+from oddcall.training.traces.texts import opened
 from oddcall.training.traces.tokens import require_one_kind
 from oddcall.training.traces.traces import (
     MOST_CALLS,
@@ -34,9 +34,8 @@ from oddcall.training.traces.traces import (
 _PACKED = 25
 #: Files that lie beside traces and are none.
 _NO_TRACE = re.compile(r"(\..*|readme.*|licen[cs]e.*|.*\.md|.*\.pdf)", re.IGNORECASE)
-#: Files of a place, and bytes of each, by which its layout is seen.
+#: Files of a place by which its layout is seen.
 _LOOKED_AT = 200
-_BEGINNING = 1_000_000
 #: Part of the traces to learn from that is judged as normal where none are given.
 _HELD_OUT = 1 / 3
 
@@ -227,15 +226,23 @@ def _read(
     progress: Progress | None,
 ) -> _Place:
     read_as: set[str] = set()
+    keys: dict[tuple[str, ...], None] = {}
+    partly = 0
 
     def read(path: Path) -> list[Found]:
-        how, found = traces_of(_text(path), str(path), layout, vocabulary)
-        if found:
-            read_as.add(how)
-        return found
+        nonlocal partly
+        with opened(path) as stream:
+            taken = traces_of(stream, str(path), layout, vocabulary)
+        if taken.found:
+            read_as.add(taken.layout)
+        if taken.key:
+            keys[taken.key] = None
+        partly += taken.partly
+        return taken.found
 
     traces, labels = collect(paths, read, root, vocabulary, progress)
-    return _Place(replace(traces, read_as=tuple(k for k in LAYOUTS if k in read_as)), labels)
+    ways = tuple(way for way in LAYOUTS if way in read_as)
+    return _Place(replace(traces, partly=partly, read_as=ways, keys=tuple(keys)), labels)
 
 
 def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
@@ -246,13 +253,18 @@ def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
     ruling = ""
     for flag, paths in files.items():
         step = max(len(paths) // _LOOKED_AT, 1)
-        texts = [lines for path in paths[::step] if (lines := lines_of(_text(path, _BEGINNING)))]
+        texts = [lines for path in paths[::step] if (lines := _beginning(path))]
         if not found:
             found[flag], joined = layout_of(texts, len(paths))
             ruling = found[flag] if joined or found[flag] in {"process", "line"} else ""
         else:
             found[flag] = ruling or layout_of(texts, len(paths))[0]
     return found
+
+
+def _beginning(path: Path) -> list[list[bytes]]:
+    with opened(path) as stream:
+        return lines_of(stream.read(BEGINNING))
 
 
 def _split(places: dict[str, _Place]) -> Split:
@@ -322,29 +334,3 @@ def _reading_order(paths: Sequence[Path]) -> IntArray:
     )
     # A call takes two bytes or more.
     return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order
-
-
-def _text(path: Path, most: int = -1) -> bytes:
-    """Text of a file, unpacked, or the first ``most`` bytes of it."""
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
-            raw = _unpacked(file, path, most) if packed else file.read(most)
-    except OSError as error:
-        raise RecordingError(
-            f"{path} cannot be read",
-            got=reason(error),
-            fix="Run as its owner, or leave it out.",
-        ) from error
-    return plain(raw, str(path))
-
-
-def _unpacked(file: BinaryIO, path: Path, most: int) -> bytes:
-    try:
-        with gzip.open(file) as unpacked:
-            return unpacked.read(most)
-    except (OSError, EOFError, zlib.error) as error:
-        raise RecordingError(
-            f"{path} cannot be unpacked", expected="a whole gzip file", got=str(error)
-        ) from error

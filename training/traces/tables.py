@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, dropwhile
+from typing import BinaryIO
 
+from oddcall.training.traces.texts import beginning
 from oddcall.training.traces.tokens import foreign
 
 #: Names of a column, in small letters; where a table has several, the first of these counts.
@@ -17,7 +18,10 @@ _CALLS = (
     *("syscall", "syscalls", "sys_call", "syscall_name", "syscall_nr", "syscall_id"),
     *("system_call", "call", "calls", "sequence", "trace", "event_name", "eventname"),
 )
-_PROCESS = ("pid", "process_id", "processid", "pro_id", "tid", "thread_id")
+_PROCESS = ("pid", "process_id", "processid", "pro_id", "tgid", "tid", "thread_id")
+#: What else tells processes apart: numbers come again on another host and in another container.
+_HOST = ("host", "hostname", "host_name", "host.name", "host_id", "node", "machine", "computer")
+_CONTAINER = ("container", "container_id", "containerid", "container.id", "container_name")
 _LABEL = ("label", "is_attack", "attack", "malicious", "evil", "class")
 _CLEAN = {
     *("0", "0.0", "false", "f", "no", "n"),
@@ -46,35 +50,40 @@ def is_table(text: bytes) -> bool:
     return bool(_NGIDS.fullmatch(first)) or _column(_cells(first), _CALLS) is not None
 
 
-def rows(text: bytes, where: str) -> tuple[Iterator[Row], bool]:
-    """Read process, calls and label of each row.
+def rows(stream: BinaryIO, where: str) -> tuple[Iterator[Row], tuple[str, ...]]:
+    """Read process, calls and label of each row, one after another but for an array of JSON.
 
     Returns
     -------
     rows : iterator of (str, bytes, str)
         The process is empty where the table has no such column; the calls are not split yet; the
         label is in small letters, and empty where there is none.
-    has_process : bool
+    key : tuple of str
+        Columns that together tell processes apart, as they are written.
 
     Raises
     ------
     RecordingError
         No column is of calls; or, on the way, the table is not whole.
     """
-    records = _objects(text, where) if text.lstrip()[:1] in b"{[" else _lines(text, where)
+    mark = beginning(stream, 4096).lstrip()[:1]
+    records = _objects(stream, mark, where) if mark in b"{[" else _lines(stream, where)
     first = next(records, None)
     names = [_CALLS[0]] if first is None else [str(name) for name in first]
-    calls, process, label = (_column(names, known) for known in (_CALLS, _PROCESS, _LABEL))
+    calls, label = _column(names, _CALLS), _column(names, _LABEL)
+    key = tuple(filter(None, (_column(names, known) for known in (_HOST, _CONTAINER, _PROCESS))))
+    if _column(names, _PROCESS) is None:
+        key = ()
     if calls is None:
         raise foreign(where, f"a table of {', '.join(names)[:80]}", column_fix())
 
     def row(record: dict[str, object]) -> Row:
-        pid = "" if process is None else sys.intern(_word(record.get(process)))
+        pid = sys.intern("/".join(_word(record.get(column)) for column in key))
         said = "" if label is None else sys.intern(_word(record.get(label)).lower())
         return pid, _word(record.get(calls)).encode(), said
 
     whole = records if first is None else chain([first], records)
-    return map(row, whole), process is not None
+    return map(row, whole), key
 
 
 def column_fix() -> str:
@@ -111,25 +120,33 @@ def _delimiter(line: str) -> str:
     return max(",;\t|", key=line.count)
 
 
-def _lines(text: bytes, where: str) -> Iterator[dict[str, object]]:
-    lines = io.StringIO(text.decode("utf-8", "replace").lstrip(), newline="")
-    first = lines.readline()
-    lines.seek(0)
+def _lines(stream: BinaryIO, where: str) -> Iterator[dict[str, object]]:
+    lines = dropwhile(str.isspace, _decoded(stream))
+    first = next(lines, "").lstrip()
     ngids = _NGIDS_COLUMNS if _NGIDS.fullmatch(first.encode()) else None
+    text = csv.DictReader(
+        chain([first], lines), ngids, delimiter=_delimiter(first), skipinitialspace=True
+    )
     # A trace is one cell, of any length. The limit is one of the whole process: others keep theirs.
-    before = csv.field_size_limit()
-    csv.field_size_limit(max(before, len(text)))
+    before = csv.field_size_limit(sys.maxsize)
     try:
-        yield from csv.DictReader(lines, ngids, delimiter=_delimiter(first), skipinitialspace=True)
+        yield from text
     except csv.Error as error:
         raise foreign(where, f"a table that is not whole: {error}") from error
     finally:
         csv.field_size_limit(before)
 
 
-def _objects(text: bytes, where: str) -> Iterator[dict[str, object]]:
+def _decoded(stream: BinaryIO) -> Iterator[str]:
+    """Give lines with their ends, whichever of the three kinds those are."""
+    for line in stream:
+        for part in line.splitlines(keepends=True):
+            yield part.decode("utf-8", "replace")
+
+
+def _objects(stream: BinaryIO, mark: bytes, where: str) -> Iterator[dict[str, object]]:
     try:
-        for one in json.loads(text) if text.lstrip().startswith(b"[") else _each(text):
+        for one in json.loads(stream.read()) if mark == b"[" else _each(_decoded(stream)):
             if not isinstance(one, dict):
                 raise foreign(where, f"{str(one)[:40]} among JSON objects", column_fix())
             yield one
@@ -137,15 +154,28 @@ def _objects(text: bytes, where: str) -> Iterator[dict[str, object]]:
         raise foreign(where, f"JSON that is not whole: {error}") from error
 
 
-def _each(text: bytes) -> Iterator[object]:
+def _each(lines: Iterable[str]) -> Iterator[object]:
     """Give one object after another, on a line of its own or not."""
-    decode, rest, at = json.JSONDecoder().raw_decode, text.decode("utf-8", "replace"), 0
-    while at < len(rest):
-        if rest[at] in " \t\r\n,":
-            at += 1
+    decode, rest, least = json.JSONDecoder().raw_decode, "", 0
+    for line in chain(lines, (None,)):
+        rest += line or ""
+        # What is not whole is tried again when it is twice as long: each try begins anew.
+        if line is not None and len(rest) < least:
             continue
-        one, at = decode(rest, at)
-        yield one
+        at = 0
+        while at < len(rest):
+            if rest[at] in " \t\r\n,":
+                at += 1
+                continue
+            try:
+                one, at = decode(rest, at)
+            except ValueError:
+                if line is None:
+                    raise
+                break
+            yield one
+        rest = rest[at:]
+        least = 2 * len(rest)
 
 
 def _word(cell: object) -> str:

@@ -33,8 +33,8 @@ _MOST_OTHERWISE, _FEW_OTHERWISE = 0.05, 1
 
 
 def words_of(text: bytes) -> list[bytes]:
-    """Split a text into what stands for calls."""
-    return text.translate(_BETWEEN).split()
+    """Split a text into what stands for calls, the first ``MOST_CALLS`` of them."""
+    return text.translate(_BETWEEN).split(None, MOST_CALLS)[:MOST_CALLS]
 
 
 def call_token(word: bytes) -> str | None:

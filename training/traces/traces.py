@@ -62,8 +62,12 @@ class TraceSet:
         Files that hold no call.
     damaged : tuple of str
         What is wrong with each file that was left out as it cannot be read.
+    partly : int
+        Files of which only the first lines or rows were read, as they are too large.
     read_as : tuple of str
         What was a trace in the files.
+    keys : tuple of tuple of str
+        Columns of tables that together told processes apart.
     """
 
     calls: IntArray
@@ -74,7 +78,9 @@ class TraceSet:
     cut: int = 0
     empty: int = 0
     damaged: tuple[str, ...] = ()
+    partly: int = 0
     read_as: tuple[str, ...] = ()
+    keys: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.indptr) - 1

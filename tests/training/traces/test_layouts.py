@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,8 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
-from oddcall.training.traces.layouts import layout_of, lines_of, plain, traces_of
+from oddcall.training.traces.apart import traces_of
+from oddcall.training.traces.layouts import layout_of, lines_of
 from oddcall.training.traces.reading import read_split
+from oddcall.training.traces.texts import plain
 from oddcall.training.traces.traces import Vocabulary
 
 from .written import everything, put, read
@@ -167,6 +170,6 @@ def test_any_text_is_read_or_refused(text: bytes) -> None:
     for layout in ("auto", "file", "line", "process"):
         with suppress(RecordingError):
             with suppress(SettingError):
-                layout_of([lines_of(plain(text, "x"))], 1)
-            _, found = traces_of(plain(text, "x"), "x", layout, Vocabulary())
-            assert all(len(one.calls) for one in found)
+                layout_of([lines_of(plain(io.BytesIO(text), "x").read())], 1)
+            taken = traces_of(plain(io.BytesIO(text), "x"), "x", layout, Vocabulary())
+            assert all(len(one.calls) for one in taken.found)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
-from oddcall.training.traces import reading, tokens
+from oddcall.training.traces import apart, gathered, reading, tokens
 from oddcall.training.traces.reading import hold_out, read_split
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 
@@ -67,7 +67,7 @@ def test_a_long_trace_is_cut_and_a_huge_set_sampled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory is bounded: ends of traces and files of a set are left out, and both are said."""
-    for module in (reading, tokens):
+    for module in (apart, gathered, reading, tokens):
         monkeypatch.setattr(module, "MOST_CALLS", 10)
     monkeypatch.setattr(reading, "MOST_CALLS_OF_SET", 25)
     put(tmp_path / "a", "1 " * 50)

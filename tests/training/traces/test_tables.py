@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from oddcall.models.errors import RecordingError
-from oddcall.training.traces.layouts import traces_of
+from oddcall.training.traces.apart import traces_of
 from oddcall.training.traces.reading import read_split
 from oddcall.training.traces.traces import Vocabulary
 
@@ -51,8 +51,8 @@ def test_traces_in_rows_are_seen_wherever_they_begin(tmp_path: Path) -> None:
 def test_a_label_that_is_missing_says_nothing(label: object, attack: bool | None) -> None:
     """What stands for no label is none; any other is of a normal trace or of an attack."""
     text = json.dumps([{"calls": "read close", "label": label}])
-    _, found = traces_of(text.encode(), "x", "auto", Vocabulary())
-    assert [one.attack for one in found] == [attack]
+    taken = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary())
+    assert [one.attack for one in taken.found] == [attack]
 
 
 def test_the_place_decides_where_a_label_is_missing(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_place_decides_where_a_label_is_missing(tmp_path: Path) -> None:
 def test_a_process_is_what_its_labelled_rows_say(labels: str, attack: bool | None) -> None:
     """Of the rows of a process one of an attack decides, and those without a label say nothing."""
     text = "pid,syscall,label\n" + "".join(f"7,read,{one}\n" for one in labels.split(","))
-    how, found = traces_of(text.encode(), "x", "auto", Vocabulary())
+    how, found, *_ = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary())
     assert (how, [one.attack for one in found]) == ("process", [attack])
 
 

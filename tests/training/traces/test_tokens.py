@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tracemalloc
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.models.errors import RecordingError
-from oddcall.training.traces.layouts import traces_of
+from oddcall.training.traces.apart import traces_of
 from oddcall.training.traces.reading import read_split
 from oddcall.training.traces.tokens import call_token, numbered, unknown_names
 from oddcall.training.traces.traces import TraceSet, Vocabulary
@@ -130,7 +131,7 @@ def test_one_long_word_does_not_take_the_memory() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(RecordingError, match=r"x is not a trace.* got 'A{24}'"):
-            traces_of(text, "x", "file", Vocabulary())
+            traces_of(io.BytesIO(text), "x", "file", Vocabulary())
         assert tracemalloc.get_traced_memory()[1] < 50 * len(text)
     finally:
         tracemalloc.stop()
