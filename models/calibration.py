@@ -124,7 +124,7 @@ class Calibration:
         group : int64 (P,)
             Tail of each profile.
         effective : float64 (tails,)
-            Independent observations behind each tail's rows, whole numbers; 0 without rows.
+            Independent observations behind each tail's rows; 0 without rows.
         """
         count = len(effective)
         tails, nats = {}, {}
@@ -134,10 +134,10 @@ class Calibration:
         joined = _joined(nats, kinds, "mixture", len(tail))
         # What a p-value of 1 / (n + 1) is in nats: before there, everything was counted.
         counted = np.log(effective + 1)
-        mixture = Tails.fit(joined, tail, count, STRONGEST_PRIOR, effective).counting_to(counted)
+        mixture = Tails.fit(joined, tail, count, STRONGEST_PRIOR, effective).of_nats(counted)
         mixed = -np.log(mixture.own_p_values(joined, tail))
         stronger = np.maximum(mixed, _joined(nats, kinds, "novelty", len(tail)))
-        total = Tails.fit(stronger, tail, count, STRONGEST_PRIOR, effective).counting_to(counted)
+        total = Tails.fit(stronger, tail, count, STRONGEST_PRIOR, effective).of_nats(counted)
         return cls(dict(kinds), tails, mixture, total, _nothing(count), group)
 
     def with_sequence(

@@ -1,10 +1,11 @@
 """From scores to p-values: counted inside a clean sample, modelled beyond it.
 
 Inside the sample the p-value is the split-conformal ``(1 + #{clean >= s}) / (n + 1)``, valid at
-any size, with ties counted against us; scores that hang together share the ranks that as many
-independent ones would have. Beyond the largest clean score there is nothing to count,
-yet a budget of one alert a day asks for one window in a million: the tail goes on from
-``1 / (n + 1)`` as a generalised Pareto (peaks over threshold, as in SPOT, Siffer et al. 2017).
+any size, with ties counted against us; where scores hang together, none is less than what as many
+independent ones as they are worth could tell, ``1 / (m + 1)``. Beyond the largest clean score
+there is nothing to count, yet a budget of one alert a day asks for one window in a million: the
+tail goes on from there as a generalised Pareto (peaks over threshold, as in SPOT, Siffer et al.
+2017).
 
 With ten minutes of evidence a fit by maximum likelihood is worthless, so the tail is held by
 priors: the scale is the mean excess drawn towards a prior scale worth so many observations, and
@@ -49,7 +50,7 @@ class Tails:
     scores : float64 (N,)
         Clean scores, increasing within a profile.
     effective : float64 (P,)
-        Independent observations those count as, a whole number.
+        Independent observations those count as.
     largest : float64 (P,)
         The largest clean score, or 0 without any.
     begins : float64 (P,)
@@ -73,14 +74,6 @@ class Tails:
     def _own(self) -> IntArray:
         """Clean scores of each profile, 1 at least."""
         return np.maximum(np.diff(self.edges), 1)
-
-    @cached_property
-    def _ranks(self) -> FloatArray:
-        """Ranks that counting tells apart in each profile: one more than independent scores.
-
-        A clean score is as likely to meet one as the next.
-        """
-        return self.effective + 1
 
     @cached_property
     def _keys(self) -> FloatArray:
@@ -110,8 +103,7 @@ class Tails:
             Profiles; one without scores keeps its prior and promises nothing.
         prior : Prior
         effective : float64 (count,), optional
-            Independent observations behind each profile's scores, whole numbers: in fractions the
-            first rank would be met half as often as it promises. Default: each score is one.
+            Independent observations behind each profile's scores. Default: each score is one.
         """
         order = np.lexsort((scores, profile))
         ranked = scores[order]
@@ -132,20 +124,26 @@ class Tails:
             np.array(prior.resolution),
         )
 
-    def counting_to(self, least: FloatArray) -> Tails:
-        """Build the same whose tails begin at these scores or later, (P,).
+    def of_nats(self, least: FloatArray) -> Tails:
+        """Build the same for the strongest of p-values, in nats, whose tails begin here or later.
 
         Where clean scores are all alike there is nothing between them and the first that counting
-        can tell apart: the tail begins there, not at theirs.
+        can tell apart: the tail begins there, not at theirs. And it falls no faster than the
+        p-values do that were joined: what is the strongest of several is no rarer than each.
+
+        Parameters
+        ----------
+        least : float64 (P,)
         """
-        return replace(self, begins=np.maximum(self.largest, least))
+        begins = np.maximum(self.largest, least)
+        return replace(self, begins=begins, scale=np.maximum(self.scale, 1.0))
 
     def p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """p-value of each score under its profile, (n,), in (0, 1], falling as scores rise."""
         scores = self._resolved(scores)
         above = self._at_least(scores, profile)
-        ranks = self._ranks[profile]
-        counted = (1 + np.floor(above * ranks / (self._own[profile] + 1))) / ranks
+        least = 1 / (self.effective[profile] + 1)
+        counted = np.maximum((1 + above) / (self._own[profile] + 1), least)
         beyond = np.maximum(scores - self.begins[profile], 0.0)
         if not beyond.any():
             return np.maximum(counted, SMALLEST)
@@ -159,12 +157,12 @@ class Tails:
     def own_p_values(self, scores: FloatArray, profile: IntArray) -> FloatArray:
         """p-values of the calibration scores themselves, each left out of its own count.
 
-        In as many ranks as there are independent scores, as later scores get theirs: what is
-        joined of these is the sample for what is joined of those.
+        None less than independent scores could tell, as with later ones: what is joined of these
+        is the sample for what is joined of those.
         """
         above = np.maximum(self._at_least(self._resolved(scores), profile), 1)
-        ranks = np.maximum(self.effective[profile], 1)
-        own: FloatArray = np.ceil(above * ranks / self._own[profile]) / ranks
+        least = 1 / np.maximum(self.effective[profile], 1)
+        own: FloatArray = np.maximum(above / self._own[profile], least)
         return own
 
     def extrapolated(self, scores: FloatArray, profile: IntArray) -> NDArray[np.bool_]:

@@ -17,12 +17,10 @@ from oddcall.models.sparse import IntArray
 from oddcall.training.division import Division
 from oddcall.training.independence import independent_of_each
 from oddcall.training.pools import Pool, transfers
+from oddcall.training.reservoir import TICK_NS
 
 #: Programs needed before one program's history says anything about another's.
 PROGRAMS_FOR_TRANSFER = 8
-
-#: Windows that closed so near each other closed at one tick.
-_TICK_NS = 1_000_000_000
 
 Scores = dict[str, FloatArray]
 Told = Callable[[str, float], None]
@@ -122,7 +120,7 @@ def _sums(division: Division, detectors: tuple[Detector, ...], profile: IntArray
     sums, standing = np.zeros(len(owner)), News.none(len(division.own))
     telling = np.flatnonzero(score > 0)
     telling = telling[np.argsort(firsts.t_end_ns[telling], kind="stable")]
-    ticks = np.flatnonzero(np.diff(firsts.t_end_ns[telling] // _TICK_NS)) + 1
+    ticks = np.flatnonzero(np.diff(firsts.t_end_ns[telling] // TICK_NS)) + 1
     # One turn a tick in which anything was new: few once programs have settled.
     for part in np.split(telling, ticks):
         standing, sums[part] = standing.after(

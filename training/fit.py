@@ -182,7 +182,7 @@ def _require_own(division: Division, settings: FitSettings) -> None:
 def _states(division: Division, presence: Presence) -> tuple[ProgramState, ...]:
     """Say of every program how it will be judged, before the budget is spent."""
     gathered = division.gathered
-    whole = int(gathered.last_ns.max() - gathered.first_ns.min())
+    whole = gathered.lasted_ns
     spans = [max(presence.of(p) or whole, _SHORTEST_NS) for p in gathered.programs]
     profile = division.profile()
     new_rate = _new_rates(division)

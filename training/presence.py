@@ -2,7 +2,8 @@
 
 Recordings that a model is trained on together need not hold the same programs: one made while
 newcomers were learned holds nobody else. A program's windows a day are counted over the time of
-those recordings in which it is at all, not over the time between them.
+those recordings in which it is at all, not over the time between them, nor over what a clock that
+was set makes of it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,37 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from oddcall.models.window import Program, WindowBatch
+
+#: Windows further apart than this, in nanoseconds, are of a host that was not watched meanwhile, or
+#: of a clock that was set. A watched host has windows every second; where it truly has fewer, so
+#: many more a day are counted on, and less alerts.
+_LONGEST_NS = 60_000_000_000
+
+
+class Lasted:
+    """Adds up how long a recording lasts, batch by batch.
+
+    Attributes
+    ----------
+    ns : int
+        So far.
+    """
+
+    def __init__(self) -> None:
+        self.ns = 0
+        self._until_ns: int | None = None
+
+    def add(self, batch: WindowBatch) -> None:
+        """Go on by the time from window to window, as long as no clock was set between them."""
+        if not len(batch):
+            return
+        ends = np.unique(batch.t_end_ns)
+        until = int(batch.t_start_ns.min()) if self._until_ns is None else self._until_ns
+        # Of a clock set back the time goes on from there.
+        begin = until if until <= ends[-1] else int(ends[0])
+        steps = np.diff(np.maximum(np.concatenate([[begin], ends]), begin))
+        self.ns += int(np.minimum(steps, _LONGEST_NS).sum())
+        self._until_ns = int(ends[-1])
 
 
 class Presence:
@@ -27,12 +59,10 @@ class Presence:
     def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
         """Yield the batches of one recording, and note whom it held and how long it lasted."""
         held: set[Program] = set()
-        first, last = np.iinfo(np.int64).max, 0
+        lasted = Lasted()
         for batch in batches:
-            if len(batch):
-                held.update(batch.programs[i] for i in np.unique(batch.program).tolist())
-                first = min(first, int(batch.t_start_ns.min()))
-                last = max(last, int(batch.t_end_ns.max()))
+            held.update(batch.programs[i] for i in np.unique(batch.program).tolist())
+            lasted.add(batch)
             yield batch
         for program in held:
-            self._ns[program] = self.of(program) + last - first
+            self._ns[program] = self.of(program) + lasted.ns

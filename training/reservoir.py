@@ -19,11 +19,14 @@ from oddcall.models.features import SCALARS, FeatureSpec
 from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program, WindowBatch
+from oddcall.training.presence import Lasted
 
 #: A symbol's first window while none has held it.
 NEVER = np.iinfo(np.int64).max
 #: Windows whose symbols are noted at once: a tick holds a few, and each turn has its cost.
 _TOGETHER = 4096
+#: Windows that closed so near each other closed at one tick.
+TICK_NS = 1_000_000_000
 #: What is kept of a window beside its vector.
 COLUMNS = (
     "program",
@@ -40,7 +43,7 @@ _OF_FIRSTS = ("program", "ordinal", "t_start_ns", "t_end_ns")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Firsts:
-    """The k windows in which a program met something for the first time, in the order of time.
+    """The k windows of ticks in which a program met something for the first time, in their order.
 
     All of them, however many windows are kept: few, once programs have settled, and what is new
     comes together, which a sample of windows would not show.
@@ -48,7 +51,7 @@ class Firsts:
     Attributes
     ----------
     vectors : float32 CSR (k, D)
-        Only what was met first, and how many events the window holds.
+        Only what was met first at their tick, and how many events the window holds.
     program, ordinal, t_start_ns, t_end_ns : int64 (k,)
     """
 
@@ -71,6 +74,8 @@ class Gathered:
     Attributes
     ----------
     programs : tuple of Program
+    lasted_ns : int
+        How long was recorded, whatever the clock said.
     count, first_ns, last_ns : int64 (P,)
         Windows of each program, kept or not, and their span.
     first_met : int64 (P, D)
@@ -88,6 +93,7 @@ class Gathered:
     """
 
     programs: tuple[Program, ...]
+    lasted_ns: int
     count: IntArray
     first_ns: IntArray
     last_ns: IntArray
@@ -137,6 +143,7 @@ class Reservoir:
     _first_met: IntArray = field(init=False)
     _peaks: Peaks = field(default_factory=lambda: Peaks.none(0))
     _firsts: list[Firsts] = field(default_factory=list)
+    _lasted: Lasted = field(default_factory=Lasted)
     _kept: list[tuple[csr_matrix, dict[str, IntArray]]] = field(default_factory=list)
     _held: int = 0
     #: Of ``_kept`` so many were met, and so many windows of the others were not.
@@ -157,6 +164,7 @@ class Reservoir:
         if not len(rows):
             return
         self.lossy += int((rows.lost > 0).sum())
+        self._lasted.add(rows)
         columns = self._columns(rows)
         self._kept.append((self.spec.vectors(rows), columns))
         self._held += len(rows)
@@ -210,9 +218,14 @@ class Reservoir:
         columns = {name: np.concatenate([part[name] for _, part in fresh]) for name in _OF_FIRSTS}
         program, entries = columns["program"], np.diff(vectors.indptr)
         where = (np.repeat(program, entries), vectors.indices)
-        ordinal = np.repeat(columns["ordinal"], entries)
-        np.minimum.at(self._first_met, where, ordinal)
-        first = self._first_met[where] == ordinal
+        unmet = np.flatnonzero(self._first_met[where] == NEVER)
+        np.minimum.at(self._first_met, where, np.repeat(columns["ordinal"], entries))
+        row = np.repeat(np.arange(len(program)), entries)
+        row = row[unmet]
+        met = self._first_met[program[row], vectors.indices[unmet]]
+        tick = columns["t_end_ns"] // TICK_NS
+        first = np.zeros(vectors.nnz, np.bool_)
+        first[unmet] = tick[row] == tick[_row_of(columns, program[row], met)]
         self._firsts.append(_firsts(vectors, first, columns))
         self._peaks.meet(vectors, program)
         self._met, self._unmet = len(self._kept), 0
@@ -245,6 +258,7 @@ class Reservoir:
             columns = {name: columns[name][order] for name in COLUMNS}
         return Gathered(
             programs=tuple(self._table),
+            lasted_ns=self._lasted.ns,
             count=self._count,
             first_ns=self._first_ns,
             last_ns=self._last_ns,
@@ -256,6 +270,15 @@ class Reservoir:
             lossy=self.lossy,
             **columns,
         )
+
+
+def _row_of(columns: dict[str, IntArray], program: IntArray, ordinal: IntArray) -> IntArray:
+    """Rows that hold these windows, by program and ordinal."""
+    order = np.lexsort((columns["ordinal"], columns["program"]))
+    begins = np.searchsorted(columns["program"][order], program)
+    # A program's ordinals follow each other.
+    rows: IntArray = order[begins + ordinal - columns["ordinal"][order[begins]]]
+    return rows
 
 
 def _firsts(vectors: csr_matrix, first: NDArray[np.bool_], columns: dict[str, IntArray]) -> Firsts:

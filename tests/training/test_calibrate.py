@@ -40,8 +40,8 @@ def test_a_sample_knows_how_far_news_added_up(batches: list[WindowBatch]):
         for kept in (64, _WINDOWS)
     )
     assert few.largest[0] == pytest.approx(all_of_them.largest[0])
-    # Five calls that were never made: more than any one of them tells.
-    assert few.largest[0] > 5
+    # Five calls that were never made: more than twice what the worst of them, ptrace, tells.
+    assert few.largest[0] > 50
     assert len(few.scores) < len(all_of_them.scores) / 20
 
 

@@ -30,7 +30,17 @@ def batches() -> list[WindowBatch]:
     for turn in range(60):
         program = np.zeros(len(some), np.int64)
         program[: _RARE // 60] = 1 + turn * (_RARE // 60) + np.arange(_RARE // 60)
-        made.append(replace(some.take(random.permutation(500)), programs=programs, program=program))
+        rows = some.take(random.permutation(500))
+        later = turn * 1_000_000_000_000
+        made.append(
+            replace(
+                rows,
+                programs=programs,
+                program=program,
+                t_start_ns=rows.t_start_ns + later,
+                t_end_ns=rows.t_end_ns + later,
+            )
+        )
     return made
 
 
@@ -80,6 +90,23 @@ def test_what_was_met_first_is_kept_of_windows_that_are_not(batches: list[Window
     web = firsts.program == 0
     kept = whole.ordinal[whole.program == 0]
     assert np.isin(firsts.ordinal[web], kept, invert=True).any()
+
+
+def test_a_tick_keeps_what_each_of_its_windows_met():
+    """Of processes that take a new path in one second the one that does most of it is kept too."""
+    random, calls = np.random.default_rng(6), np.array([101, 157, 161, 165, 167, 169, 170, 171])
+    found = Reservoir(FeatureSpec(), _KEPT, seed=0)
+    for second in range(3):
+        found.add(window(WEB, WEB.walk(400, random), second=second))
+    together = [
+        window(WEB, np.append(WEB.walk(40, random), calls[: i + 1]), second=3, pid=100 + i)
+        for i in range(len(calls))
+    ]
+    found.add(WindowBatch.concat(together))
+    found.add(window(WEB, np.append(WEB.walk(40, random), calls), second=4))
+    firsts = found.gathered().firsts
+    made = (firsts.vectors[:, calls].toarray() > 0).sum(axis=1)
+    assert made[firsts.ordinal >= 3].tolist() == list(range(1, len(calls) + 1))
 
 
 def same(one: object, other: object) -> bool:

@@ -1,0 +1,60 @@
+"""How long was recorded is told by the time between windows, not by what clocks were set to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oddcall.models.window import WindowBatch
+from oddcall.training.presence import Lasted, Presence
+from oddcall.training.synthetic import WEB, window
+
+_HOUR = 3600.0
+CALLS = [0, 1, 3] * 20
+
+
+def ticks(seconds: list[float]) -> list[WindowBatch]:
+    """A window of one second that ends at each of these times."""
+    return [window(WEB, CALLS, second=at - 1) for at in seconds]
+
+
+def seconds(batches: list[WindowBatch]) -> float:
+    lasted = Lasted()
+    for batch in batches:
+        lasted.add(batch)
+    return lasted.ns / 1e9
+
+
+@given(st.lists(st.floats(0.5, 59.0), max_size=30), st.booleans())
+def test_time_is_added_up_as_it_went(steps: list[float], together: bool):
+    """From the first window's start to the last one's end, however it comes in batches."""
+    times = [1.0]
+    for step in steps:
+        times.append(times[-1] + step)
+    batches = ticks(times)
+    if together:
+        batches = [WindowBatch.concat(batches)]
+    assert seconds(batches) == pytest.approx(times[-1], abs=1e-5)
+
+
+@pytest.mark.parametrize("jump", [_HOUR, -_HOUR, 50 * 365 * 24 * _HOUR])
+def test_a_clock_that_is_set_makes_a_minute_at_most(jump: float):
+    """Forward or back, an hour or since the epoch."""
+    usual = [float(i) for i in range(1, 300)]
+    told = seconds(ticks([at if i < 150 else at + jump for i, at in enumerate(usual)]))
+    assert 298 <= told <= 299 + 60
+
+
+def test_a_program_counts_over_the_recordings_that_hold_it():
+    """Time of others is not its time, nor is what lies between recordings."""
+    presence = Presence()
+    other = replace(WEB.program, exe="/usr/bin/other")
+    first, second = ticks([1.0, 2.0, 3.0]), ticks([5000.0, 5001.0])
+    held = [replace(batch, programs=(other,)) for batch in second]
+    for recording in (first, [*second[:1], *held[1:]]):
+        assert list(presence.pass_on(recording)) == recording
+    assert presence.of(WEB.program) == 5e9
+    assert presence.of(other) == 2e9
