@@ -19,6 +19,8 @@ _NAMED, MOST_NAMED = 3, 5
 _HARDLY = "under 0.1%"
 #: Part of the verdict below which a finding is not worth words when others are.
 _WORTH = 0.1
+#: Part of a window's calls that is worth words beside whatever is new, where it is not usual.
+_MUCH = 0.2
 
 #: Calls that mean more to a reader than those that come along with any start of anything.
 _TELLING = frozenset(
@@ -122,17 +124,28 @@ def _leads(new: Sequence[Call], more: Sequence[Call], first: Collection[str]) ->
 
 def _worth(made: Sequence[Call], first: Collection[str], lead: int) -> list[Call]:
     """Pick the few calls that are worth words after the ``lead`` ones that come first."""
-    kept = [call for call in made if call.contribution >= _WORTH or call.name in first]
+    kept = [
+        call
+        for call in made
+        if call.contribution >= _WORTH
+        or call.name in first
+        or (call.excess and call.share >= _MUCH)
+    ]
     return kept[: min(_NAMED - 1, MOST_NAMED - lead)]
 
 
 def _picked(made: Sequence[Call], first: Collection[str]) -> list[Call]:
-    """Order by meaning, then by weight, and leave out what is worth little beside the rest."""
-    ranked = sorted(
-        made,
-        key=lambda call: (call.name not in first, call.plain not in _TELLING, -call.contribution),
-    )
-    most = max((call.contribution for call in ranked), default=0.0)
+    """Order by meaning, then by weight, and leave out what is worth little beside the rest.
+
+    What weighs most comes before whatever means more: 400 ``splice`` before a ``socket``.
+    """
+    most = max((call.contribution for call in made), default=0.0)
+
+    def rank(call: Call) -> tuple[bool, bool, bool, float]:
+        weighs_less, tells_less = call.contribution < most, call.plain not in _TELLING
+        return call.name not in first, weighs_less, tells_less, -call.contribution
+
+    ranked = sorted(made, key=rank)
     return [c for c in ranked if c.name in first or c.contribution >= _WORTH * most]
 
 

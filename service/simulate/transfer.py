@@ -133,7 +133,7 @@ SENDFILE_OUT = Behaviour(
     technique="T1041",
     summary="Pushes a file 400 times into a connection of its own making.",
     expects=("clone", "socket", "connect", "sendfile"),
-    cause=("connect", "sendfile", "socket", "bind", "listen"),
+    cause=("sendfile", "connect"),
     harmless_because="the connection ends on loopback, at a child that throws all away",
     act=lambda bounds: _send(bounds, _by_sendfile),
 )
@@ -143,7 +143,7 @@ SPLICE_OUT = Behaviour(
     technique="T1048",
     summary="Moves a file 400 times through a pipe into a connection, unseen by its own memory.",
     expects=("clone", "socket", "connect", "pipe2", "splice"),
-    cause=("splice", "pipe2", "connect", "socket"),
+    cause=("splice", "pipe2"),
     harmless_because="the connection ends on loopback, at a child that throws all away",
     act=lambda bounds: _send(bounds, _by_splice),
 )
@@ -153,7 +153,7 @@ DNS_TUNNEL = Behaviour(
     technique="T1071.004",
     summary="Sends 400 datagrams as long as a name may be, as data does that leaves by DNS.",
     expects=("clone", "socket", "sendto"),
-    cause=("sendto", "socket", "bind"),
+    cause=("sendto",),
     harmless_because="they go to a port of loopback, where a child of its own throws them away",
     act=_tunnel,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,20 @@ def test_a_sample_knows_how_far_news_added_up(batches: list[WindowBatch]):
     # Five calls that were never made: more than twice what the worst of them, ptrace, tells.
     assert few.largest[0] > 50
     assert len(few.scores) < len(all_of_them.scores) / 20
+
+
+def test_windows_that_hang_together_count_as_few():
+    """A server whose heap grows for ten seconds of a minute: what calibrates it is worth less."""
+    random = np.random.default_rng(7)
+    quiet, busy = (
+        replace(WEB, weights=weights) for weights in ((1,) * 7 + (0,), (0,) * 4 + (1,) * 4)
+    )
+    made = [
+        window(WEB, (busy if i % 60 < 10 else quiet).walk(40, random), second=i) for i in range(600)
+    ]
+    calibration = fit([WindowBatch.concat(made)]).calibration
+    for tails in (calibration.total, calibration.mixture, calibration.sequence):
+        assert 1 < tails.effective[0] < 0.5 * len(tails.scores)
 
 
 @pytest.mark.parametrize(("windows", "parts"), [(10, 10), (10, 3), (3, 1), (7, 0)])

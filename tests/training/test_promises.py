@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from oddcall.models.detector import Prior
+from oddcall.models.calibration import Calibration
+from oddcall.models.detector import Evidence, Prior
+from oddcall.models.detectors import Nearest, Novelty, PcaResidual
 from oddcall.models.model import Model
 from oddcall.models.tail import Tails
 from oddcall.models.window import Program, WindowBatch
 from oddcall.training.fit import fit
-from oddcall.training.independence import independent
+from oddcall.training.independence import independent, independent_of_each
 from oddcall.training.synthetic import REDIS, SHORT, WEB, Chain, host, window
 
-PROMISED = (0.1, 0.03, 0.01, 0.001)
+PROMISED = (0.1, 0.03, 0.01, 0.003, 0.001)
 FACTOR = 1.5
 TEN_MINUTES, DAY = 600, 86_400
 PRIOR = Prior(scale=1.0, weight=20)
@@ -81,6 +84,35 @@ def test_windows_that_hang_together_keep_it_too():
     assert (found <= FACTOR * np.array(PROMISED) + slack).all()
     assert (found[:3] >= np.array(PROMISED[:3]) / FACTOR).all(), "held back too far"
     assert naive[-1] > FACTOR * PROMISED[-1] + slack[-1]
+
+
+@pytest.mark.parametrize(("n", "memory"), [(240, 0.7), (820, 0.5)])
+def test_joined_scores_keep_their_promise_where_windows_hang_together(n: int, memory: float):
+    """Two detectors that agree by half, and novelty: the whole way from scores to one p-value."""
+    random, rounds, promised = np.random.default_rng(n), 60, np.array([0.1, 0.03, 0.01, 0.003])
+    one, later = np.zeros(n, np.int64), np.zeros(6000, np.int64)
+    kinds: dict[str, Evidence] = {"a": "mixture", "b": "mixture", "c": "novelty"}
+    priors = {"a": PcaResidual.prior, "b": Nearest.prior, "c": Novelty.prior}
+    shares = []
+    for _ in range(rounds):
+        clean = two_kinds(random, n, memory)
+        joined = partial(Calibration.fit, clean, kinds, priors, one, np.zeros(1, np.int64))
+        found = joined(np.array([float(n)])).evidences(clean, one)
+        calibration = joined(independent_of_each(found.score, one, 1))
+        p = calibration.evidences(two_kinds(random, len(later), memory), later).p_value
+        shares.append([np.mean(p <= alpha) for alpha in promised])
+    realised_, off = np.mean(shares, axis=0), np.std(shares, axis=0) / np.sqrt(rounds)
+    assert (realised_ <= FACTOR * promised + off).all()
+    assert (realised_[:3] >= promised[:3] / FACTOR - off[:3]).all(), "held back too far"
+
+
+def two_kinds(random: np.random.Generator, n: int, memory: float) -> dict[str, np.ndarray]:
+    """Scores of n windows, each of which keeps so much of the one before."""
+    steps = random.normal(size=(3, n + 50)) * np.sqrt(1 - memory**2)
+    first, second, third = lfilter([1.0], [1.0, -memory], steps)[:, 50:]
+    rare = (norm.cdf(third) > 0.99) * random.exponential(2, n)
+    alike = 0.7 * first + np.sqrt(1 - 0.7**2) * second
+    return {"a": 1 - 0.5 * norm.logsf(first), "b": 1 - 0.5 * norm.logsf(alike), "c": rare}
 
 
 @pytest.fixture(scope="module")
