@@ -155,8 +155,9 @@ def _failed(call: Call) -> Feature:
 
 
 def _taken(step: Transition) -> Feature:
-    pair = " then ".join(step.pair) if step.pair else f"transition {step.bucket}"
-    name = f"{pair} (share of transitions)"
+    # What no two calls of the window explain follows one that was made before it began.
+    pair = step.pair or ("a call before the window", f"one in it, bucket {step.bucket}")
+    name = f"{' then '.join(pair)} (share of transitions)"
     return _feature(name, step.share, step.typical, step.contribution, step.count)
 
 
