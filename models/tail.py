@@ -143,10 +143,10 @@ class Tails:
         scores = self._resolved(scores)
         above = self._at_least(scores, profile)
         least = 1 / (self.effective[profile] + 1)
-        counted = np.maximum((1 + above) / (self._own[profile] + 1), least)
+        counted: FloatArray = np.maximum((1 + above) / (self._own[profile] + 1), least)
         beyond = np.maximum(scores - self.begins[profile], 0.0)
         if not beyond.any():
-            return np.maximum(counted, SMALLEST)
+            return counted
         shape, scale = self.shape[profile], self.scale[profile]
         # As the shape goes to 0 the Pareto becomes exponential; expm1-like care is not needed
         # because shapes are fixed at 0 or well above it.
