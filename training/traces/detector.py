@@ -74,7 +74,7 @@ def require_different(traces: TraceSet) -> None:
         raise EvidenceError(
             "there are too few traces to learn from",
             expected=f"at least {FOLDS} that differ",
-            got=str(kinds),
+            got=f"{kinds} among {len(traces):,}" if kinds < len(traces) else str(kinds),
             fix="Give more clean traces.",
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.training.figures import Result, measure, own_threshold
 from oddcall.training.traces.composition import Composition
-from oddcall.training.traces.detector import TraceDetector
+from oddcall.training.traces.detector import FOLDS, TraceDetector, require_different
 from oddcall.training.traces.order import Order
 from oddcall.training.traces.peers import (
     CumulativeAutoencoder,
@@ -97,6 +97,14 @@ def evaluate(
 
 
 def _require(split: Split) -> None:
+    if split.held_out and not len(split.normal):
+        require_different(split.train)
+        raise EvidenceError(
+            "there are too few traces to learn from and to hold one out as normal",
+            expected=f"at least {FOLDS + 1} that differ",
+            got=f"{FOLDS} among {len(split.train):,}",
+            fix="Give more clean traces, or say with --normal which to judge.",
+        )
     for what, traces in (("normal", split.normal), ("attack", split.attack)):
         if not len(traces):
             raise EvidenceError(f"there is no {what} trace to judge", expected="at least one")

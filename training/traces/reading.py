@@ -207,14 +207,16 @@ def require_some(traces: TraceSet, where: str, expected: str = "") -> TraceSet:
 def hold_out(traces: TraceSet, part: float = _HELD_OUT, seed: int = 0) -> NDArray[np.bool_]:
     """Draw traces at random, (n,), copies of one together: at most ``part`` of them.
 
-    A trace with so many copies that they would be more is not drawn.
+    A trace with so many copies that they would be more is not drawn, and ``FOLDS`` that differ
+    are left to learn from.
     """
     same = traces.same()
     copies = np.bincount(same, minlength=1)
     drawn, left = np.zeros(len(copies), np.bool_), int(part * len(traces))
+    spare = len(copies) - FOLDS
     for kind in np.random.default_rng(seed).permutation(len(copies)):
-        if copies[kind] <= left:
-            drawn[kind], left = True, left - int(copies[kind])
+        if spare > 0 and copies[kind] <= left:
+            drawn[kind], left, spare = True, left - int(copies[kind]), spare - 1
     return drawn[same]
 
 

@@ -14,6 +14,7 @@ from oddcall.service.cli import cli, run
 from oddcall.training.figures import measure
 from oddcall.training.traces.datasets import PROTOCOLS, datasets_root
 from oddcall.training.traces.evaluation import DEFAULT, DETECTORS, chosen_detectors, evaluate
+from oddcall.training.traces.reading import read_split
 from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
 
 
@@ -60,6 +61,35 @@ def test_copies_do_not_lower_the_threshold() -> None:
     )
     found = evaluate(Split("twice", train, normal, attack), ["views", "stide", "call-set"])
     assert all(result.fpr < 0.15 for result in found.values())
+
+
+@pytest.mark.parametrize(
+    ("different", "copies", "said"),
+    [
+        (1, 10, r"too few traces to learn from; expected at least 5 that differ; got 1 among 10\."),
+        (4, 1, r"too few traces to learn from; expected at least 5 that differ; got 4\."),
+        (
+            5,
+            2,
+            r"hold one out as normal; expected at least 6 that differ; got 5 among 10\.",
+        ),
+        (6, 1, None),
+    ],
+)
+def test_copies_alone_are_too_few_and_that_is_said(
+    different: int, copies: int, said: str | None, tmp_path: Path
+) -> None:
+    """Where nothing is left to hold out, what is missing is named: traces that differ."""
+    for i in range(different * copies):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        (tmp_path / "train" / f"{i}").write_text("3 4 5 6 " * (i % different + 1))
+    (tmp_path / "attack").write_text("59 59")
+    split = read_split(tmp_path / "train", None, tmp_path / "attack", "file")
+    if said is None:
+        assert len(evaluate(split, ["stide"])["stide"].normal) == 1
+    else:
+        with pytest.raises(EvidenceError, match=said):
+            evaluate(split, ["stide"])
 
 
 @pytest.fixture

@@ -104,12 +104,14 @@ def test_nothing_is_both_learned_from_and_judged(tmp_path: Path) -> None:
         read_split(at["train"], at["normal"], None)
 
 
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=60))
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=60))
 def test_copies_of_a_trace_are_held_out_together(calls: list[int]) -> None:
-    """No trace that is judged was learned from, and at most a third is judged."""
+    """No trace that is judged was learned from; at most a third is, and five kinds are left."""
     made = TraceSet.of([np.full(2, call) for call in calls], Vocabulary())
     drawn = hold_out(made)
     assert drawn.sum() <= len(calls) / 3
+    assert len(set(np.array(calls)[~drawn])) >= min(len(set(calls)), 5)
+    assert drawn.any() == (len(set(calls)) > 5)
     assert not set(np.array(calls)[drawn]) & set(np.array(calls)[~drawn])
     assert np.array_equal(drawn, hold_out(made))
 
