@@ -96,12 +96,21 @@ class Exemplars:
 
         Each count block adds at most sqrt(2) to a distance, reached where nothing is shared.
         """
+        distance = self._distances(vector)
+        order = np.argsort(distance, kind="stable")[:k].astype(np.int64)
+        return order, distance[order]
+
+    def usual(self, row: int) -> float | None:
+        """Distance from one of them to the nearest other; None where there is no other."""
+        others = np.delete(self._distances(self.vectors[row]), row)
+        return float(others.min()) if len(others) else None
+
+    def _distances(self, vector: csr_matrix) -> FloatArray:
         cross = (self.vectors @ vector.T).toarray()[:, 0].astype(np.float64)
         norms = np.asarray(self.vectors.multiply(self.vectors).sum(axis=1), np.float64).ravel()
         squared = norms - 2 * cross + float(vector.multiply(vector).sum())
-        distance = np.sqrt(np.maximum(squared, 0))
-        order = np.argsort(distance, kind="stable")[:k].astype(np.int64)
-        return order, distance[order]
+        distance: FloatArray = np.sqrt(np.maximum(squared, 0))
+        return distance
 
 
 @dataclass(frozen=True, slots=True, eq=False)

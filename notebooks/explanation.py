@@ -12,7 +12,7 @@ import textwrap
 import matplotlib.pyplot as plt
 import numpy as np
 
-from oddcall.models.explanation.explanation import explain
+from oddcall.models.explanation.explanation import NOTHING_SHARED, explain
 from oddcall.models.window import WindowBatch
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.report.looks import ATTACK, CLEAN, COLOURS, looks
@@ -113,9 +113,30 @@ onset = float(seconds[verdicts.alert[mine]].min())
 # %% [markdown]
 # ## What it is most like
 #
-# The windows of the baseline nearest to this one. Their distance says whether anything like it
-# was ever seen: two windows of the same kind are much closer than that.
+# The windows of the baseline nearest to this one, of those that are kept whole. Distance is
+# Hellinger's: 0 for the same, and 1.41 for calls of which none is shared. As steps between two calls
+# count beside the calls, windows with nothing in common lie 2 apart. What is usual is beside it, and
+# drawn: how far windows of the baseline are from their own nearest. `oddcall explain` gives both.
 
 # %%
+kept = model.profiles[int(verdicts.profile[row])].exemplars
+rows = range(len(kept.pid))
+usual = np.array([d for i in rows if (d := kept.usual(i)) is not None])
 for near in why.nearest_windows:
-    print(f"{near['start'][11:19]}  {near['events']:>6,} calls  distance {near['distance']:.2f}")
+    own = near["usual_distance"]
+    print(
+        f"{near['start'][11:19]}  {near['events']:>6,} calls  distance {near['distance']:.2f}"
+        f"  its own nearest {'none' if own is None else f'{own:.2f}'}"
+    )
+apart = why.nearest_windows[0]["distance"]
+middle, most = np.quantile(usual, [0.5, 0.95])
+print(f"usual among {len(usual)} windows of the baseline: {middle:.2f}, of 95 % at most {most:.2f}")
+figure, axes = plt.subplots(figsize=(8.5, 2.6))
+edges = np.linspace(0, NOTHING_SHARED, 81)
+axes.hist(usual, edges, color=CLEAN, label="windows of the baseline")
+axes.axvline(apart, color=ATTACK, lw=2, label="this window")
+axes.axvline(NOTHING_SHARED, color="black", lw=1, ls=":", label="nothing in common")
+axes.set(xlim=(0, 2.05), xlabel="distance to the nearest window", ylabel="windows")
+axes.set_title("Nothing like it was kept")
+axes.legend(loc="upper center")
+plt.show()

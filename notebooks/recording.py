@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse.linalg import svds
 
 from oddcall.models import calls
+from oddcall.models.explanation.explanation import NOTHING_SHARED
 from oddcall.models.features import FeatureSpec
 from oddcall.models.window import WindowBatch
 from oddcall.training.recording import METADATA, RecordingWriter, read_batches, read_recording
@@ -34,14 +35,16 @@ if not recording:
 #
 # `read_recording` gives a pandas DataFrame, one row a window of one process; counts are pairs of
 # arrays. For many recordings at once there is `oddcall.training.lake.read_recordings`. As columns,
-# the way oddcall itself reads, the same rows are a `WindowBatch`.
+# the way oddcall itself reads, the same rows are a `WindowBatch`. `t_end` is when a window closed,
+# UTC; shown are seconds since the recording began.
 
 # %%
 frame = read_recording(recording)
 batch = WindowBatch.concat(list(read_batches(recording)))
 scratch.cleanup()  # all is read
 frame["name"] = [batch.programs[i].name for i in batch.program]
-frame[["t_end", "name", "pid", "n_events", "syscall_ids", "observed_s", "lost"]].head(3)
+frame["second"] = (frame.t_end - frame.t_start.min()).dt.total_seconds().round(2)
+frame[["second", "name", "pid", "n_events", "syscall_ids", "observed_s", "lost"]].head(3)
 
 # %% [markdown]
 # ## What programs do
@@ -97,9 +100,12 @@ plt.show()
 # %% [markdown]
 # ## How far programs are from each other
 #
-# Left: the Hellinger distance of what programs do on the whole, 0 for the same and 1 for nothing
-# in common. Right: how far each of 600 windows is from the nearest other one of its own program,
-# and from the nearest of any other. Where the two overlap, programs can be taken for each other.
+# Left: the Hellinger distance of what programs do on the whole, divided by its largest value: 0 for
+# the same calls and 1 for none in common. Right: how far each of 600 windows is from the nearest
+# other one of its own program, and from the nearest of any other. These are distances of whole
+# vectors, as detectors see them and `oddcall explain` prints them: calls, steps and failures each
+# bring their own, up to 1.41, and windows that share neither a call nor a step lie 2 apart. Where the
+# two histograms overlap, programs can be taken for each other.
 
 # %%
 apart = np.sqrt(np.maximum(1 - roots @ roots.T, 0))
@@ -118,10 +124,11 @@ left.set_yticks(range(len(names)), names)
 left.grid(visible=False)
 left.set_title("Between programs")
 figure.colorbar(field, ax=left, label="Hellinger distance")
-edges = np.linspace(0, float(other[np.isfinite(other)].max()), 40)
-right.hist(own[np.isfinite(own)], edges, alpha=0.7, label="own program")
-right.hist(other[np.isfinite(other)], edges, alpha=0.7, label="another program")
-right.set(xlabel="distance to the nearest window of", ylabel="windows")
+edges = np.linspace(0, max(NOTHING_SHARED, float(other[np.isfinite(other)].max())), 41)
+right.hist(own[np.isfinite(own)], edges, alpha=0.7, label="of its own program")
+right.hist(other[np.isfinite(other)], edges, alpha=0.7, label="of another program")
+right.axvline(NOTHING_SHARED, color="black", lw=1, ls=":", label="nothing in common")
+right.set(xlabel="distance to the nearest window", ylabel="windows")
 right.set_title("Between windows")
 right.legend()
 plt.show()

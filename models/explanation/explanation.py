@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 TOP = 8
 #: Windows of the baseline shown with it.
 NEAREST = 3
+#: How far windows are from each other that share neither a call nor a step between two: sqrt(2)
+#: for each, squared and added. Failing calls and numbers about the window add a little.
+NOTHING_SHARED = 2.0
 
 _SCALARS = {
     "events": "calls in the window",
@@ -75,7 +78,10 @@ class Explanation:
         contribution first; empty without a baseline.
     nearest_windows : list of dict
         The baseline's windows most like this one, nearest first, as JSON objects: ``start``
-        and ``end`` (ISO 8601, UTC), ``pid``, ``events``, ``distance`` (Euclidean, of vectors).
+        and ``end`` (ISO 8601, UTC), ``pid``, ``events``, ``distance`` (Euclidean, of vectors: 0
+        for the same, about ``NOTHING_SHARED`` for nothing in common), and ``usual_distance``,
+        how far that window itself is from the nearest other that is kept: of windows of one
+        kind both are alike. Null where no other is kept.
     hints : list of Hint
     """
 
@@ -187,6 +193,7 @@ def _nearest(
             "pid": int(kept.pid[i]),
             "events": int(kept.n_events[i]),
             "distance": round(float(distance), 4),
+            "usual_distance": None if (usual := kept.usual(int(i))) is None else round(usual, 4),
         }
         for i, distance in zip(rows, distances, strict=True)
     ]

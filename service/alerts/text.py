@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from oddcall.models.explanation.explanation import NOTHING_SHARED
 from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.models.naming import told_apart
 from oddcall.models.verdict import JUDGED_BY
@@ -158,11 +159,18 @@ def _nearest(alert: Alert) -> Iterator[_Line]:
     if not near:
         return
     head = f"  {'nearest':<{_LEFT}}{'window of the baseline':<28}{'pid':>9}{'calls':>10}"
-    yield "table", f"{head}{'distance':>11}"
+    # Lines written by earlier versions give no scale.
+    scaled = any(window.get("usual_distance") is not None for window in near)
+    yield "table", f"{head}{'distance':>11}{'usual' if scaled else '':>9}".rstrip()
     for window in near:
         row = _moment(window["start"])
         numbers = f"{window['pid']:>9}{window['events']:>10,}{window['distance']:>11.3f}"
-        yield "", f"  {'':<{_LEFT}}{row:<28}{numbers}"
+        usual = window.get("usual_distance")
+        own = "" if usual is None else f"{usual:>9.3f}"
+        yield "", f"  {'':<{_LEFT}}{row:<28}{numbers}{own}"
+    if scaled:
+        said = f"usual: that window from its own nearest; {NOTHING_SHARED:g}: nothing shared"
+        yield "quiet", f"  {'':<{_LEFT}}{said}"
     yield "", ""
 
 

@@ -52,6 +52,14 @@ def test_the_nearest_windows_come_first():
     assert distance == pytest.approx([0, np.sqrt(0.36 + 0.04)], abs=1e-3)
 
 
+def test_what_is_usual_is_the_distance_to_the_nearest_other():
+    """A kept window is not its own neighbour, a copy of it is; alone it has none."""
+    kept = exemplars([[1, 0, 0], [0, 1, 0], [0.6, 0.8, 0], [1, 0, 0]])
+    assert kept.usual(1) == pytest.approx(np.sqrt(0.36 + 0.04), abs=1e-3)
+    assert kept.usual(0) == pytest.approx(0, abs=1e-3)
+    assert exemplars([[1, 0, 0]]).usual(0) is None
+
+
 def test_arrays_bring_profiles_back(profiles: Profiles):
     """Everything but the names survives as plain arrays."""
     again = Profiles.from_arrays(profiles.names, profiles.arrays())

@@ -60,6 +60,7 @@ def explanation(found: dict[str, Any]) -> None:
     assert found["onset"] == 0
     assert min(found["by_detector"], key=found["by_detector"].get) == "novelty"
     assert len(found["why"].nearest_windows) == 3
+    assert found["most"] < found["apart"] / 2 < found["NOTHING_SHARED"] / 2
 
 
 CLAIMS: dict[str, Callable[[dict[str, Any]], None]] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from oddcall.models.explanation.explanation import TOP
+from oddcall.models.explanation.explanation import NOTHING_SHARED, TOP
 from oddcall.service.alerts.text import explained
 from oddcall.service.cli import run
 from oddcall.service.history import History
@@ -22,6 +22,7 @@ NEAR = {
     "pid": 77,
     "events": 1234,
     "distance": 0.61234,
+    "usual_distance": 0.08765,
 }
 _WORDS = {8: "eight"}
 NEVER = {"q05": 0.0, "q50": 0.0, "q95": 0.0}
@@ -90,8 +91,21 @@ def test_nothing_is_shortened() -> None:
     assert all(f"call{i} " in said for i in range(9))
     assert "novelty p = 2.0e-07, pca_residual p = 1.0e-02" in said
     assert "2.0 s before this line" in said
-    assert "77     1,234      0.612" in said
+    assert "77     1,234      0.612    0.088" in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_distance_comes_with_its_scale() -> None:
+    """Beside it what is usual, below it what nothing shared would be; of a line that has no
+    scale, as earlier versions wrote them, none is said."""
+    said = explained(LINES[0])
+    assert "distance    usual\n" in said
+    assert f"{NOTHING_SHARED:g}: nothing shared" in said
+    earlier = copy.deepcopy(LINES[0])
+    del earlier["explanation"]["nearest_windows"][0]["usual_distance"]
+    said = explained(earlier)
+    assert "0.612\n" in said
+    assert "usual" not in said.split("nearest", 1)[1]
 
 
 def test_no_more_features_are_promised_than_there_are(capsys: pytest.CaptureFixture[str]) -> None:

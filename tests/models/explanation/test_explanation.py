@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from oddcall.models import calls
 from oddcall.models.baseline import QUANTILES, Baseline, Contributions, Exemplars
 from oddcall.models.explanation.comparison import natural
-from oddcall.models.explanation.explanation import TOP, Explanation, explain
+from oddcall.models.explanation.explanation import NOTHING_SHARED, TOP, Explanation, explain
 from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.models.features import SCALARS, FeatureSpec
 from oddcall.models.peaks import Peaks
@@ -371,6 +371,17 @@ def test_nearest_windows() -> None:
     distances = [near["distance"] for near in told.nearest_windows]
     assert distances == sorted(distances)
     assert told.nearest_windows[0]["end"] == "2023-11-14T22:13:20+00:00"
+    usual = told.nearest_windows[0]["usual_distance"]
+    assert usual == pytest.approx(distances[1], abs=1e-3), "its nearest other, as it is that one"
+
+
+def test_nothing_shared_is_as_far_as_said() -> None:
+    """Windows that share no call and no step lie so far apart as the scale of distances says."""
+    spec = FeatureSpec()
+    kinds = (["read", "write", "close"], ["socket", "connect", "sendto"])
+    one, other = (spec.vectors(window(*[kind] * 20)) for kind in kinds)
+    apart = float(np.sqrt((one - other).power(2).sum()))
+    assert apart == pytest.approx(NOTHING_SHARED, abs=0.01)
 
 
 def test_scalars_are_undone() -> None:
