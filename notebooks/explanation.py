@@ -114,9 +114,9 @@ onset = float(seconds[verdicts.alert[mine]].min())
 # ## What it is most like
 #
 # The windows of the baseline nearest to this one, of those that are kept whole. Distance is
-# Hellinger's: 0 for the same, and 1.41 for calls of which none is shared. As steps between two calls
-# count beside the calls, windows with nothing in common lie 2 apart. What is usual is beside it, and
-# drawn: how far windows of the baseline are from their own nearest. `oddcall explain` gives both.
+# Hellinger's: 0 for the same, 1.41 for calls of which none is shared. As steps between two calls
+# count beside the calls, windows with nothing in common lie 2 apart. What is usual is beside it:
+# how far windows of the baseline are from their own nearest. `oddcall explain` gives both.
 
 # %%
 kept = model.profiles[int(verdicts.profile[row])].exemplars

@@ -104,8 +104,8 @@ plt.show()
 # the same calls and 1 for none in common. Right: how far each of 600 windows is from the nearest
 # other one of its own program, and from the nearest of any other. These are distances of whole
 # vectors, as detectors see them and `oddcall explain` prints them: calls, steps and failures each
-# bring their own, up to 1.41, and windows that share neither a call nor a step lie 2 apart. Where the
-# two histograms overlap, programs can be taken for each other.
+# bring their own, up to 1.41, and windows that share neither a call nor a step lie 2 apart. Where
+# the two histograms overlap, programs can be taken for each other.
 
 # %%
 apart = np.sqrt(np.maximum(1 - roots @ roots.T, 0))
