@@ -46,6 +46,8 @@ class Judged:
         p-value of each detector by itself.
     hosts : tuple of str
         Host of each recording; by default one of a host without a name.
+    failed : tuple of int
+        Labels of what was not done to its end: their windows are neither clean nor of an attack.
     """
 
     source: IntArray
@@ -61,6 +63,7 @@ class Judged:
     known: NDArray[np.bool_]
     detectors: dict[str, FloatArray]
     hosts: tuple[str, ...] = ("",)
+    failed: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.p_value)
@@ -79,7 +82,13 @@ class Judged:
     @property
     def attacked(self) -> NDArray[np.bool_]:
         """Windows of an attack that might have alerted, (n,)."""
-        return self.ready & (self.attack >= 0)
+        return self.ready & self.done
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """Windows of an attack that was done to its end, (n,)."""
+        rows: NDArray[np.bool_] = (self.attack >= 0) & ~np.isin(self.attack, self.failed)
+        return rows
 
     def blocks(self) -> IntArray:
         """Block of each window, (n,): those of one program in one stretch of a recording."""

@@ -54,6 +54,8 @@ class Label:
         False for what counts of calls cannot show: it is listed, but no miss.
     host : str
         Id of the host whose recordings it is in; ``""`` for any.
+    failure : str
+        Why it was not done to its end: it is listed, but neither found nor missed.
     """
 
     name: str
@@ -64,6 +66,12 @@ class Label:
     technique: str = ""
     visible: bool = True
     host: str = ""
+    failure: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether recall speaks of it: counts of calls can show it, and it was done."""
+        return self.visible and not self.failure
 
     def as_dict(self) -> dict[str, object]:
         """Everything, fit for JSON; times in seconds since the epoch."""
@@ -76,6 +84,7 @@ class Label:
             "technique": self.technique,
             "visible": self.visible,
             "host": self.host,
+            "failure": self.failure,
         }
 
 
@@ -153,6 +162,7 @@ def _label(entry: Mapping[str, Any], where: str) -> Label:
             technique=str(entry.get("technique") or ""),
             visible=str(entry.get("visible", True)).lower() not in _NO,
             host=str(entry.get("host") or ""),
+            failure=str(entry.get("failure") or ""),
         )
     except KeyError as error:
         raise _bad(where, f"none named {error.args[0]}") from error

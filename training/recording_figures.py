@@ -84,8 +84,8 @@ class AttackFound:
 
     @property
     def counts(self) -> bool:
-        """Whether recall speaks of it: it was judged, and counts can tell it."""
-        return self.judged and self.label.visible
+        """Whether recall speaks of it: it was judged, counts can tell it, and it was done."""
+        return self.judged and self.label.counts
 
     @property
     def lacks(self) -> str:
@@ -265,9 +265,9 @@ def programs_judged(judged: Judged) -> list[ProgramJudged]:
 
 def _program(judged: Judged, program: Program, rows: NDArray[np.bool_]) -> ProgramJudged:
     clean = rows & judged.clean
-    attacks = np.unique(judged.attack[rows & (judged.attack >= 0)])
+    attacks = np.unique(judged.attack[rows & judged.done])
     able = np.unique(judged.attack[rows & judged.attacked])
-    found = np.unique(judged.attack[rows & judged.alert & (judged.attack >= 0)])
+    found = np.unique(judged.attack[rows & judged.alert & judged.done])
     return ProgramJudged(
         program,
         int(rows.sum()),

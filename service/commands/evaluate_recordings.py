@@ -33,6 +33,7 @@ Labels: JSON lines, or comma-separated values with a header
   pid                the process it was done in, with all that it started
   program            without pid: the executable whose processes are meant
   technique, visible, host      optional
+  failure            why it was not done to its end: neither found nor missed
 """
 _SPLITS = ("time", "host")
 #: How often blocks are resampled for the ranges.

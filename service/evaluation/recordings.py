@@ -197,6 +197,8 @@ def evaluate(
         raise EvidenceError(
             "nothing was left to judge", expected="windows in the part that is judged", got="none"
         )
+    failed = tuple(i for i, label in enumerate(run.labels) if label.failure)
+    judged = replace(judged, failed=failed)
     found = attacks_found(judged, run.labels)
     missed = unmatched(found, run.met(), run.judged_time())
     return Evaluation(

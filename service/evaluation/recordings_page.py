@@ -13,7 +13,9 @@ from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.evaluation.recordings_text import (
     after,
     attacks_in,
+    delays,
     false_alerts,
+    found_word,
     hosts_of,
     what_was_judged,
     why_not_judged,
@@ -80,7 +82,7 @@ def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
     found, false = recall(done.attacks), false_alerts(done)
     without = why_not_judged(done.attacks)
     if found.of:
-        delays = [attack.delay_s for attack in done.attacks if attack.delay_s is not None]
+        seconds = delays(done.attacks)
         low, high = found.between.low, found.between.high
         yield Tile(
             "attacks found",
@@ -88,8 +90,8 @@ def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
             f"{percent(low)} to {percent(high)} would be no surprise"
             + (f"; {without}" if without else ""),
         )
-        if delays:
-            yield Tile("half of them within", after(median(delays)), f"last {after(max(delays))}")
+        if seconds:
+            yield Tile("half of them within", after(median(seconds)), f"last {after(max(seconds))}")
     elif without:
         yield Tile("attacks found", "none judged", without)
     yield Tile(
@@ -143,7 +145,8 @@ def _attacks(done: Evaluation) -> Iterator[str]:
     yield heading(
         "Attacks",
         "Needs: clean windows that a threshold low enough for it reports. Not judged: no window of "
-        "it had a baseline that may alert; it is neither found nor missed.",
+        "it had a baseline that may alert; it is neither found nor missed. Failed: it was not "
+        "done to its end; neither, as well.",
     )
     yield table(
         ("attack", *(["host"] if many else []), "technique", "windows", "least p", "found",
@@ -161,14 +164,22 @@ def _attacks(done: Evaluation) -> Iterator[str]:
             )
             for a in done.attacks
         ],
-        ["hit" if a.found else "miss" if a.counts else "" for a in done.attacks],
+        [_colour(a) for a in done.attacks],
     )  # fmt: skip
 
 
 def _found(attack: AttackFound) -> str:
-    if not attack.judged:
-        return f"not judged, without {attack.lacks}"
-    return "yes" if attack.found else "no" if attack.label.visible else "invisible"
+    if attack.label.failure:
+        return f"failed: {attack.label.failure}"
+    lacking = f", without {attack.lacks}" if attack.lacks else ""
+    return f"{found_word(attack)}{lacking}"
+
+
+def _colour(attack: AttackFound) -> str:
+    """Class of its row: found or missed; none where it is neither."""
+    if attack.label.failure:
+        return ""
+    return "hit" if attack.found else "miss" if attack.counts else ""
 
 
 def _programs(done: Evaluation) -> Iterator[str]:

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Any
 
 from oddcall.service.alerts.alert import iso
+from oddcall.service.alerts.text import clean
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.naming import fitted, shortened
@@ -62,6 +63,7 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
         "recall": {
             **_rate(recall(done.attacks)),
             "not_judged": len(not_judged(done.attacks)),
+            "failed": sum(bool(attack.label.failure) for attack in done.attacks),
         },
         "found_at_fpr": {f"{rate:.2f}": found_at(done.attacks).get(rate) for rate in RATES},
         "attacks": [_attack(attack) for attack in done.attacks],
@@ -71,8 +73,24 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
 
 
 def not_judged(attacks: Sequence[AttackFound]) -> list[AttackFound]:
-    """Visible attacks that could be neither found nor missed."""
-    return [attack for attack in attacks if attack.label.visible and not attack.judged]
+    """Visible attacks that were done, and could be neither found nor missed."""
+    return [attack for attack in attacks if attack.label.counts and not attack.judged]
+
+
+def found_word(attack: AttackFound) -> str:
+    """Say in a word or two whether an attack was found."""
+    if attack.label.failure:
+        return "failed"
+    if not attack.judged:
+        return "not judged"
+    if attack.found:
+        return "yes"
+    return "no" if attack.label.visible else "invisible"
+
+
+def delays(attacks: Sequence[AttackFound]) -> list[float]:
+    """Seconds to each attack that was found, of those that recall speaks of."""
+    return [a.delay_s for a in attacks if a.counts and a.delay_s is not None]
 
 
 def why_not_judged(attacks: Sequence[AttackFound]) -> str:
@@ -135,13 +153,14 @@ def _attack(attack: AttackFound) -> dict[str, Any]:
         "pid": label.pid,
         "technique": label.technique or None,
         "visible": label.visible,
+        "failure": label.failure or None,
         "start": iso(label.start_ns),
         "end": iso(label.end_ns),
         "windows": attack.windows,
         "windows_with_baseline": attack.known,
         "judged": attack.judged,
         "p_value": attack.p_value if attack.judged else None,
-        "found": attack.found if attack.judged else None,
+        "found": attack.found if attack.judged and not label.failure else None,
         "delay_s": attack.delay_s,
         "needs_fpr": attack.needs,
     }
@@ -196,7 +215,8 @@ def what_was_judged(done: Evaluation) -> Iterator[str]:
     """Say how many windows the figures are of, and how many were passed over, and why."""
     judged = done.judged
     behind = _left_behind(done)
-    and_behind = f", {behind:,} of what they left behind" if behind else ""
+    or_failed = " or of what failed" if judged.failed else ""
+    and_behind = f", {behind:,} of what they left behind{or_failed}" if behind else ""
     yield (
         f"{int(judged.clean.sum()):,} clean and {int(judged.attacked.sum()):,} of attacks"
         f"{and_behind}"
@@ -218,7 +238,7 @@ def _unsettled(done: Evaluation) -> int:
 
 
 def _left_behind(done: Evaluation) -> int:
-    """Count windows that began within seconds of an attack, where it was done."""
+    """Count windows just after an attack, where it was done, and of what failed."""
     judged = done.judged
     return int((judged.ready & ~judged.clean & ~judged.attacked).sum())
 
@@ -267,13 +287,17 @@ def _alerts(done: Evaluation) -> Iterator[str]:
 def _recall(attacks: list[AttackFound]) -> Iterator[str]:
     found, without = recall(attacks), why_not_judged(attacks)
     if found.of:
-        delays = [attack.delay_s for attack in attacks if attack.delay_s is not None]
-        soon = f", half of them within {after(median(delays))}" if delays else ""
+        seconds = delays(attacks)
+        soon = f", half of them within {after(median(seconds))}" if seconds else ""
         yield f"attacks       {found.count} of {found.of:.0f} found{soon}"
         at = ", ".join(f"{part:.0%}" for part in found_at(attacks).values())
         yield f"{'':14}at 1, 5, 10 % of clean windows reported: {at}"
     if without:
         yield f"{'' if found.of else 'attacks':14}{without}"
+    if failed := sum(bool(attack.label.failure) for attack in attacks):
+        were = "was" if failed == 1 else "were"
+        first = "" if found.of or without else "attacks"
+        yield f"{first:14}{failed:,} {were} not done to the end: neither found nor missed"
 
 
 def _attacks(done: Evaluation) -> Iterator[str]:
@@ -289,17 +313,15 @@ def _attacks(done: Evaluation) -> Iterator[str]:
         needs = "" if attack.needs is None else _share(attack.needs)
         least = f"{attack.p_value:.1e}" if attack.judged else ""
         yield (
-            f"{name:{width}}{host}{attack.windows:>8,}{least:>9}{_found(attack):>11}"
+            f"{name:{width}}{host}{attack.windows:>8,}{least:>9}{found_word(attack):>11}"
             f"{after(attack.delay_s):>8}{needs:>9}"
         )
+    for attack in done.attacks:
+        if attack.label.failure:
+            said = f"{attack.label.name} failed: {clean(attack.label.failure)}"
+            yield from wrap(said, 80, subsequent_indent="  ")
     if any(attack.needs is not None for attack in done.attacks):
         yield "needs: clean windows that a threshold low enough for it would report"
-
-
-def _found(attack: AttackFound) -> str:
-    if not attack.judged:
-        return "not judged"
-    return "yes" if attack.found else "no" if attack.label.visible else "(no)"
 
 
 def _programs(programs: list[ProgramJudged]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from oddcall.models.errors import OddcallError
 from oddcall.service.simulate import server
 from oddcall.service.simulate.catalogue import include
-from oddcall.service.simulate.outcome import perform
+from oddcall.service.simulate.outcome import broke, perform
 
 _ORDINARY_S = 1.0
 
@@ -24,8 +24,14 @@ def _act(name: str, seconds: str, folder: str, pause: str, *own: str) -> int:
     """Do ordinary things for a moment, then the behaviour; print the outcome."""
     include(*map(Path, own))
     _be_ordinary()
-    outcome = perform(name, float(seconds), Path(folder), float(pause))
-    sys.stdout.write(json.dumps(outcome.as_dict()))
+    try:
+        outcome = perform(name, float(seconds), Path(folder), float(pause))
+        sys.stdout.write(json.dumps(outcome.as_dict()))
+    except OddcallError:
+        raise
+    except Exception as error:  # whatever a behaviour of somebody's does wrong
+        sys.stderr.write(f"{broke(name, error)}\n")
+        return 1
     return 0
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate.behaviour import Bounds, Facts
-from oddcall.service.simulate.catalogue import named
+from oddcall.service.simulate.catalogue import file_of, named
 
 #: Asked for once, before anything is learned: only the behaviour itself is to be noticed.
 _PID, _PROGRAM = os.getpid(), str(Path("/proc/self/exe").readlink())
@@ -42,7 +43,7 @@ class Outcome:
         Whether counts of calls can tell it from what the demo server does anyway.
     failure : str
         Why it did not end well, where whoever asked for it goes on all the same: what was done
-        until then is no measure of anything, and so not ``visible``.
+        until then is no measure of anything.
     """
 
     name: str
@@ -77,6 +78,18 @@ def perform(name: str, seconds: float, folder: Path, pause_s: float = 0.0) -> Ou
     end = time.time()
     seen = (behaviour.technique, not behaviour.invisible)
     return Outcome(name, _PID, _PROGRAM, str(folder), start, end, detail, *seen)
+
+
+def broke(name: str, error: Exception) -> str:
+    """Say in one line what a behaviour raised, and in which line of its file."""
+    file = file_of(name)
+    # What it returned may not be fit for JSON: then no line of it raised.
+    places = [
+        f" ({frame.f_code.co_filename}, line {line})"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if file is None or Path(frame.f_code.co_filename) == file
+    ]
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{''.join(places[-1:])}"
 
 
 def check_seconds(seconds: float, pause_s: float = 0.0) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import registry
 from oddcall.service.simulate.behaviour import clear
-from oddcall.service.simulate.outcome import Outcome, perform
+from oddcall.service.simulate.outcome import Outcome, broke, perform
 from oddcall.service.simulate.site import Site
 
 #: The header without which nothing is simulated.
@@ -133,7 +133,7 @@ class _Pages(BaseHTTPRequestHandler):
         except SettingError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         except Exception as error:  # whatever a behaviour of somebody's does wrong
-            why = f"{name} did not end well: {type(error).__name__}: {error}"
+            why = f"{name} did not end well: {broke(name, error)}"
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, why)
         else:
             if told:

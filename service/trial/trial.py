@@ -250,7 +250,7 @@ def attempt(
                 end=time.time(),
                 detail={},
                 technique=behaviour.technique,
-                visible=False,
+                visible=not behaviour.invisible,
                 failure=str(error),
             )
 

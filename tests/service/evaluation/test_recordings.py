@@ -181,6 +181,39 @@ def test_what_was_not_judged_is_neither_found_nor_missed(unknown, tmp_path):
     assert 'class="miss"' not in page
 
 
+def test_what_was_not_done_to_its_end_is_neither_found_nor_missed(
+    small_lake, bundle, tmp_path, capsys
+):
+    """What raised is called failed, with why, whatever alerted; figures pass it over."""
+    labels = [
+        replace(label, failure="it raised <b>" if label.name == "scan" else "")
+        for label in read_labels(small_lake.labels)
+        if label.host == "web1"
+    ]
+    write_labels(tmp_path / "labels", labels)
+    words = ("--model", bundle, "--test", small_lake.later("web1"), "--labels", tmp_path / "labels")
+    text = evaluate(capsys, *words, "--html", tmp_path / "report.html")
+    assert re.search(r"^scan .* failed ", text, re.MULTILINE)
+    assert "\nscan failed: it raised <b>\n" in text
+    assert "attacks       3 of 3 found" in text
+    assert "1 was not done to the end: neither found nor missed" in text
+    rows = re.findall(r"<tr.*?</tr>", (tmp_path / "report.html").read_text())
+    (row,) = (row for row in rows if "<td>scan</td>" in row)
+    assert row.startswith('<tr class="">')
+    assert "<td>failed: it raised &lt;b&gt;</td>" in row
+    found = json.loads(evaluate(capsys, *words, "--json"))
+    assert (found["recall"]["of"], found["recall"]["failed"]) == (3, 1)
+    (scan,) = (attack for attack in found["attacks"] if attack["name"] == "scan")
+    assert (scan["failure"], scan["found"]) == ("it raised <b>", None)
+    assert scan["windows"] > 0
+    # Its windows are neither clean nor of an attack.
+    write_labels(tmp_path / "labels", [replace(label, failure="") for label in labels])
+    done = json.loads(evaluate(capsys, *words, "--json"))
+    assert done["windows"]["clean"] == found["windows"]["clean"]
+    assert done["windows"]["attack"] > found["windows"]["attack"]
+    assert sum(p["attacks"] for p in found["programs"]) == 3
+
+
 def test_of_several_hosts_each_attack_names_its_own(unknown, tmp_path):
     """JSON, table and page say whose attack it is, and no strip holds two hosts' windows."""
     found = as_dict(unknown, "by one program", {})

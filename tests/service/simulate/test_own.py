@@ -30,7 +30,7 @@ BROKEN = """
 from oddcall.service.simulate import Behaviour
 
 def raises(bounds):
-    raise ValueError("no such luck")
+    raise ValueError("no such\\nluck")
 
 def silent(bounds):
     pass
@@ -108,17 +108,23 @@ def test_a_server_that_was_started_without_the_file_says_so(
 def test_one_that_breaks_is_answered(
     tmp_path: Path, serving: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Promise: what it raised comes back as a sentence, and the server goes on serving."""
+    """Promise: what it raised comes back as a sentence, with its line, and the server goes on."""
     path, folder = tmp_path / "broken.py", tmp_path / "served"
     path.write_text(BROKEN)
     simulate.include(path)
     with serving(folder) as (server, url):
         for name, why in (
-            ("raises", "raises did not end well: ValueError: no such luck"),
-            ("strange", "strange did not end well: TypeError: "),
+            ("raises", f"ValueError: no such luck ({path}, line 5)"),
+            ("strange", "TypeError: Object of type set is not JSON serializable"),
         ):
-            with pytest.raises(OddcallError, match=f"did not run {name}; got {why}"):
+            with pytest.raises(OddcallError) as server_said:
                 simulate.run(name, via=url, workdir=folder)
+            assert f"did not run {name}; got {name} did not end well: {why}." in str(
+                server_said.value
+            )
+            with pytest.raises(OddcallError) as process_said:
+                simulate.run(name, via="python", workdir=folder)
+            assert str(process_said.value) == f"{name} did not end well; got {why}."
         words = ["simulate", "run", "silent", "--via", url, "--workdir", str(folder)]
         assert run([*words, "--from", str(path)]) == 0
         assert capsys.readouterr().out.endswith(f"pid {server.pid}\n")
