@@ -139,13 +139,15 @@ class Gathering:
         for name, p_value in verdicts.detectors.items():
             self._detectors.setdefault(name, []).append(p_value)
 
-    def judged(self, hosts: Sequence[str]) -> Judged | None:
+    def judged(self, hosts: Sequence[str], failed: Sequence[int] = ()) -> Judged | None:
         """Everything so far; None when no window was judged.
 
         Parameters
         ----------
         hosts : sequence of str
             Host of each recording, by its number.
+        failed : sequence of int
+            Labels of what was not done to its end.
         """
         if not self._columns:
             return None
@@ -154,4 +156,10 @@ class Gathering:
         detectors = {name: np.concatenate(parts) for name, parts in self._detectors.items()}
         # A detector that only some of the models have cannot be compared over all windows.
         whole = {name: column for name, column in detectors.items() if len(column) == n}
-        return Judged(**columns, programs=tuple(self._index), detectors=whole, hosts=tuple(hosts))
+        return Judged(
+            programs=tuple(self._index),
+            detectors=whole,
+            hosts=tuple(hosts),
+            failed=tuple(failed),
+            **columns,
+        )

@@ -192,13 +192,12 @@ def evaluate(
         run.judge(fold, judge, alerts, lambda w, d: told(w, 0.5 + 0.5 * d))
         ids.append(judge.id)
         budget = judge.budget_per_day
-    judged = run.gathering.judged([source.host for source in run.sources])
+    failed = [i for i, label in enumerate(run.labels) if label.failure]
+    judged = run.gathering.judged([source.host for source in run.sources], failed)
     if judged is None:
         raise EvidenceError(
             "nothing was left to judge", expected="windows in the part that is judged", got="none"
         )
-    failed = tuple(i for i, label in enumerate(run.labels) if label.failure)
-    judged = replace(judged, failed=failed)
     found = attacks_found(judged, run.labels)
     missed = unmatched(found, run.met(), run.judged_time())
     return Evaluation(
