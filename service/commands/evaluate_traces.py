@@ -24,6 +24,7 @@ Examples:
   oddcall evaluate traces --train clean/ --normal later/ --attack attacks/
   oddcall evaluate traces --train clean/ --attack attacks/
   oddcall evaluate traces --train labelled.csv --detector views
+  oddcall evaluate traces --train labelled.csv --normal-label idle
   oddcall evaluate traces --set mit-lpr --detector views --json
   oddcall evaluate traces --set adfa-833
   oddcall evaluate traces --set lid-ds --data CVE-2017-7529/
@@ -62,6 +63,13 @@ _RESAMPLES = 200
     show_default=True,
     help="What is a trace: a file, each process of one (lines of process and call), or each line.",
 )
+@click.option(
+    "--normal-label",
+    "normal_labels",
+    multiple=True,
+    metavar="WORD",
+    help="A label of normal traces; may be repeated. All others are of attacks then.",
+)
 @click.option("--set", "set_", type=click.Choice(_SETS), help="A public data set's own split.")
 @click.option(
     "--data",
@@ -81,6 +89,7 @@ _RESAMPLES = 200
 @as_json("Print the figures as JSON.")
 def command(
     layout: str,
+    normal_labels: tuple[str, ...],
     set_: str | None,
     data: Path | None,
     detectors: tuple[str, ...],
@@ -109,7 +118,7 @@ def command(
 
     try:
         progress("reading traces", 0.0)
-        splits = _splits(places, layout, set_, data, progress)
+        splits = _splits(places, layout, normal_labels, set_, data, progress)
         for text in warnings(splits[0], detectors):
             click.echo(f"warning: {text}", err=True)
         results, kinds = _evaluated(splits, detectors, progress)
@@ -131,6 +140,7 @@ def command(
 def _splits(
     places: dict[str, Path | None],
     layout: str,
+    normal_labels: tuple[str, ...],
     set_: str | None,
     data: Path | None,
     progress: Progress,
@@ -138,7 +148,7 @@ def _splits(
     from oddcall.training.traces.reading import read_split
 
     if set_:
-        if any(places.values()) or layout != "auto":
+        if any(places.values()) or layout != "auto" or normal_labels:
             raise SettingError(
                 "--set brings its own traces",
                 expected="--set, or --train and --attack",
@@ -154,7 +164,7 @@ def _splits(
             expected="--train and --attack, or --set",
             got="no --train",
         )
-    return [read_split(train, places["normal"], places["attack"], layout, progress)]
+    return [read_split(train, places["normal"], places["attack"], layout, progress, normal_labels)]
 
 
 def _set(name: str, data: Path | None, progress: Progress) -> list[Split]:
@@ -166,6 +176,14 @@ def _set(name: str, data: Path | None, progress: Progress) -> list[Split]:
         return PROTOCOLS[name](data)
     if data is None:
         raise SettingError(f"--set {name} needs --data", expected="the directory of the data")
+    if name == "beth" and data.is_file():
+        raise SettingError(
+            "--set beth is of three files",
+            expected="the folder of labelled_training_data.csv and the two others",
+            got=f"the file {data}",
+            fix=f"Type --set beth --data {data.parent}, or, to go by the labels of this file"
+            f" alone, --train {data}",
+        )
     return [lid_ds(data, progress) if name == "lid-ds" else beth(data)]
 
 
@@ -183,7 +201,7 @@ def _evaluated(
             progress(what, (i + done) / len(splits))
 
         runs.append(evaluate(split, names, resamples=_RESAMPLES, progress=scaled))
-    kinds = [kinds_of(split.attack.labels) for split in splits]
+    kinds = [kinds_of(split.attack.labels, split.kinds) for split in splits]
     found = {
         name: mean_kinds([by_kind(run[name], k) for run, k in zip(runs, kinds, strict=True)])
         for name in runs[0]

@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from oddcall.service.evaluation.traces_caveats import MEANINGS, how_read, kept, warnings
+from oddcall.service.naming import fitted
 
 if TYPE_CHECKING:
     from oddcall.training.figures import Result
@@ -101,7 +102,9 @@ def table(
     learned, normal, attack = len(split.train), len(split.normal), len(split.attack)
     runs = f", mean of {len(splits)} splits" if many else ""
     judged = f"{normal:,} normal, {attack:,} attacks"
-    yield f"{set_name(splits)}: {learned:,} learned from, {judged}{runs}"
+    calls = sum(len(part.calls) for part in (split.train, split.normal, split.attack))
+    line = f"{set_name(splits)}: {learned:,} learned from, {judged}; {calls:,} calls{runs}"
+    yield from wrap(line, 80, subsequent_indent="  ")
     for line in how_read(split):
         yield from wrap(line, 80, subsequent_indent="  ")
     yield ""
@@ -153,7 +156,7 @@ def _kind_table(kinds: dict[str, Kind], default: str) -> Iterable[str]:
     yield f"{default}, by kind of attack"
     yield f"{'kind':24}{'traces':>8}{'AUC':>8}{'1 %':>7}{'5 %':>7}{'10 %':>7}{'found':>9}"
     for name, kind in kinds.items():
-        shown = name if len(name) < 24 else name[:22] + ".."
+        shown = fitted(name, 23)
         one, five, ten = (f"{detected:.2f}" for detected in kind.detected.values())
         yield (
             f"{shown:24}{kind.count:>8,}{kind.auc:>8.3f}{one:>7}{five:>7}{ten:>7}{kind.found:>9.3f}"

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
+from oddcall.training.traces.columns import column_fix
 from oddcall.training.traces.gathered import Found, Gathered, Numbering
+from oddcall.training.traces.labels import Labels
 from oddcall.training.traces.layouts import broken, differ, lines_of
 from oddcall.training.traces.strace import events, is_strace
-from oddcall.training.traces.tables import column_fix, is_table, rows
+from oddcall.training.traces.tables import is_table, table_of
 from oddcall.training.traces.texts import beginning
 from oddcall.training.traces.tokens import foreign, numbered, words_of
 from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, Vocabulary
+from oddcall.training.traces.unnamed import require_calls_alone
 
 #: Bytes by which is seen what a file is, and that are read at a time where it is one trace.
 BEGINNING = 1_000_000
@@ -38,7 +41,13 @@ class Taken(NamedTuple):
     partly: bool = False
 
 
-def traces_of(stream: BinaryIO, where: str, layout: str, vocabulary: Vocabulary) -> Taken:
+def traces_of(
+    stream: BinaryIO,
+    where: str,
+    layout: str,
+    vocabulary: Vocabulary,
+    meaning: Labels | None = None,
+) -> Taken:
     """Take a file apart.
 
     Parameters
@@ -52,6 +61,8 @@ def traces_of(stream: BinaryIO, where: str, layout: str, vocabulary: Vocabulary)
         some that run side by side follow each other by chance; a table of processes is one only
         if it is ``"file"``.
     vocabulary : Vocabulary
+    meaning : Labels, optional
+        How the labels of a table are taken.
 
     Raises
     ------
@@ -60,8 +71,10 @@ def traces_of(stream: BinaryIO, where: str, layout: str, vocabulary: Vocabulary)
     """
     first = beginning(stream, BEGINNING)
     if is_table(first):
-        return _table(stream, where, layout, partial(numbered, where=where, vocabulary=vocabulary))
-    strace = is_strace(first)
+        numbering = partial(numbered, where=where, vocabulary=vocabulary)
+        return _table(stream, where, layout, numbering, meaning or Labels())
+    if not (strace := is_strace(first)):
+        require_calls_alone(first, where)
     fix = "" if strace else _table_fix(first)
     numbering = partial(numbered, where=where, vocabulary=vocabulary, fix=fix)
     if strace or layout == "process":
@@ -84,18 +97,22 @@ def traces_of(stream: BinaryIO, where: str, layout: str, vocabulary: Vocabulary)
     return Taken("joined" if differ(lines_of(first)) else "file", found)
 
 
-def _table(stream: BinaryIO, where: str, layout: str, numbering: Numbering) -> Taken:
+def _table(
+    stream: BinaryIO, where: str, layout: str, numbering: Numbering, meaning: Labels
+) -> Taken:
     """Take a table apart: its rows are traces when one of them, be it the last, has two calls."""
-    each, key = rows(stream, where)
-    by_process = bool(key) and layout != "file"
-    held = Gathered(MOST_CALLS_OF_SET, numbering)
-    for process, calls, label in each:
+    table = table_of(stream, where)
+    by_process = bool(table.key) and layout != "file"
+    held = Gathered(MOST_CALLS_OF_SET, numbering, meaning)
+    for process, calls, label in table.rows:
         if not held.add(process if by_process else "", words_of(calls), label):
             break
+    if table.maybe and not meaning.are_meant(table.maybe, held.labels):
+        held.unlabel()
     if held.several:
         return Taken("row", held.by_row(), partly=held.full)
     if by_process:
-        return Taken("process", held.by_process(), key, held.full)
+        return Taken("process", held.by_process(), table.key, held.full)
     return Taken("file", held.by_process())
 
 
@@ -138,5 +155,10 @@ def _words(read: Callable[[], bytes]) -> list[bytes]:
 
 
 def _table_fix(text: bytes) -> str:
-    """Say what to do about a text of no calls: where it has commas it may be a table."""
-    return column_fix() if b"," in text[:4096].split(b"\n", 1)[0] else ""
+    """Say what to do about a text of no calls: with commas, or even lines, it may be a table."""
+    lines = text[:4096].splitlines()[:-1] or [text]
+    widths = {len(words_of(line)) for line in lines}
+    if len(lines) > 1 and widths == {2}:
+        return f"If a line is a process and its call add --layout process. {column_fix()}"
+    even = len(lines) > 1 and len(widths) == 1
+    return column_fix() if b"," in lines[0] or even else ""

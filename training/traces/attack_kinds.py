@@ -39,22 +39,27 @@ class Kind:
     found: float
 
 
-def kinds_of(labels: Sequence[str]) -> tuple[str, ...]:
-    """Name the kind of each attack trace by the folder it is in, without the number of its run.
+def kinds_of(labels: Sequence[str], words: Sequence[str] = ()) -> tuple[str, ...]:
+    """Name the kind of each attack trace by its label, or by the folder it is in.
 
-    A trace in no folder is known by its file's name. Empty when that names no kinds: when all
-    traces would be of one kind, or nearly every trace of its own, or a name is a number.
+    Labels count where every attack has one and they name kinds. Of the name of a folder the
+    number of its run is left out; a trace in no folder is known by its file's name. Empty when
+    that names no kinds: when all traces would be of one kind, or nearly every trace of its own,
+    or a name is a number.
 
     Parameters
     ----------
     labels : sequence of str
         Paths of the traces below the directory of attacks.
+    words : sequence of str, optional
+        Label of each; empty where it has none.
     """
+    if all(words) and _are_kinds(words):
+        return tuple(words)
     paths = [PurePosixPath(label) for label in labels]
     names = [path.parts[0] if len(path.parts) > 1 else path.name.split(".", 1)[0] for path in paths]
     kinds = tuple(_RUN.sub("", name) for name in names)
-    few = 1 < len(set(kinds)) <= min(_MOST_KINDS, len(kinds) // 2)
-    return kinds if few and all(kinds) else ()
+    return kinds if _are_kinds(kinds) and all(kinds) else ()
 
 
 def by_kind(result: Result, kinds: Sequence[str]) -> dict[str, Kind]:
@@ -83,6 +88,10 @@ def mean_kinds(runs: Sequence[dict[str, Kind]]) -> dict[str, Kind]:
         )
         for name in runs[0]
     }
+
+
+def _are_kinds(names: Sequence[str]) -> bool:
+    return 1 < len(set(names)) <= min(_MOST_KINDS, len(names) // 2)
 
 
 def _measured(result: Result, attack: FloatArray) -> Kind:

@@ -74,12 +74,27 @@ def mit_lpr(path: Path | None = None) -> Split:
     holds ``lpr-live-mit-new.tar.gz`` and ``exploit-ai.int.gz``.
     """
     root = path or datasets_root() / "mit-lpr"
+    _require_packed(root)
     vocabulary = Vocabulary()
     normal = read_unm(_present(root / "lpr-live-mit-new.tar.gz"), vocabulary)
     attack = read_unm(_present(root / "exploit-ai.int.gz"), vocabulary)
     half = len(normal) // 2
     order = np.arange(len(normal))
     return Split("mit-lpr", normal.take(order[:half]), normal.take(order[half:]), attack)
+
+
+def _require_packed(root: Path) -> None:
+    """Raise SettingError where the archives were unpacked, with what to type instead."""
+    normal = next((p for p in sorted(root.glob("lpr-live-mit*")) if p.is_dir()), None)
+    if normal and not (root / "lpr-live-mit-new.tar.gz").exists():
+        attack = next(iter(sorted(root.glob("exploit-ai*"))), root / "exploit-ai.int")
+        raise SettingError(
+            "--set mit-lpr is of the archives as they come, by whose order it is split",
+            expected=f"lpr-live-mit-new.tar.gz and exploit-ai.int.gz in {root}",
+            got=f"the folder {normal.name}",
+            fix="Give the archives, or judge what was unpacked, a third held out:"
+            f" --train {normal} --attack {attack}",
+        )
 
 
 def read_unm(path: Path, vocabulary: Vocabulary) -> TraceSet:

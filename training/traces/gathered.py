@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces.tables import deciding, is_attack
+from oddcall.training.traces.labels import Labels
 from oddcall.training.traces.traces import MOST_CALLS
 
 #: Gives each word the number of its call, or refuses it.
@@ -32,11 +32,6 @@ class Found(NamedTuple):
     calls: IntArray
     label: str = ""
 
-    @property
-    def attack(self) -> bool | None:
-        """Whether its label is that of an attack; None where there is none."""
-        return is_attack(self.label)
-
 
 class Gathered:
     """Rows of a process, its calls and a label, twenty bytes each.
@@ -46,6 +41,8 @@ class Gathered:
     most : int
         Calls that are held at most; more are taken of one row alone.
     numbering : callable
+    meaning : Labels, optional
+        How labels are taken.
 
     Attributes
     ----------
@@ -55,8 +52,9 @@ class Gathered:
         Whether some row has two calls or more.
     """
 
-    def __init__(self, most: int, numbering: Numbering) -> None:
+    def __init__(self, most: int, numbering: Numbering, meaning: Labels | None = None) -> None:
         self._most, self._numbering = most, numbering
+        self._meaning = meaning or Labels()
         self._words: dict[bytes, int] = {}
         self._processes: dict[str, int] = {}
         self._labels: dict[str, int] = {}
@@ -76,6 +74,16 @@ class Gathered:
         self._label.append(self._labels.setdefault(label, len(self._labels)))
         self.several = self.several or len(calls) > 1
         return True
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the rows, each once."""
+        return tuple(self._labels)
+
+    def unlabel(self) -> None:
+        """Take what was given as labels for none."""
+        self._labels = {"": 0}
+        self._label = array("i", bytes(self._label.itemsize * len(self._label)))
 
     def by_row(self) -> list[Found]:
         """Give each row that has a call, named by its number from 1."""
@@ -114,7 +122,7 @@ class Gathered:
         for at in np.sort(np.unique(pairs, return_index=True)[1]).tolist():
             process, label = self._process[at], labels[self._label[at]]
             before = found[process]
-            found[process] = label if before is None else deciding(before, label)
+            found[process] = label if before is None else self._meaning.deciding(before, label)
         return [label or "" for label in found]
 
     def _numbered(self, calls: IntArray, ends: IntArray) -> Iterator[IntArray]:

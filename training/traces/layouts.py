@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from oddcall.models.errors import SettingError
+from oddcall.training.traces.columns import column_fix
 from oddcall.training.traces.strace import is_strace
 from oddcall.training.traces.tables import is_table
 from oddcall.training.traces.tokens import words_of
+from oddcall.training.traces.unnamed import require_order
 
 #: Layout -> how it is told of. What is joined is of ``"file"``, and a table says itself that it
 #: is of rows.
@@ -62,13 +64,15 @@ def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
     Raises
     ------
     SettingError
-        Every line is two words of which the first is a number, and none of that is certain.
+        Every line is two words of which the first is a number, and none of that is certain; or
+        the first is the call.
     """
     if not texts:
         return "auto", False
     several = [lines for lines in texts if len(lines) > 1]
     joined = any(len(words) > 1 for lines in several for words in lines)
     pairs = [words for lines in texts for words in lines]
+    require_order(texts)
     if several and all(len(words) == 2 and words[0].isdigit() for words in pairs):
         first, second = Counter(words[0] for words in pairs), {words[1] for words in pairs}
         shared = sum(count for number, count in first.items() if number in second)
@@ -80,7 +84,8 @@ def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
         ):
             raise SettingError(
                 "every line is two words, and that they are a process and its call is not certain",
-                fix="Add --layout process if they are, or --layout file if both are calls.",
+                fix="Add --layout process if they are, or --layout file if both are calls. If they"
+                f" are of something else: {column_fix()}",
             )
         return "process", False
     if files < _MANY_FILES and any(map(differ, several)):

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.apart import BEGINNING, traces_of
 from oddcall.training.traces.detector import FOLDS
 from oddcall.training.traces.gathered import Found
-from oddcall.training.traces.layouts import LAYOUTS, layout_of, lines_of
-from oddcall.training.traces.tables import is_attack
-from oddcall.training.traces.texts import opened
+from oddcall.training.traces.labels import Labels
+from oddcall.training.traces.layouts import LAYOUTS, Lines, layout_of, lines_of
+from oddcall.training.traces.places import Place, sorted_split
+from oddcall.training.traces.tables import columns_of
+from oddcall.training.traces.texts import beginning, opened
 from oddcall.training.traces.tokens import require_one_kind
 from oddcall.training.traces.traces import (
     MOST_CALLS,
     MOST_CALLS_OF_SET,
-    Labelled,
     Progress,
     Split,
     TraceSet,
     Vocabulary,
 )
+from oddcall.training.traces.unnamed import require_no_columns, require_no_labels
 
 #: How much smaller gzip makes a trace, at most: what a packed file may turn out to hold.
 _PACKED = 25
@@ -36,21 +36,10 @@ _PACKED = 25
 _NO_TRACE = re.compile(r"(\..*|readme.*|licen[cs]e.*|.*\.md|.*\.pdf)", re.IGNORECASE)
 #: Files of a place by which its layout is seen.
 _LOOKED_AT = 200
-#: Part of the traces to learn from that is judged as normal where none are given.
-_HELD_OUT = 1 / 3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Place:
-    """A file or a folder of traces, and the label of each."""
-
-    traces: TraceSet
-    labels: tuple[str, ...]
-
-    def labelled(self, attack: bool | None) -> TraceSet:
-        """Give the traces whose label is of an attack, or is of none, or that have none."""
-        picked = [is_attack(label) is attack for label in self.labels]
-        return self.traces.take(np.flatnonzero(picked))
+#: Bytes of a file that name the columns of a table.
+_HEAD = 65_536
+#: Files that are named when they are no traces, and so many that the others are not read.
+_NAMED, _MANY = 5, 20
 
 
 def read_split(
@@ -59,6 +48,7 @@ def read_split(
     attack: Path | None,
     layout: str = "auto",
     progress: Progress | None = None,
+    normal_labels: Iterable[str] = (),
 ) -> Split:
     """Read what is learned from, and what is judged.
 
@@ -73,13 +63,16 @@ def read_split(
         What a trace is in the files, of ``LAYOUTS``.
     progress : callable, optional
         Told what is being read and the part that is done, 0 to 1.
+    normal_labels : iterable of str, optional
+        The labels that are of normal traces: all others are of attacks then.
 
     Raises
     ------
     SettingError
-        A file is in two of the places, or it cannot be known what a trace is in the files.
+        A file is in two of the places, or it cannot be known what a trace is in the files, or
+        there is no attack.
     EvidenceError
-        A place holds no trace.
+        A place holds no trace, or there is none that is normal.
     RecordingError
         A file cannot be read or is not of traces, or some are written by number and some by name.
     """
@@ -87,10 +80,10 @@ def read_split(
     roots = {flag: root for flag, root in flags.items() if root is not None}
     files = {flag: trace_files(root) for flag, root in roots.items()}
     _require_apart(files)
-    vocabulary = Vocabulary()
+    vocabulary, meaning = Vocabulary(), Labels.of(normal_labels)
     layouts = _layouts(files, layout)
     places = {
-        flag: _read(paths, roots[flag], layouts[flag], vocabulary, progress)
+        flag: _read(paths, roots[flag], layouts[flag], vocabulary, meaning, progress)
         for flag, paths in files.items()
     }
     require_one_kind((str(roots[flag]), place.traces) for flag, place in places.items())
@@ -102,7 +95,7 @@ def read_split(
             got=str(known),
             fix="Give more, or add --layout line if each line is a trace.",
         )
-    return _split(places)
+    return sorted_split(places, meaning)
 
 
 def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = None) -> TraceSet:
@@ -114,7 +107,7 @@ def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = 
     """
     paths = trace_files(root)
     layout = _layouts({"": paths}, "auto")[""]
-    traces = _read(paths, root, layout, vocabulary, progress).traces
+    traces = _read(paths, root, layout, vocabulary, Labels(), progress).traces
     require_one_kind([(str(root), traces)])
     return traces
 
@@ -204,37 +197,31 @@ def require_some(traces: TraceSet, where: str, expected: str = "") -> TraceSet:
     )
 
 
-def hold_out(traces: TraceSet, part: float = _HELD_OUT, seed: int = 0) -> NDArray[np.bool_]:
-    """Draw traces at random, (n,), copies of one together: at most ``part`` of them.
-
-    A trace with so many copies that they would be more is not drawn, and ``FOLDS`` that differ
-    are left to learn from.
-    """
-    same = traces.same()
-    copies = np.bincount(same, minlength=1)
-    drawn, left = np.zeros(len(copies), np.bool_), int(part * len(traces))
-    spare = len(copies) - FOLDS
-    for kind in np.random.default_rng(seed).permutation(len(copies)):
-        if spare > 0 and copies[kind] <= left:
-            drawn[kind], left, spare = True, left - int(copies[kind]), spare - 1
-    return drawn[same]
-
-
 def _read(
     paths: Sequence[Path],
     root: Path,
     layout: str,
     vocabulary: Vocabulary,
+    meaning: Labels,
     progress: Progress | None,
-) -> _Place:
+) -> Place:
     read_as: set[str] = set()
     keys: dict[tuple[str, ...], None] = {}
+    columns: dict[str, None] = {}
     partly = 0
+    strange: dict[Path, RecordingError] = {}
 
     def read(path: Path) -> list[Found]:
         nonlocal partly
-        with opened(path) as stream:
-            taken = traces_of(stream, str(path), layout, vocabulary)
+        try:
+            with opened(path) as stream:
+                columns.update(dict.fromkeys(columns_of(beginning(stream, _HEAD))))
+                taken = traces_of(stream, str(path), layout, vocabulary, meaning)
+        except RecordingError as error:
+            strange[path] = error
+            if len(strange) == _MANY:
+                raise _no_traces(strange) from error
+            return []
         if taken.found:
             read_as.add(taken.layout)
         if taken.key:
@@ -242,66 +229,65 @@ def _read(
         partly += taken.partly
         return taken.found
 
-    traces, labels = collect(paths, read, root, vocabulary, progress)
-    ways = tuple(way for way in LAYOUTS if way in read_as)
-    return _Place(replace(traces, partly=partly, read_as=ways, keys=tuple(keys)), labels)
+    try:
+        traces, labels = collect(paths, read, root, vocabulary, progress)
+    except EvidenceError:
+        if strange:
+            raise _no_traces(strange) from None
+        raise
+    if strange:
+        raise _no_traces(strange)
+    ways = tuple(k for k in LAYOUTS if k in read_as)
+    traces = replace(traces, partly=partly, read_as=ways, keys=tuple(keys))
+    return Place(traces, labels, tuple(columns))
+
+
+def _no_traces(strange: dict[Path, RecordingError]) -> RecordingError:
+    """Name all files that are no traces at once, and say of the first why."""
+    paths = sorted(strange)
+    first = strange[paths[0]]
+    if len(paths) == 1:
+        return first
+    others = ", ".join(path.name for path in paths[1:_NAMED])
+    more = ", ..." if len(paths) > _NAMED else ""
+    many = "or more" if len(paths) == _MANY else "in all"
+    return RecordingError(
+        first.what,
+        expected=first.expected,
+        got=f"{first.got}; nor are {others}{more}, {len(paths)} files {many}",
+        fix=first.fix,
+    )
 
 
 def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
     """See what is a trace in the files of each place: as in the first, where that says it."""
-    if asked != "auto":
-        return dict.fromkeys(files, asked)
     found: dict[str, str] = {}
-    ruling = ""
-    for flag, paths in files.items():
+    ruling = asked if asked != "auto" else ""
+    by_line: list[list[Lines]] = []
+    for flag, paths in files.items() if asked in {"auto", "line"} else ():
         step = max(len(paths) // _LOOKED_AT, 1)
         texts = [lines for path in paths[::step] if (lines := _beginning(path))]
-        if not found:
+        if found or ruling:
+            found[flag] = ruling or layout_of(texts, len(paths))[0]
+        else:
             found[flag], joined = layout_of(texts, len(paths))
             ruling = found[flag] if joined or found[flag] in {"process", "line"} else ""
-        else:
-            found[flag] = ruling or layout_of(texts, len(paths))[0]
-    return found
+        # Too few files are said to be lines, perhaps.
+        few = flag == next(iter(files)) and len(paths) < FOLDS
+        if found[flag] == "line" or (found[flag] == "file" and few):
+            by_line.append(texts)
+        if found[flag] == "file":
+            require_no_columns(texts)
+    require_no_labels(by_line)
+    return found or dict.fromkeys(files, asked)
 
 
-def _beginning(path: Path) -> list[list[bytes]]:
-    with opened(path) as stream:
-        return lines_of(stream.read(BEGINNING))
-
-
-def _split(places: dict[str, _Place]) -> Split:
-    """Sort traces by label, and those without one by the place they are from."""
-    known = places["--train"]
-    train = TraceSet.joined([known.labelled(None), known.labelled(attack=False)], known.traces)
-    clean = [TraceSet.of([], train.vocabulary)]
-    clean += [place.labelled(attack=False) for flag, place in places.items() if flag != "--train"]
-    odd = [place.labelled(attack=True) for place in places.values()]
-    for flag, judged in (("--normal", clean), ("--attack", odd)):
-        if flag in places:
-            judged.append(places[flag].labelled(None))
-    normal, attack = (
-        TraceSet.joined(judged, places[flag].traces if flag in places else None)
-        for flag, judged in (("--normal", clean), ("--attack", odd))
-    )
-    if not len(attack):
-        raise SettingError(
-            "there is no attack to judge",
-            expected="--attack, or traces with labels",
-            got="neither" if "--attack" not in places else "labels that are all of normal traces",
-        )
-    held_out = "--normal" not in places and not len(normal)
-    if held_out:
-        drawn = hold_out(train)
-        normal = train.take(np.flatnonzero(drawn))
-        train = TraceSet.joined([train.take(np.flatnonzero(~drawn))], train)
-    return Split("traces", train, normal, attack, held_out, _labelled(places.values()))
-
-
-def _labelled(places: Iterable[_Place]) -> tuple[Labelled, ...]:
-    """Count the traces of each label; nothing where no trace has one."""
-    times = Counter(label for place in places for label in place.labels)
-    found = (Labelled(label, is_attack(label), n) for label, n in times.most_common())
-    return tuple(found) if any(times) else ()
+def _beginning(path: Path) -> Lines:
+    try:
+        with opened(path) as stream:
+            return lines_of(stream.read(BEGINNING))
+    except RecordingError:
+        return []  # It is named with all others that are no traces, when they are read.
 
 
 def _require_apart(files: dict[str, list[Path]]) -> None:

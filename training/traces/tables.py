@@ -8,38 +8,53 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, dropwhile
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from oddcall.training.traces.texts import beginning
-from oddcall.training.traces.tokens import foreign
-
-#: Names of a column, in small letters; where a table has several, the first of these counts.
-_CALLS = (
-    *("syscall", "syscalls", "sys_call", "syscall_name", "syscall_nr", "syscall_id"),
-    *("system_call", "call", "calls", "sequence", "trace", "event_name", "eventname"),
+from oddcall.training.traces.columns import (
+    CALLS,
+    CONTAINER,
+    HOST,
+    LABEL,
+    MAYBE_LABEL,
+    PROCESS,
+    any_length,
+    cells,
+    column,
+    column_fix,
+    delimiter,
+    listed,
+    plain_name,
 )
-_PROCESS = ("pid", "process_id", "processid", "pro_id", "tgid", "tid", "thread_id")
-#: What else tells processes apart: numbers come again on another host and in another container.
-_HOST = ("host", "hostname", "host_name", "host.name", "host_id", "node", "machine", "computer")
-_CONTAINER = ("container", "container_id", "containerid", "container.id", "container_name")
-_LABEL = ("label", "is_attack", "attack", "malicious", "evil", "class")
-_CLEAN = {
-    *("0", "0.0", "false", "f", "no", "n"),
-    *("normal", "benign", "clean", "good", "legitimate", "legit"),
-}
-#: What is written where there is no label, by pandas and JSON too.
-_NO_LABEL = {"", "-", "nan", "na", "n/a", "<na>", "none", "null"}
+from oddcall.training.traces.texts import beginning
+from oddcall.training.traces.tokens import foreign, is_call
+
 #: The host logs of NGIDS-DS (Haider et al. 2017) come without the line that names the columns.
 _NGIDS = re.compile(
     rb"\d+/\d+/\d{4},\d+:\d+:\d+,\d+,[^,]*,\d+,\d+,[^,]*,[^,]*,[01](,[\d.]+)*\s*", re.ASCII
 )
 _NGIDS_COLUMNS = ("date", "time", "pid", "path", "syscall", "event", "category", "kind", "label")
 
-#: What of two labels of one process decides: that of an attack, then that of what is normal.
-_DECIDES = {None: 0, False: 1, True: 2}
-
 #: Process, calls and label of a row.
 Row = tuple[str, bytes, str]
+
+
+class Table(NamedTuple):
+    """What a table says of calls.
+
+    Attributes
+    ----------
+    rows : iterator of (str, bytes, str)
+        Process, calls and label of each. The process is empty where there is no column of them;
+        the calls are not split yet; the label is in small letters, and empty where there is none.
+    key : tuple of str
+        Columns that together tell processes apart, as they are written.
+    maybe : str
+        Name, in small letters, of the column of labels where it may be of something else.
+    """
+
+    rows: Iterator[Row]
+    key: tuple[str, ...]
+    maybe: str
 
 
 def is_table(text: bytes) -> bool:
@@ -47,19 +62,11 @@ def is_table(text: bytes) -> bool:
     first = text.lstrip()[:4096].split(b"\n", 1)[0]
     if first.startswith(b"{") or re.match(rb"\[\s*\{", text.lstrip()[:64]):
         return True
-    return bool(_NGIDS.fullmatch(first)) or _column(_cells(first), _CALLS) is not None
+    return bool(_NGIDS.fullmatch(first)) or _names_calls(first)
 
 
-def rows(stream: BinaryIO, where: str) -> tuple[Iterator[Row], tuple[str, ...]]:
+def table_of(stream: BinaryIO, where: str) -> Table:
     """Read process, calls and label of each row, one after another but for an array of JSON.
-
-    Returns
-    -------
-    rows : iterator of (str, bytes, str)
-        The process is empty where the table has no such column; the calls are not split yet; the
-        label is in small letters, and empty where there is none.
-    key : tuple of str
-        Columns that together tell processes apart, as they are written.
 
     Raises
     ------
@@ -69,72 +76,55 @@ def rows(stream: BinaryIO, where: str) -> tuple[Iterator[Row], tuple[str, ...]]:
     mark = beginning(stream, 4096).lstrip()[:1]
     records = _objects(stream, mark, where) if mark in b"{[" else _lines(stream, where)
     first = next(records, None)
-    names = [_CALLS[0]] if first is None else [str(name) for name in first]
-    calls, label = _column(names, _CALLS), _column(names, _LABEL)
-    key = tuple(filter(None, (_column(names, known) for known in (_HOST, _CONTAINER, _PROCESS))))
-    if _column(names, _PROCESS) is None:
-        key = ()
+    names = [CALLS[0]] if first is None else [str(name) for name in first]
+    calls, process = column(names, CALLS), column(names, PROCESS)
+    besides = (column(names, HOST), column(names, CONTAINER), process)
+    key = tuple(filter(None, besides)) if process is not None else ()
+    label = column(names, LABEL) or column(names, MAYBE_LABEL)
     if calls is None:
-        raise foreign(where, f"a table of {', '.join(names)[:80]}", column_fix())
+        raise foreign(where, f"a table of {listed(names)}", column_fix())
 
     def row(record: dict[str, object]) -> Row:
-        pid = sys.intern("/".join(_word(record.get(column)) for column in key))
+        pid = sys.intern("/".join(_word(record.get(one)) for one in key))
         said = "" if label is None else sys.intern(_word(record.get(label)).lower())
         return pid, _word(record.get(calls)).encode(), said
 
     whole = records if first is None else chain([first], records)
-    return map(row, whole), key
+    plain = "" if label is None else plain_name(label)
+    return Table(map(row, whole), key, plain if plain in MAYBE_LABEL else "")
 
 
-def column_fix() -> str:
-    """Say how the columns of a table are to be named."""
-    return (
-        "Let the first line name the columns: syscall that of the calls, and, if there are such,"
-        " pid that of the processes and label that of attack or normal."
-    )
+def columns_of(text: bytes) -> list[str]:
+    """Name the columns of a table; nothing of a text that is none."""
+    if not is_table(text):
+        return []
+    if text.lstrip()[:1] in b"{[":
+        names = re.findall(rb'"((?:[^"\\]|\\.)*)"\s*:', text.split(b"}", 1)[0])
+        return [name.decode("utf-8", "replace") for name in names]
+    first = text.lstrip().split(b"\n", 1)[0]
+    return list(_NGIDS_COLUMNS) if _NGIDS.fullmatch(first) else cells(first)
 
 
-def is_attack(label: str) -> bool | None:
-    """Tell what a label, in small letters, is taken for; None where it is none."""
-    return None if label in _NO_LABEL else label not in _CLEAN
-
-
-def deciding(label: str, other: str) -> str:
-    """Give that of two labels of one process which decides; the first where both are alike."""
-    outweighs = _DECIDES[is_attack(other)] > _DECIDES[is_attack(label)]
-    return other if outweighs or not label else label
-
-
-def _column(names: Iterable[str], known: tuple[str, ...]) -> str | None:
-    """Name, as it is written, of the first of these columns that there is."""
-    given = {re.sub(r"[\s-]+", "_", name.strip().lower()): name for name in names}
-    return next((given[name] for name in known if name in given), None)
-
-
-def _cells(line: bytes) -> list[str]:
-    text = " ".join(line.decode("utf-8", "replace").split("\r"))
-    return next(csv.reader([text], delimiter=_delimiter(text), skipinitialspace=True), [])
-
-
-def _delimiter(line: str) -> str:
-    return max(",;\t|", key=line.count)
+def _names_calls(first: bytes) -> bool:
+    """Whether a line names a column of calls; in one without delimiters nothing else may be."""
+    names = cells(first)
+    if column(names, CALLS) is None:
+        return False
+    text = first.decode("utf-8", "replace").strip()
+    return len(names) == 1 or delimiter(text) != " " or not any(map(is_call, first.split()))
 
 
 def _lines(stream: BinaryIO, where: str) -> Iterator[dict[str, object]]:
     lines = dropwhile(str.isspace, _decoded(stream))
     first = next(lines, "").lstrip()
     ngids = _NGIDS_COLUMNS if _NGIDS.fullmatch(first.encode()) else None
-    text = csv.DictReader(
-        chain([first], lines), ngids, delimiter=_delimiter(first), skipinitialspace=True
-    )
-    # A trace is one cell, of any length. The limit is one of the whole process: others keep theirs.
-    before = csv.field_size_limit(sys.maxsize)
-    try:
-        yield from text
-    except csv.Error as error:
-        raise foreign(where, f"a table that is not whole: {error}") from error
-    finally:
-        csv.field_size_limit(before)
+    by = delimiter(first.strip(" \r\n"))
+    text = csv.DictReader(chain([first], lines), ngids, delimiter=by, skipinitialspace=True)
+    with any_length(sys.maxsize):
+        try:
+            yield from text
+        except csv.Error as error:
+            raise foreign(where, f"a table that is not whole: {error}") from error
 
 
 def _decoded(stream: BinaryIO) -> Iterator[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from oddcall.models.calls import TABLES, compat_names, names
 from oddcall.models.errors import RecordingError
 from oddcall.models.sparse import IntArray
+from oddcall.training.traces.columns import column_fix
 from oddcall.training.traces.traces import MOST_CALLS, TraceSet, Vocabulary
 
 #: What may stand between calls, beside white space: commas, bars, what lists are written with.
@@ -27,6 +28,15 @@ _LONGEST = 80
 _MOST_STRANGE = 0.5
 #: So many may be strange in any trace: a short one of a call that is newer than the tables.
 _FEW_STRANGE = 2
+#: Numbers that a kernel may have, from and to: those of Linux, MIPS and Windows; of ARM's own; of
+#: macOS by class; of x32; and -1 of a call that was denied, also as it reads without a sign.
+_NUMBERS = (
+    *((-8_191, 8_191), (0xF_0000, 0xF_07FF)),
+    *((kind << 24, (kind << 24) + 0x1FFF) for kind in (1, 2, 3)),
+    *((0x4000_0000, 0x4000_1FFF), (0xFFFF_FFFF, 0xFFFF_FFFF)),
+)
+#: Part of a text's words that may be other numbers: a program may ask for what is no call.
+_MOST_ODD = 0.05
 #: Part of the calls, of a trace by name and of all of them, that may be numbers: names that a
 #: tracer did not know. So many may be in any trace that holds more names than numbers.
 _MOST_OTHERWISE, _FEW_OTHERWISE = 0.05, 1
@@ -54,7 +64,7 @@ def numbered(words: Sequence[bytes], where: str, vocabulary: Vocabulary, fix: st
     Raises
     ------
     RecordingError
-        They are no calls; with ``fix``, if there is one, as what to do.
+        They are no calls, or numbers that are none; with ``fix``, if there is one, as what to do.
     """
     words = words[:MOST_CALLS]
     if not words:
@@ -71,6 +81,10 @@ def numbered(words: Sequence[bytes], where: str, vocabulary: Vocabulary, fix: st
     strange = [token for token in tokens if not _known(token)]
     if len(strange) > max(_MOST_STRANGE * len(tokens), _FEW_STRANGE):
         raise foreign(where, f"words that no kernel has: {', '.join(strange[:3])}", fix)
+    odd = np.array([_is_number(token) and not _possible(int(token)) for token in tokens])
+    if odd.any() and odd[place].mean() > _MOST_ODD:
+        shown = ", ".join(tokens[i] for i in np.flatnonzero(odd)[:3])
+        raise foreign(where, f"numbers that no kernel has: {shown}", fix or column_fix())
     return np.array([vocabulary.id(token) for token in tokens], np.int64)[place]
 
 
@@ -83,6 +97,14 @@ def foreign(where: str, got: str, fix: str = "") -> RecordingError:
         got=got,
         fix=fix or "Take the file away, or name the public set that it is of with --set.",
     )
+
+
+def is_call(word: bytes) -> bool:
+    """Whether a kernel has a call of that name, or may have one of that number."""
+    token = call_token(word)
+    if token is None:
+        return False
+    return _possible(int(token)) if _is_number(token) else token in _kernel_names()
 
 
 def unknown_names(vocabulary: Vocabulary) -> list[str]:
@@ -143,6 +165,10 @@ def _shown(word: bytes) -> str:
 
 def _is_number(token: str) -> bool:
     return token.lstrip("-").isdigit()
+
+
+def _possible(number: int) -> bool:
+    return any(low <= number <= high for low, high in _NUMBERS)
 
 
 def _known(token: str) -> bool:

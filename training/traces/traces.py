@@ -181,6 +181,8 @@ class Split:
         Whether the normal traces are a part of those given to learn from.
     labelled : tuple of Labelled, default empty
         How the labels of the traces were taken, the commonest first; empty where none has one.
+    kinds : tuple of str, default empty
+        Label of each attack; empty, or a word that is, where it has none.
     """
 
     name: str
@@ -189,3 +191,4 @@ class Split:
     attack: TraceSet
     held_out: bool = False
     labelled: tuple[Labelled, ...] = ()
+    kinds: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from oddcall.models.errors import SettingError
 from oddcall.service.cli import cli
 from oddcall.service.evaluation.traces_caveats import how_read, kept, warnings
 from oddcall.service.evaluation.traces_page import write
@@ -20,7 +21,7 @@ from oddcall.training.traces.evaluation import DEFAULT
 from oddcall.training.traces.reading import read_split
 from oddcall.training.traces.traces import Labelled, Split, TraceSet, Vocabulary
 
-LABELS = ["Benign", "normal", "0", "normal", "benign", "normal", "safe", "attack", "DoS 2", "nan"]
+LABELS = ["Benign", "normal", "0", "normal", "benign", "normal", "risky", "attack", "DoS 2", "nan"]
 
 
 def flat(text: str) -> str:
@@ -35,7 +36,7 @@ def test_what_each_label_was_taken_for_is_said(tmp_path: Path) -> None:
     answer = CliRunner().invoke(cli, [*words, "--html", str(tmp_path / "x.html")])
     assert answer.exit_code == 0, answer.output
     said = (
-        'labels: normal 6 (normal 3, benign 2, "0" 1), attack 3 (safe 1, attack 1, "dos 2" 1), '
+        'labels: normal 6 (normal 3, benign 2, "0" 1), attack 3 (risky 1, attack 1, "dos 2" 1), '
         "no label 1 (nan 1)"
     )
     assert said in flat(answer.stdout)
@@ -47,9 +48,34 @@ def test_what_each_label_was_taken_for_is_said(tmp_path: Path) -> None:
     assert sum(one["traces"] for one in split["labels"]) == len(LABELS)
     assert {one["label"]: one["taken_for"] for one in split["labels"]} == {
         **dict.fromkeys(("normal", "benign", "0"), "normal"),
-        **dict.fromkeys(("safe", "attack", "dos 2"), "attack"),
+        **dict.fromkeys(("risky", "attack", "dos 2"), "attack"),
         "nan": None,
     }
+
+
+def test_labels_that_name_kinds_make_a_table_of_them(tmp_path: Path) -> None:
+    """The labels of attacks are their kinds, and the first line says how many calls were read."""
+    rows = [
+        f"read close{' read' * i},{label}"
+        for i, label in enumerate(["idle"] * 9 + ["worm", "scan"] * 2)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["calls,type", *rows]))
+    words = ["evaluate", "traces", "--detector", "stide", "--train", str(tmp_path / "t.csv")]
+    answer = CliRunner().invoke(cli, [*words, "--normal-label", "IDLE"])
+    assert answer.exit_code == 0, answer.output
+    calls = sum(range(2, 15))
+    assert f"traces: 6 learned from, 3 normal, 4 attacks; {calls} calls\n" in answer.stdout
+    lines = answer.stdout.split("by kind of attack")[1].splitlines()
+    assert {line.split()[0] for line in lines[2:4]} == {"scan", "worm"}
+
+
+def test_a_file_of_beth_is_told_what_to_type(tmp_path: Path) -> None:
+    """The set is of a folder; a file of it may be judged by its own labels."""
+    file = tmp_path / "labelled_training_data.csv"
+    file.write_text("processId,eventName,evil\n1,read,0\n")
+    words = ["evaluate", "traces", "--set", "beth", "--data", str(file)]
+    with pytest.raises(SettingError, match=f"--data {tmp_path}, .*--train {file}"):
+        CliRunner().invoke(cli, words, catch_exceptions=False)
 
 
 def test_a_process_is_counted_under_the_label_that_decided(tmp_path: Path) -> None:

@@ -26,6 +26,14 @@ def test_kinds_are_named_by_folder_or_file(labels: list[str], kinds: str) -> Non
     assert all(not kind[-1].isdigit() for kind in kinds_of(labels))
 
 
+def test_labels_name_kinds_before_folders_do() -> None:
+    """Where every attack has a label, and labels are of kinds, they are the kinds."""
+    folders = ["x/1", "x/2", "y/1", "y/2"]
+    assert kinds_of(folders, ["1", "2", "2", "1"]) == ("1", "2", "2", "1")
+    for words in (["scan", "", "worm", "scan"], ["1", "1", "1", "1"], ["a", "b", "c", "d"]):
+        assert kinds_of(folders, words) == ("x", "x", "y", "y")
+
+
 def test_figures_of_kinds_add_up_to_those_of_all() -> None:
     """Weighed by traces, areas, rates and what was found are those of all attacks together."""
     random = np.random.default_rng(4)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.training.traces import apart, gathered, reading, tokens
-from oddcall.training.traces.reading import hold_out, read_split
+from oddcall.training.traces.places import hold_out
+from oddcall.training.traces.reading import read_split
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 
 from .written import put, read, words
@@ -42,6 +43,23 @@ def test_what_is_no_trace_is_passed_over(tmp_path: Path) -> None:
         put(tmp_path / name, "" if name == "empty.txt" else "Words about the data.")
     put(tmp_path / "real.txt", "1 2")
     assert read(tmp_path).labels == ("real.txt",)
+
+
+def test_all_that_are_no_traces_are_named_at_once(tmp_path: Path) -> None:
+    """One run names every stranger, and says that labels in a file of their own are not read."""
+    for i in range(9):
+        put(tmp_path / f"{i}.txt", "read close " * (i + 1))
+    put(tmp_path / "labels.csv", "filename,label\n0.txt,normal\n1.txt,attack\n")
+    with pytest.raises(RecordingError, match=r"filename, label, none of calls\. Labels in a file"):
+        read(tmp_path)
+    put(tmp_path / "notes.pdf.txt", "It was a dark and stormy night")
+    put(tmp_path / "x.zip", b"PK\0\0")
+    with pytest.raises(RecordingError, match=r"labels\.csv is not .*; nor are (.*), 3 files"):
+        read(tmp_path)
+    for i in range(30):
+        put(tmp_path / f"{i}.bin", b"\0")
+    with pytest.raises(RecordingError, match=r", \.\.\., 20 files or more"):
+        read(tmp_path)
 
 
 def test_missing_and_empty_directories_differ(tmp_path: Path) -> None:

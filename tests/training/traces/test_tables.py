@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from oddcall.models.errors import RecordingError
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.training.traces.apart import traces_of
+from oddcall.training.traces.labels import Labels
 from oddcall.training.traces.reading import read_split
 from oddcall.training.traces.traces import Vocabulary
 
@@ -40,19 +42,101 @@ def test_traces_in_rows_are_seen_wherever_they_begin(tmp_path: Path) -> None:
     assert words(found, 3_000) == ["open", "read", "write", "close"]
 
 
+CLEAN = ("0", "0.0", "Normal", "benign", "False", "N", "good", 0, "OK", "safe", "normal.")
+
+
 @pytest.mark.parametrize(
     ("label", "attack"),
     [
-        *((clean, False) for clean in ("0", "0.0", "Normal", "benign", "False", "N", "good", 0)),
+        *((clean, False) for clean in (*CLEAN, "benign.", "baseline", "clean", "Non-Malicious")),
         *((none, None) for none in ("", "NaN", "None", "null", "-", "<NA>", None, float("nan"))),
-        *((odd, True) for odd in ("1", "1.0", "true", "DoS", True, 1)),
+        *((odd, True) for odd in ("1", "1.0", "true", "DoS", True, 1, "-1", "unsafe", "normal?")),
     ],
 )
 def test_a_label_that_is_missing_says_nothing(label: object, attack: bool | None) -> None:
     """What stands for no label is none; any other is of a normal trace or of an attack."""
     text = json.dumps([{"calls": "read close", "label": label}])
-    taken = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary())
-    assert [one.attack for one in taken.found] == [attack]
+    _, found, *_ = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary())
+    assert [Labels().is_attack(one.label) for one in found] == [attack]
+
+
+def test_a_label_that_was_named_is_normal_and_no_other() -> None:
+    """Named labels are of normal traces, in whatever letters; all others of attacks."""
+    named = Labels.of(["1", "Normal traffic"])
+    said = [named.is_attack(label) for label in ("1", "normal traffic", "-1", "0", "normal", "nan")]
+    assert said == [False, False, True, True, True, None]
+    assert Labels.of(["none"]).is_attack("none") is False
+    assert named.deciding("1", "0") == "0"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "label",
+        "Class",
+        "attack_cat",
+        "attack type",
+        "is_malicious",
+        "target",
+        "type",
+        "y",
+        "anomaly",
+    ],
+)
+def test_columns_of_labels_have_many_names(tmp_path: Path, name: str) -> None:
+    """Each of them says which rows are attacks."""
+    rows = "".join(f"3 {i} 4,benign\n5 {i},worm\n" for i in range(9))
+    split = read_split(put(tmp_path / "a.csv", f"calls,{name}\n{rows}"), None, None)
+    assert (len(split.attack), split.kinds) == (9, ("worm",) * 9)
+
+
+@pytest.mark.parametrize(
+    ("head", "values"), [("type", "01"), ("type", ("enter", "exit")), ("target", "45"), ("y", "12")]
+)
+def test_a_column_of_something_else_is_of_no_labels(head: str, values: Sequence[str]) -> None:
+    """What other tables call ``type`` or ``y`` counts where a word of it is of what is normal."""
+    text = f"calls,{head}\n" + "".join(f"read close,{value}\n" for value in values)
+    for meaning, many in ((Labels(), {""}), (Labels.of([values[0]]), {*values})):
+        taken = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary(), meaning)
+        assert {one.label for one in taken.found} == many
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("syscall_sequence", "system_calls", "syscall_trace", "trace", "syscall_list"),
+        *("syscall_no", "nr", "sysnum", "SyscallName", "syscall number", "System Call"),
+    ],
+)
+def test_columns_of_calls_have_many_names(tmp_path: Path, name: str) -> None:
+    """However public sets name it, and whatever stands between the words of a name."""
+    put(tmp_path / "a.csv", f"ts,{name}\n1,read close\n2,open\n")
+    assert everything(read(tmp_path)) == [["read", "close"], ["open"]]
+
+
+def test_columns_may_stand_between_blanks(tmp_path: Path) -> None:
+    """A first line of names, nothing else, makes a table of lines that white space divides."""
+    put(tmp_path / "a.log", " pid  tid call ret\n 12001 12001  read 8\n 12002 12001 open 3 \n")
+    assert everything(read(tmp_path)) == [["read"], ["open"]]
+    put(tmp_path / "a.log", "system call\n3 4\n5 6\n")
+    assert everything(read(tmp_path)) == [["3", "4"], ["5", "6"]]
+
+
+def test_labels_that_say_nothing_are_named(tmp_path: Path) -> None:
+    """Without an attack, or a normal trace, the labels met and the columns found are told."""
+    file = put(tmp_path / "a.csv", "id,calls,outcome\n1,3 4 5,0\n2,3 4,1\n")
+    with pytest.raises(SettingError, match=r"no attack.*id, calls, outcome.*named label, class"):
+        read_split(file, None, None)
+    put(file, "calls,label\n3 4 5,fine\n3 4,bad\n3 4,fine\n")
+    with pytest.raises(EvidenceError, match=r"'fine' 2, 'bad' 1, all .* --normal-label WORD.*safe"):
+        read_split(file, None, None)
+    split = read_split(file, None, None, normal_labels=["Fine"])
+    assert [(one.label, one.attack) for one in split.labelled] == [("fine", False), ("bad", True)]
+    with pytest.raises(SettingError, match=r"no trace has the label 'fein'.*'fine' 2"):
+        read_split(file, None, None, normal_labels=["fein"])
+    put(file, "calls,label\n3 4 5,0\n")
+    with pytest.raises(SettingError, match=r"no attack.*got the labels '0' 1"):
+        read_split(file, None, None)
 
 
 def test_the_place_decides_where_a_label_is_missing(tmp_path: Path) -> None:
@@ -72,7 +156,7 @@ def test_a_process_is_what_its_labelled_rows_say(labels: str, attack: bool | Non
     """Of the rows of a process one of an attack decides, and those without a label say nothing."""
     text = "pid,syscall,label\n" + "".join(f"7,read,{one}\n" for one in labels.split(","))
     how, found, *_ = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary())
-    assert (how, [one.attack for one in found]) == ("process", [attack])
+    assert (how, [Labels().is_attack(one.label) for one in found]) == ("process", [attack])
 
 
 def test_host_logs_of_ngids_need_no_header(tmp_path: Path) -> None:

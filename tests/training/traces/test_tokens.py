@@ -58,6 +58,26 @@ def test_an_unknown_name_among_known_ones_is_kept(tmp_path: Path) -> None:
     assert unknown_names(found.vocabulary) == ["frobnicate"]
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    ["59 8000", "4003 4246 6001", "1073741824 1073742337", "983042 983045", "33554436", "-1 -28"],
+)
+def test_numbers_of_any_kernel_are_calls(numbers: str) -> None:
+    """Those of MIPS, x32, ARM, Windows and macOS, and -1 of a call that was denied."""
+    vocabulary = Vocabulary()
+    assert len(numbered(f"{numbers} 4294967295".encode().split(), "x", vocabulary))
+    assert {*vocabulary.tokens} == {*numbers.split(), "4294967295"}
+
+
+@given(st.integers(10_000, 900_000) | st.integers(1_500_000_000, 1_900_000_000))
+def test_a_number_that_no_kernel_has_is_no_call(number: int) -> None:
+    """Processes and times among calls are refused; one odd number among many calls is kept."""
+    for text in (f"{number} 59", f"{number} " * 9 + "59 " * 90, f"{number}"):
+        with pytest.raises(RecordingError, match=rf"no kernel has: {number}.*name the columns"):
+            numbered(text.encode().split(), "x", Vocabulary())
+    assert len(numbered(f"{number} {'59 ' * 30}".encode().split(), "x", Vocabulary())) == 31
+
+
 def test_numbers_are_not_compared_with_names(tmp_path: Path) -> None:
     """One place by number and one by name is an error, not a perfect detection."""
     train, attack = put(tmp_path / "a" / "1", "1 2 3"), put(tmp_path / "b" / "1", "openat read")

@@ -1,0 +1,93 @@
+"""Columns of a table of traces, by the names that public sets and tracers give them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+#: Names of a column, in small letters and without what is between words; where a table has
+#: several, the first of these counts.
+CALLS = (
+    *("syscall", "syscalls", "syscallname", "syscallnames", "syscallnr", "syscallid"),
+    *("syscallno", "syscallnum", "syscallnumber", "syscallsequence", "syscallsequences"),
+    *("syscalltrace", "syscalltraces", "syscalllist", "systemcall", "systemcalls"),
+    *("systemcallname", "systemcallsequence", "systemcalltrace", "call", "calls"),
+    *("sequence", "trace", "eventname", "sysnum", "sysno", "sysnr", "nr"),
+)
+PROCESS = ("pid", "processid", "proid", "tgid", "tid", "threadid")
+#: What else tells processes apart: numbers come again on another host and in another container.
+HOST = ("host", "hostname", "hostid", "node", "machine", "computer")
+CONTAINER = ("container", "containerid", "containername")
+LABEL = (
+    *("label", "labels", "isattack", "attack", "malicious", "ismalicious", "evil", "class"),
+    *("attackcat", "attackcategory", "attacktype", "anomaly", "isanomaly", "anomalous"),
+)
+#: Names that other columns have as well: these are labels where a word of them is of what is
+#: normal.
+MAYBE_LABEL = ("target", "y", "type")
+_TIME = ("time", "timestamp", "ts", "date", "datetime")
+#: Columns that are named of those that a table has.
+_NAMED = 12
+
+
+def column(names: Iterable[str], known: tuple[str, ...]) -> str | None:
+    """Name, as it is written, of the first of these columns that there is."""
+    given = {plain_name(name): name for name in names}
+    return next((given[name] for name in known if name in given), None)
+
+
+def plain_name(name: str) -> str:
+    """Write the name of a column as the lists here have it."""
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
+def is_known(name: str) -> bool:
+    """Whether a column of that name stands beside calls in tables of them."""
+    return plain_name(name) in {*PROCESS, *LABEL, *MAYBE_LABEL, *_TIME}
+
+
+def cells(line: bytes) -> list[str]:
+    """Split a line at what most likely divides its cells; at white space where nothing does."""
+    text = " ".join(line.decode("utf-8", "replace").split("\r")).strip(" \n")
+    with any_length(len(text)):
+        try:
+            return next(csv.reader([text], delimiter=delimiter(text), skipinitialspace=True), [])
+        except csv.Error:
+            return []
+
+
+def delimiter(line: str) -> str:
+    """Give what divides the cells of a line."""
+    most = max(",;\t|", key=line.count)
+    # The only column may be named in two words, and its cells are of many.
+    return most if most in line or plain_name(line) in CALLS else " "
+
+
+@contextmanager
+def any_length(size: int) -> Iterator[None]:
+    """Let cells be so long: a trace is one. The limit is of the whole process: it is put back."""
+    before = csv.field_size_limit()
+    csv.field_size_limit(max(before, size))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Name columns, and how many more there are: ``"pid, call and 3 more"``."""
+    each = [ascii(name.strip()[:24])[1:-1] or "one without a name" for name in names]
+    more = len(each) - _NAMED
+    return ", ".join(each[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def column_fix() -> str:
+    """Say how the columns of a table are to be named."""
+    return (
+        "Let the first line name the columns: that of the calls, one a row or all of a trace in one"
+        " cell, syscall (or syscalls, system_calls, syscall_name, syscall_nr, sequence, trace); if"
+        " there are such, that of the processes pid (or tid) and that of attack or normal label"
+        " (or class, target, type, attack_cat, is_malicious, anomaly). Others are passed over."
+    )
