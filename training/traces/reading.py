@@ -28,7 +28,7 @@ from oddcall.training.traces.traces import (
     TraceSet,
     Vocabulary,
 )
-from oddcall.training.traces.unnamed import require_no_columns, require_no_labels
+from oddcall.training.traces.unnamed import BESIDE, require_no_columns, require_no_labels
 
 #: How much smaller gzip makes a trace, at most: what a packed file may turn out to hold.
 _PACKED = 25
@@ -251,11 +251,12 @@ def _no_traces(strange: dict[Path, RecordingError]) -> RecordingError:
     others = ", ".join(path.name for path in paths[1:_NAMED])
     more = ", ..." if len(paths) > _NAMED else ""
     many = "or more" if len(paths) == _MANY else "in all"
+    beside = any(BESIDE in error.fix for error in strange.values())
     return RecordingError(
         first.what,
         expected=first.expected,
         got=f"{first.got}; nor are {others}{more}, {len(paths)} files {many}",
-        fix=first.fix,
+        fix=f"{first.fix} {BESIDE}" if beside and BESIDE not in first.fix else first.fix,
     )
 
 

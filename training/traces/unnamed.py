@@ -34,7 +34,8 @@ _MOST_LABELS = 3
 _LIST = re.compile(rb"\s*\[[^\[\]]*\]\s*[,;|\t ]\s*[^\[\]\s][^\[\]]*")
 #: Names of a column of files: a table with one says of what each of them is.
 _FILES = {"file", "filename", "filepath", "path", "tracefile", "tracename"}
-_BESIDE = (
+#: What is said of such a table.
+BESIDE = (
     "Labels in a file of their own are not read: put the normal traces and the attacks into folders"
     " of their own, for --train and --attack, and take this file away; or make one table of the"
     " traces and their labels."
@@ -159,7 +160,7 @@ def _header(lines: list[bytes]) -> list[str]:
 
 def _header_fix(names: list[str]) -> str:
     file = any(plain_name(name) in _FILES for name in names)
-    return f"{_BESIDE} {column_fix()}" if file else column_fix()
+    return f"{BESIDE} {column_fix()}" if file else column_fix()
 
 
 def _is_set_apart(lines: list[bytes]) -> bool:
