@@ -8,7 +8,7 @@ program; programs with too little history share the pool of those most like them
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from oddcall.models.detector import State
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program
+
+if TYPE_CHECKING:
+    from oddcall.models.calibration import Calibration
 
 #: What a baseline is good for. ``collecting``: too few windows. ``learning``: windows enough,
 #: but still meeting new behaviour too often. ``ready``: may raise alerts.
@@ -68,6 +71,15 @@ class ProgramState:
         """Whether its own baseline is settled, or another's stands in for it."""
         stood_in_for = (self.readiness, self.level) == ("collecting", "similar")
         return self.readiness == "ready" or stood_in_for
+
+    def judged_by(self, calibration: Calibration) -> str:
+        """Whose baseline judges it, as ``level``: ``"unknown"`` where nothing stands behind that.
+
+        Programs like it are held against each other to calibrate by; on a host with too few of
+        them nothing can alert by theirs.
+        """
+        vouched = self.level == "program" or calibration.ready(self.profile)
+        return self.level if vouched else "unknown"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -99,9 +99,16 @@ class Calibration:
     sequence: Tails
     group: IntArray
 
+    def independent(self, profile: int) -> int:
+        """Independent clean windows behind a profile's p-values.
+
+        With n of them counting can tell no p-value smaller than 1 / (n + 1).
+        """
+        return int(self.total.effective[self.group[profile]])
+
     def ready(self, profile: int) -> bool:
         """Whether clean windows stand behind a profile's p-values."""
-        return bool(self.total.effective[self.group[profile]] > 0)
+        return self.independent(profile) > 0
 
     @classmethod
     def fit(

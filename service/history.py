@@ -208,6 +208,11 @@ class History:
         episodes = {kept.episode_id for kept in found}
         if len(episodes) == 1:
             return found[-1]
+        if word == "last" and not episodes:
+            raise SettingError(
+                f"there has been no alert yet: {self._path} holds none",
+                fix="If a watch writes elsewhere, name its directory with --state-dir.",
+            )
         several = f"{len(episodes)} of that beginning" if episodes else "none"
         raise SettingError(
             f"no one alert is named {word!r}",

@@ -47,6 +47,8 @@ _SHADOWED = Standing(
     "Its binary was replaced: its predecessor's baseline scores it, without alerts.",
     "predecessor",
 )
+#: Of a program without a baseline of its own, where programs like it are too few to stand in.
+TOO_FEW_OTHERS = "It cannot alert: the host has too few other programs to judge it by."
 _NOT_YET = Standing("collecting", "No window of it was kept yet.")
 
 
@@ -59,20 +61,17 @@ def by_model(model: Model, now: Callable[[], int] = time.time_ns) -> Standings:
     now : callable, default time.time_ns
         Reads UTC, in nanoseconds: what was said holds for a time.
     """
-    known = {
-        state.program: Standing(
-            state.readiness,
-            {
-                "collecting": f"It showed {counted(state.windows, 'window')}: too few for a "
-                "baseline of its own.",
-                "learning": f"{state.new_rate:.0%} of its later windows still held something new.",
-                "ready": f"Its baseline rests on {counted(state.windows, 'window')} of its own.",
-            }[state.readiness],
-            state.level,
-            state.windows,
-        )
-        for state in model.programs
-    }
+    known = {}
+    for state in model.programs:
+        level = state.judged_by(model.calibration)
+        cannot = f" {TOO_FEW_OTHERS}" if level == "unknown" else ""
+        why = {
+            "collecting": f"It showed {counted(state.windows, 'window')}: too few for a baseline "
+            f"of its own.{cannot}",
+            "learning": f"{state.new_rate:.0%} of its later windows still held something new.",
+            "ready": f"Its baseline rests on {counted(state.windows, 'window')} of its own.",
+        }
+        known[state.program] = Standing(state.readiness, why[state.readiness], level, state.windows)
 
     def standing(program: Program) -> Standing:
         if spans := model.forgetting(program):

@@ -86,6 +86,8 @@ def _written(path: Path, word: str) -> list[Alert]:
             for line in lines
             if line["id"].startswith(word) or line["episode_id"].startswith(word)
         }
+    if word == "last" and not lines:
+        raise SettingError(f"there has been no alert yet: {path} holds none")
     if len(named) != 1:
         alert = "more than one alert" if named else "no alert"
         raise SettingError(

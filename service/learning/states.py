@@ -27,7 +27,7 @@ from oddcall.models.storage import write_whole
 from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import iso
-from oddcall.service.board.standing import Standing, by_evidence, by_model
+from oddcall.service.board.standing import TOO_FEW_OTHERS, Standing, by_evidence, by_model
 from oddcall.service.learning.evidence import Seen
 from oddcall.service.quantities import format_duration
 
@@ -179,8 +179,11 @@ class States:
         fresh = by_evidence([seen], self._min_windows)(seen.program)
         if told.state == "forgotten":
             return replace(told, why=f"{told.why} {fresh.why}", windows=fresh.windows)
-        shadow = " Its predecessor's baseline scores it meanwhile, without alerts."
-        why = fresh.why + (shadow if told.level == "predecessor" else "")
+        why = fresh.why
+        if told.level == "predecessor":
+            why += " Its predecessor's baseline scores it meanwhile, without alerts."
+        elif told.level == "unknown" and told.state == "collecting":
+            why += f" {TOO_FEW_OTHERS}"
         state = "learning" if fresh.state == "ready" else fresh.state
         return replace(fresh, state=state, why=why, level=told.level)
 

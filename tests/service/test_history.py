@@ -70,7 +70,9 @@ def test_episodes_come_page_by_page(history: History) -> None:
 
 
 def test_an_alert_is_found_by_what_a_person_types(history: History) -> None:
-    """By id, episode, the beginning of one, or last; several or none is said."""
+    """By id, episode, the beginning of one, or last; several or none is said, and where."""
+    with pytest.raises(SettingError, match=r"there has been no alert yet: \S+ holds none\. If"):
+        history.find("last")
     history.add(line(0xABCD0001))
     history.add(line(0xFFFF0000, "close", episode=0xABCD0001))
     history.add(line(0xABCD9999))

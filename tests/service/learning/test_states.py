@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from oddcall.models.errors import SettingError
@@ -18,6 +19,7 @@ from oddcall.service.cli import run
 from oddcall.service.learning.evidence import Seen
 from oddcall.service.learning.states import States, told_of
 from oddcall.training.fit import FitSettings, fit
+from oddcall.training.synthetic import REDIS, Chain, window
 
 NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")
 DAY_S = 86400
@@ -33,6 +35,14 @@ def trained() -> Callable[[list[Any]], Model]:
         return made[0]
 
     return model
+
+
+def small_host() -> Model:
+    """One program of many windows, and one of a single window."""
+    random = np.random.default_rng(0)
+    rare = Chain(Program("/usr/bin/rare", 8, 900), REDIS.paths[:4], REDIS.weights[:4])
+    ticks = [window(REDIS, REDIS.walk(300, random), second=i) for i in range(200)]
+    return fit([*ticks, window(rare, rare.walk(200, random), second=201)])
 
 
 def _same(program: Program) -> Program:
@@ -80,6 +90,34 @@ def test_each_state_has_a_reason(opened: Callable[..., States], batch: Any, row:
     assert states.standing(NGINX).why == "It was not seen for 39d23h."
     states.see(batch(row(at_s=200 * DAY_S)))
     assert states.standing(NGINX).why.startswith("Its baseline was learned 199d")
+
+
+def test_a_program_that_nothing_can_judge_is_not_said_to_be_judged(
+    tmp_path: Path, screen: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With too few others to stand in it cannot alert: table, JSON and training say the same."""
+    model = small_host()
+    (said,) = (text for text in model.warnings if "too few windows" in text)
+    assert "cannot alert: the host has too few other programs to judge it by" in said
+    rare = next(known.program for known in model.programs if known.level == "similar")
+    newcomers: dict[Program, Seen] = {}
+    states = states_of(model, tmp_path / "programs.json", screen, newcomers)
+    states.write()
+    assert run(["programs", "--state-dir", str(tmp_path)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "rare collecting 1 nothing yet" in told
+    assert "It cannot alert: the host has too few other programs to judge it by." in told
+    assert "programs like it" not in told
+    assert run(["programs", "--state-dir", str(tmp_path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["programs"]
+    assert {row["exe"]: row["level"] for row in rows}[rare.exe] == "unknown"
+    # While more of it is kept, too.
+    newcomers[rare] = Seen(rare, 12, 5, 3.0, "collecting", 60.0)
+    assert states.standing(rare).level == "unknown"
+    assert states.standing(rare).why == (
+        "12 of the 40 windows that a baseline needs. It cannot alert: the host has too few other "
+        "programs to judge it by."
+    )
 
 
 def test_what_is_forgotten_is_not_called_ready(
