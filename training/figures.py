@@ -82,6 +82,13 @@ def own_threshold(held_out: FloatArray, target: float = TARGET) -> float:
     return float(np.sort(held_out)[min(rank, n) - 1])
 
 
+def written(share: float) -> str:
+    """Write a share with three decimals, and one that is smaller with two figures; 0 is none."""
+    if share == 0:
+        return "0"
+    return f"{share:.3f}" if share >= 0.01 else f"{share:.2g}"
+
+
 def measure(
     normal: FloatArray,
     attack: FloatArray,

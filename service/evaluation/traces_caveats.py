@@ -55,8 +55,8 @@ def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
         yield f"no kernel has {shown}: taken as calls of their own"
     for name, least in left_out(split.train).items() if not named else ():
         yield (
-            f"{name} is left out: it learns from {least} traces or more, and there are"
-            f" {len(split.train)}"
+            f"{name} is left out: it learns from {least} traces or more, and there"
+            f" {'is' if len(split.train) == 1 else 'are'} {len(split.train)}"
         )
     for what, traces in (
         ("to learn from", split.train),
@@ -64,9 +64,11 @@ def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
         ("attack", split.attack),
     ):
         if traces.unread:
+            were, not_read = ("was" if n == 1 else "were" for n in (len(traces), traces.unread))
             yield (
-                f"of the traces {what} {len(traces):,} were read, a sample, and those of"
-                f" {traces.unread:,} files were not: a set is held to {MOST_CALLS_OF_SET:,} calls"
+                f"of the traces {what} {len(traces):,} {were} read, a sample, and"
+                f" {counted(traces.unread, 'file')} {not_read} not: a set is held to"
+                f" {MOST_CALLS_OF_SET:,} calls"
             )
         if traces.partly:
             yield (
@@ -74,7 +76,10 @@ def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
                 f" {MOST_CALLS_OF_SET:,} calls were read"
             )
         if traces.cut:
-            yield f"of {traces.cut:,} traces {what} only the first {MOST_CALLS:,} calls were read"
+            yield (
+                f"of {counted(traces.cut, 'trace')} {what} only the first {MOST_CALLS:,} calls"
+                " were read"
+            )
 
 
 def kept(result: Result, default: str, learned: TraceSet) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from oddcall.service.evaluation.traces_caveats import MEANINGS, how_read, kept, warnings
 from oddcall.service.naming import fitted
+from oddcall.service.quantities import counted
+from oddcall.training.figures import written
 
 if TYPE_CHECKING:
     from oddcall.training.figures import Result
@@ -101,7 +103,7 @@ def table(
     split, many = splits[0], len(splits) > 1
     learned, normal, attack = len(split.train), len(split.normal), len(split.attack)
     runs = f", mean of {len(splits)} splits" if many else ""
-    judged = f"{normal:,} normal, {attack:,} attacks"
+    judged = f"{normal:,} normal, {counted(attack, 'attack')}"
     calls = sum(len(part.calls) for part in (split.train, split.normal, split.attack))
     line = f"{set_name(splits)}: {learned:,} learned from, {judged}; {calls:,} calls{runs}"
     yield from wrap(line, 80, subsequent_indent="  ")
@@ -111,7 +113,7 @@ def table(
     yield f"{'':37} found at false positives  own threshold"
     yield (
         f"{'detector':19}{'AUC':>5} {'range':>11}{'AP':>6}{'1 %':>7}{'5 %':>6}{'10 %':>6}"
-        f"{'false':>8}{'found':>7}"
+        f"{'false':>8}{'found':>8}"
     )
     for detector, result in results.items():
         spread = result.intervals.get("auc")
@@ -120,7 +122,7 @@ def table(
         marked = detector + "*" * (detector == default)
         yield (
             f"{marked:19}{result.auc:>5.3f} {between:>11}{result.ap:>6.3f}"
-            f"{one:>6}{five:>6}{ten:>6}{result.fpr:>8.3f}{result.found:>7.3f}"
+            f"{one:>6}{five:>6}{ten:>6}{written(result.fpr):>8}{written(result.found):>8}"
         )
     yield ""
     yield from wrap(f"* {role(default)}. {range_is(splits)}", 80)

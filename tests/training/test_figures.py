@@ -14,6 +14,7 @@ from oddcall.training.figures import (
     mean_result,
     measure,
     own_threshold,
+    written,
 )
 
 SCORES = st.lists(st.integers(0, 12), min_size=1, max_size=60)
@@ -91,3 +92,12 @@ def test_its_own_threshold_is_the_conformal_rank(held_out: list[int]) -> None:
     scores = np.array(held_out, np.float64)
     above = [score > own_threshold(np.delete(scores, i)) for i, score in enumerate(scores)]
     assert sum(above) <= max(0.05 * len(scores), 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0, "0"), (2.1e-5, "2.1e-05"), (0.000213, "0.00021"), (0.0123, "0.012"), (1, "1.000")],
+)
+def test_a_share_that_is_not_none_is_not_written_as_none(share: float, told: str) -> None:
+    """Three decimals, or two figures where that would be nothing."""
+    assert written(share) == told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oddcall.training.figures import Result
+from oddcall.training.figures import Result, written
 from oddcall.training.report.page import table
 
 
@@ -20,8 +20,8 @@ def detectors(results: Mapping[str, Result]) -> str:
                 f"{between.low:.3f} to {between.high:.3f}" if between else "",
                 f"{result.ap:.3f}",
                 *(f"{found:.3f}" for found in result.detected.values()),
-                f"{result.fpr:.3f}",
-                f"{result.found:.3f}",
+                written(result.fpr),
+                written(result.found),
             )
         )
     head = ("detector", "AUC", "range", "AP", "found at 1 %", "at 5 %", "at 10 %")

@@ -193,8 +193,14 @@ def require_some(traces: TraceSet, where: str, expected: str = "") -> TraceSet:
     raise EvidenceError(
         f"there is no trace in {where}",
         expected=expected or "files of system calls, by number or by name",
-        got=f"{traces.empty} files, all empty" if traces.empty else "no such file",
+        got=_empty(traces.empty),
     )
+
+
+def _empty(files: int) -> str:
+    if files == 1:
+        return "one file, empty"
+    return f"{files:,} files, all empty" if files else "no such file"
 
 
 def _read(

@@ -24,6 +24,7 @@ from oddcall.training.labels import Label, read_labels, write_labels
 from oddcall.training.lake import Source, lake
 from oddcall.training.parts import read_metadata
 from oddcall.training.recording import RecordingWriter, read_batches
+from oddcall.training.recording_figures import separated
 from oddcall.training.splits import Fold, Mask
 
 
@@ -327,6 +328,22 @@ def test_labels_that_meet_nothing_are_told(small_lake, bundle, tmp_path, capsys)
     ):
         assert sentence in said
         assert sentence in err
+
+
+def test_a_small_rate_is_no_zero_on_the_page(small_lake, bundle, tmp_path):
+    """Where some clean windows alert, the detectors' table does not say 0.000 of them."""
+    sources = lake([small_lake.later("web1")])
+    fold = Fold("by the model given", lambda _, b: np.zeros(len(b), bool),
+                lambda _, b: np.ones(len(b), bool))  # fmt: skip
+    found = judge(sources, read_labels(small_lake.labels), [fold], load_bundle(bundle),
+                  FitSettings(), AlertSection(), lambda *_: None)  # fmt: skip
+    results = separated(found.judged, resamples=10)
+    (name, best) = next(iter(results.items()))
+    write(tmp_path / "r.html", found, "split", {**results, name: replace(best, fpr=0.000213)})
+    (head, row, *_) = re.findall(r"<tr.*?</tr>", (tmp_path / "r.html").read_text())
+    assert "false, own threshold" in head
+    assert "<td>0.00021</td>" in row
+    assert "0.000</td>" not in row
 
 
 class Page(HTMLParser):

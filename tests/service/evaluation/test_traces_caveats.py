@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.service.cli import cli
 from oddcall.service.evaluation.traces_caveats import how_read, kept, warnings
 from oddcall.service.evaluation.traces_page import write
@@ -99,6 +100,26 @@ def test_nothing_is_said_of_labels_where_there_is_none(tmp_path: Path) -> None:
     split = read_split(tmp_path / "a", None, tmp_path / "b", "line")
     assert split.labelled == ()
     assert not [line for line in how_read(split) if line.startswith("labels")]
+
+
+def test_one_is_no_plural(tmp_path: Path) -> None:
+    """One attack, one file and one trace are said so, in the head of the table and in caveats."""
+    for name, count in (("normal", 8), ("attack", 1)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            (tmp_path / name / f"{i}").write_text(f"read {'close ' * (i + 1)}")
+    words = ["evaluate", "traces", "--detector", "stide", "--train", str(tmp_path / "normal")]
+    answer = CliRunner().invoke(cli, [*words, "--attack", str(tmp_path / "attack")])
+    assert answer.exit_code == 0, answer.output
+    assert re.search(r"\d normal, 1 attack; ", answer.stdout)
+    split = read_split(tmp_path / "normal", None, tmp_path / "attack")
+    cut = replace(split.train, unread=1, cut=1)
+    said = " ".join(warnings(replace(split, train=cut), ["stide"]))
+    assert "and 1 file was not: " in said
+    assert "of 1 trace to learn from only" in said
+    (tmp_path / "attack" / "0").write_text("")
+    with pytest.raises(EvidenceError, match="got one file, empty"):
+        read_split(tmp_path / "normal", None, tmp_path / "attack")
 
 
 @pytest.mark.parametrize("different", [6, 30])
