@@ -26,6 +26,11 @@ from oddcall.training.synthetic import attacks, host
 looks()
 
 
+def spoken(levels):
+    """From where to where p-values are, in words."""
+    return f"p = {levels.min():.1%} to {levels.max():.1%}" if len(levels) else "nowhere"
+
+
 def write(folder, batches):
     """A made recording, as `oddcall record` would have written it."""
     with RecordingWriter(folder, dict.fromkeys(METADATA, "made")) as writer:
@@ -108,7 +113,7 @@ plt.show()
 # Of each program's windows to learn from, the earlier part teaches and the later 40 % are kept from
 # the detectors: they say how high clean scores go. The budget of one alert a day becomes one
 # p-value for the host. With too few windows for a baseline of its own, a program is judged by what
-# the programs most like it do; below are the twelve that were seen most.
+# the programs most like it do. Below are those that were seen most, twelve at most.
 
 # %%
 settings = FitSettings(budget_per_day=1.0)
@@ -134,28 +139,58 @@ print(f"false alerts to expect: {model.expected_alerts_per_day:.2g} a day")
 # %% [markdown]
 # ## Does a p-value mean what it says?
 #
-# The later windows, of the same host. Of clean ones, 1 % should get a p-value of 1 % or less. Below
-# the line oddcall is more cautious than it promises, above it less; the band is a factor of 1.5.
-# Windows of programs that were never met are not judged. If something odd was done in the later
-# part of your recording, it is counted here as clean.
+# The later windows, of the same host. Of clean ones, 10 % should get a p-value of 10 % or less.
+# Below the line oddcall is more cautious than it promises, above it less; the band is a factor of
+# 1.5. Windows of programs that were never met are not judged. If something odd was done in the
+# later part of your recording, it is counted here as clean.
+#
+# On the made host the curve leaves the band downwards, at its lower end: the smallest p-values come
+# more seldom than promised, which is the side to err on. Programs that do the same every time tie;
+# a window a little past all that were kept from the detectors ties with the farthest of them; and
+# a tie counts against the alert. Also, of `n` windows kept a count goes no further than 1 in
+# `n + 1`. Only what is far beyond all of them gets a smaller p-value, from the shape of their tail.
 
 # %%
+BAND = 1.5
 verdicts = model.judge(later)
 p = np.sort(verdicts.p_value[verdicts.ready])
 came = np.arange(1, len(p) + 1) / len(p)
-figure, axes = plt.subplots(figsize=(5.2, 4.2))
-axes.plot([1e-4, 1], [1e-4, 1], color="black", lw=1, ls=":", label="as promised")
-axes.fill_between([1e-4, 1], [1e-4 / 1.5, 1 / 1.5], [1.5e-4, 1.5], color=CLEAN, alpha=0.3, lw=0)
-axes.step(p, came, where="post", label="later windows")
-axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-4, 1))
+promised = np.geomspace(1 / len(p), 0.5, 400)
+realised = np.searchsorted(p, promised, side="right") / len(p)
+seldom, often = promised[realised < promised / BAND], promised[realised > promised * BAND]
+least = 0.5 / len(p)
+ends = np.array([least, 1])
+figure, axes = plt.subplots(figsize=(6.2, 4.2))
+axes.plot(ends, ends, color="black", lw=1, ls=":", label="as promised")
+axes.fill_between(ends, ends / BAND, ends * BAND, color=CLEAN, alpha=0.3, lw=0, label="within 1.5")
+axes.step(np.append(p[0], p), np.append(least, came), where="post", label="later windows")
+if len(seldom):
+    out = float(seldom.max())
+    axes.annotate(f"more seldom than promised\nfrom p = {out:.1%} down", (out, out / BAND),
+                  (0.62, 0.2), textcoords="axes fraction", fontsize=9,
+                  arrowprops={"arrowstyle": "-", "lw": 0.8})  # fmt: skip
+axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
 axes.set(xlabel="p-value", ylabel="share of later windows at or below")
 axes.set_title("What was promised, and what came")
 axes.legend(loc="upper left")
 plt.show()
 false_alerts = int(verdicts.alert.sum())
-at_five = float(np.mean(p <= 0.05))
-print(f"{len(p):,} of {len(later):,} later windows judged, {false_alerts} of them alert,")
-print(f"{at_five:.1%} have a p-value at or below 5 %")
+at_five, at_one = float(np.mean(p <= 0.05)), float(np.mean(p <= 0.01))
+print(f"{len(p):,} of {len(later):,} later windows judged, {false_alerts} of them alert;")
+print(
+    f"{at_five:.1%} have a p-value at or below 5 %, {at_one:.1%} at or below 1 %; least: {p[0]:.1%}"
+)
+print(f"more seldom than the band allows: {spoken(seldom)}; more often: {spoken(often)}")
+tail = model.calibration.group[verdicts.profile[verdicts.ready]]
+kept = model.calibration.total.effective[tail]  # windows that count, behind each later one
+as_odd = np.maximum(verdicts.p_value[verdicts.ready] * (kept + 1) - 1, 0)
+oddest = [int(as_odd[tail == each].min().round()) for each in np.unique(tail)]
+print(
+    f"of each program {kept.min():.0f} to {kept.max():.0f} windows were kept, so a count ends at",
+    end=" ",
+)
+print(f"p = {1 / (kept.max() + 1):.1%} to {1 / (kept.min() + 1):.1%};")
+print(f"{min(oddest)} to {max(oddest)} of them were at least as odd as the oddest later one")
 
 # %% [markdown]
 # ## And odd minutes?
@@ -166,19 +201,21 @@ print(f"{at_five:.1%} have a p-value at or below 5 %")
 # where alerts begin. `oddcall simulate` does odd but harmless things to try it with.
 
 # %%
-found, least = {}, {}
+found, farthest = {}, {}
 for name, batches in ({} if own else attacks(seed=3, second=1300.0)).items():
     odd = model.judge(WindowBatch.concat(batches))
-    found[name], least[name] = bool(odd.alert.any()), float(odd.p_value.min())
+    found[name], farthest[name] = bool(odd.alert.any()), float(odd.p_value.min())
 figure, axes = plt.subplots(figsize=(8.5, 2.6))
 axes.hist(-np.log10(p), bins=60, color=CLEAN, label="later windows")
 axes.axvline(-np.log10(model.threshold), color="black", lw=1, ls="--", label="alerts from here on")
-for name, value in least.items():
+for rank, (name, value) in enumerate(sorted(farthest.items(), key=lambda odd: odd[1])):
+    # Each label on a line of its own: two attacks can be equally far.
     axes.plot(-np.log10(value), 2, "o", color=ATTACK)
-    axes.annotate(name, (-np.log10(value), 2), (0, 8), textcoords="offset points", ha="center")
+    axes.annotate(name, (-np.log10(value), 2), (0, 10 + 17 * rank), textcoords="offset points",
+                  ha="center", arrowprops={"arrowstyle": "-", "color": ATTACK})  # fmt: skip
 axes.set(yscale="log", xlabel="unlikeliness: minus the logarithm of p", ylabel="windows")
-axes.set_title("Far from anything clean" if least else "Later windows, and where alerts begin")
-axes.legend(loc="upper right")
+axes.set_title("Far from anything clean" if farthest else "Later windows, and where alerts begin")
+axes.legend(loc="upper center")
 plt.show()
-print(", ".join(f"{name}: p = {value:.0e}" for name, value in least.items()) or
+print(", ".join(f"{name}: p = {value:.0e}" for name, value in farthest.items()) or
       "a recording of one's own: nothing in it is known to be odd")  # fmt: skip

@@ -120,14 +120,10 @@ onset = float(seconds[verdicts.alert[mine]].min())
 
 # %%
 kept = model.profiles[int(verdicts.profile[row])].exemplars
-rows = range(len(kept.pid))
-usual = np.array([d for i in rows if (d := kept.usual(i)) is not None])
+usual = np.array([kept.usual(i) for i in range(len(kept.pid))])
 for near in why.nearest_windows:
-    own = near["usual_distance"]
-    print(
-        f"{near['start'][11:19]}  {near['events']:>6,} calls  distance {near['distance']:.2f}"
-        f"  its own nearest {'none' if own is None else f'{own:.2f}'}"
-    )
+    what = f"{near['start'][11:19]}  {near['events']:>6,} calls"
+    print(f"{what}  distance {near['distance']:.2f}, usual {near['usual_distance']:.2f}")
 apart = why.nearest_windows[0]["distance"]
 middle, most = np.quantile(usual, [0.5, 0.95])
 print(f"usual among {len(usual)} windows of the baseline: {middle:.2f}, of 95 % at most {most:.2f}")

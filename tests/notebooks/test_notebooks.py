@@ -25,6 +25,10 @@ NOTEBOOKS = sorted(FOLDER.glob("*.py"))
 def baseline(found: dict[str, Any]) -> None:
     assert found["false_alerts"] == 0
     assert found["at_five"] <= 0.05 * 1.5
+    assert found["at_one"] < 0.01 / 1.5, "the text says that the curve leaves the band downwards"
+    assert 0.01 < found["seldom"].max() < 0.05
+    assert not len(found["often"])
+    assert 1 <= min(found["oddest"]), "a tie with one that was kept at least"
     assert found["found"] == {"shell": True, "scan": True, "rewrite": True}
 
 
