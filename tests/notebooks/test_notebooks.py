@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -48,11 +49,16 @@ def evaluation(found: dict[str, Any]) -> None:
 
 
 def budget(found: dict[str, Any]) -> None:
-    alerts = found["alerts"]
-    assert alerts["as it is"] == len(found["done"]) == 3
-    assert alerts["budget=1/week"] <= alerts["as it is"] <= alerts["budget=10000/day"]
-    assert found["at_one"] == found["at_hundred"] >= 3
-    assert (found["would"][1:] >= found["would"][:-1]).all()
+    attacks, work, rest = ([kinds[name] for kinds in found["told"].values()]
+                           for name in ("attacks", "ordinary work", "all else"))  # fmt: skip
+    assert list(found["told"]) == [0.1, 1, 10, 100, 1000]
+    assert attacks == [2, 2, 3, 3, 4], "what the text says of each step"
+    assert work[:3] == [0, 1, 2]
+    assert work[2] < work[3] < work[4]
+    assert not any(rest)
+    assert (np.diff(found["would"], axis=0) >= 0).all()
+    alerts = [found["alerts"][f"budget={per_day}/day"] for per_day in ("0.1", "10", "100", "1000")]
+    assert sorted(set(alerts)) == alerts, "budgets differ"
 
 
 def explanation(found: dict[str, Any]) -> None:
@@ -184,7 +190,20 @@ def own_recording(found: dict[str, Any]) -> None:
     assert len(found["frame"]) == len(found["batch"])
 
 
-@pytest.mark.parametrize("claim", [own_baseline, own_recording], ids=["baseline", "recording"])
+def own_budget(found: dict[str, Any]) -> None:
+    assert not found["pids"], "what is done is of the made host"
+    assert list(found["kinds"]) == ["this history"]
+    learned, later = WindowBatch.concat(found["learned"]), found["whole"]
+    assert learned.t_end_ns.max() < later.t_start_ns.min()
+    assert {known.program for known in found["model"].programs} == set(learned.programs)
+    assert len(found["alerts"]) == 6
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [own_baseline, own_recording, own_budget],
+    ids=["baseline", "recording", "budget"],
+)
 def test_a_notebook_takes_a_recording_of_ones_own(
     claim: Callable[[dict[str, Any]], None],
     runs: Callable[[str], Run],
