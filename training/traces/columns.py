@@ -18,7 +18,7 @@ CALLS = (
 )
 PROCESS = ("pid", "processid", "proid", "tgid", "tid", "threadid")
 #: What else tells processes apart: numbers come again on another host and in another container.
-HOST = ("host", "hostname", "hostid", "node", "machine", "computer")
+HOST = ("host", "hostname", "hostid", "nodename")
 CONTAINER = ("container", "containerid", "containername")
 LABEL = (
     *("label", "labels", "isattack", "attack", "malicious", "ismalicious", "evil", "class"),
