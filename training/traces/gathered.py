@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from oddcall.training.traces.traces import MOST_CALLS
 
 #: Gives each word the number of its call, or refuses it.
 Numbering = Callable[[Sequence[bytes]], IntArray]
+
+Word = TypeVar("Word", str, bytes)
 
 
 class Found(NamedTuple):
@@ -31,6 +33,14 @@ class Found(NamedTuple):
     name: str
     calls: IntArray
     label: str = ""
+
+
+class _Numbers(dict[Word, int]):
+    """Number of each word met, in the order of meeting."""
+
+    def __missing__(self, word: Word) -> int:
+        self[word] = number = len(self)
+        return number
 
 
 class Gathered:
@@ -55,9 +65,9 @@ class Gathered:
     def __init__(self, most: int, numbering: Numbering, meaning: Labels | None = None) -> None:
         self._most, self._numbering = most, numbering
         self._meaning = meaning or Labels()
-        self._words: dict[bytes, int] = {}
-        self._processes: dict[str, int] = {}
-        self._labels: dict[str, int] = {}
+        self._words = _Numbers[bytes]()
+        self._processes = _Numbers[str]()
+        self._labels = _Numbers[str]()
         self._calls, self._ends = array("i"), array("q", [0])
         self._process, self._label = array("i"), array("i")
         self.full = self.several = False
@@ -67,12 +77,14 @@ class Gathered:
         if self._calls and len(self._calls) + len(calls) > self._most:
             self.full = True
             return False
-        known = self._words
-        self._calls.extend([known.setdefault(call, len(known)) for call in calls])
+        if len(calls) == 1:
+            self._calls.append(self._words[calls[0]])
+        elif calls:
+            self._calls.extend([self._words[call] for call in calls])
+            self.several = True
         self._ends.append(len(self._calls))
-        self._process.append(self._processes.setdefault(process, len(self._processes)))
-        self._label.append(self._labels.setdefault(label, len(self._labels)))
-        self.several = self.several or len(calls) > 1
+        self._process.append(self._processes[process])
+        self._label.append(self._labels[label])
         return True
 
     @property
@@ -82,7 +94,7 @@ class Gathered:
 
     def unlabel(self) -> None:
         """Take what was given as labels for none."""
-        self._labels = {"": 0}
+        self._labels = _Numbers({"": 0})
         self._label = array("i", bytes(self._label.itemsize * len(self._label)))
 
     def by_row(self) -> list[Found]:

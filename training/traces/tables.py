@@ -130,8 +130,11 @@ def _lines(stream: BinaryIO, where: str) -> Iterator[dict[str, object]]:
 def _decoded(stream: BinaryIO) -> Iterator[str]:
     """Give lines with their ends, whichever of the three kinds those are."""
     for line in stream:
-        for part in line.splitlines(keepends=True):
-            yield part.decode("utf-8", "replace")
+        if b"\r" not in line:
+            yield line.decode("utf-8", "replace")
+        else:
+            for part in line.splitlines(keepends=True):
+                yield part.decode("utf-8", "replace")
 
 
 def _objects(stream: BinaryIO, mark: bytes, where: str) -> Iterator[dict[str, object]]:
