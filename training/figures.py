@@ -6,7 +6,7 @@ Of traces there is one score each, of recordings one a window; higher is more un
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +42,14 @@ class Result:
     ap : float
         Average precision, at the share of attacks in the data.
     detected : dict of float
-        False-positive rate -> most attacks found at that rate or less.
+        False-positive rate -> most attacks found at that rate or less. Of all ``RATES``, or of
+        those that the normals can tell (``told``).
     target, fpr, found : float
         Rate asked for; rates of normals and of attacks above the threshold that the detector
         took for it from its own held-out scores, having seen neither.
     intervals : dict of Interval
-        Of ``"auc"`` and of each rate as text; empty when nothing was resampled.
+        Of ``"auc"`` and of each rate as text; empty when nothing was resampled. Without those of
+        no width where ``told``.
     normal, attack : float64 (n,), (m,)
         The scores that all this is of; of repeated runs, those of the first.
     threshold : float
@@ -87,6 +89,27 @@ def written(share: float) -> str:
     if share == 0:
         return "0"
     return f"{share:.3f}" if share >= 0.01 else f"{share:.2g}"
+
+
+def chance_of(false: int, normal: int, learned: int, target: float = TARGET) -> float:
+    """Probability of so many false positives or more where the promise of ``own_threshold`` holds.
+
+    The threshold is one of ``learned`` scores of the same kind, so that the rate it comes to is
+    itself by chance: the count is beta-binomial (Vovk 2012, Conditional validity of inductive
+    conformal predictors), which is the binomial where much was learned from.
+
+    Parameters
+    ----------
+    false, normal : int
+        Scores of clean traces above the threshold, of so many.
+    learned : int
+        Held-out scores that it was taken from, ``1 / target - 1`` or more.
+    target : float, default ``TARGET``
+    """
+    from scipy.stats import betabinom
+
+    rank = int(np.ceil((learned + 1) * (1 - target) - 1e-9))
+    return float(betabinom.sf(false - 1, normal, learned + 1 - rank, rank))
 
 
 def measure(
@@ -130,6 +153,28 @@ def measure(
     )
 
 
+def tells(normal: int, rate: float) -> bool:
+    """Whether so many normals can tell a rate: one of them is no more than that part."""
+    return normal * rate >= 1 - 1e-9
+
+
+def told(result: Result, normal: int) -> Result:
+    """Keep what so many normals that differ can tell.
+
+    At a rate of less than one of them, what is found is what none of them reaches, and would be
+    the same at any lower rate. An interval without width says that resampling met nothing else,
+    not that the figure is certain.
+    """
+    rates = [rate for rate in result.detected if tells(normal, rate)]
+    keys = {"auc", *(f"{rate:.2f}" for rate in rates)}
+    wide = {key: span for key, span in result.intervals.items() if span.low < span.high}
+    return replace(
+        result,
+        detected={rate: result.detected[rate] for rate in rates},
+        intervals={key: span for key, span in wide.items() if key in keys},
+    )
+
+
 def average_precision(normal: FloatArray, attack: FloatArray) -> float:
     """Mean precision over the attacks found, from the highest score down; ties count together."""
     levels = np.unique(attack)[::-1]
@@ -140,7 +185,7 @@ def average_precision(normal: FloatArray, attack: FloatArray) -> float:
 
 
 def mean_result(results: Sequence[Result]) -> Result:
-    """Mean figures of repeated runs; the intervals span the runs."""
+    """Mean figures of repeated runs, of the rates that all tell; the intervals span the runs."""
 
     def mean(values: list[float]) -> float:
         return float(np.mean(values))
@@ -148,16 +193,17 @@ def mean_result(results: Sequence[Result]) -> Result:
     def span(values: list[float]) -> Interval:
         return Interval(min(values), max(values))
 
+    rates = [rate for rate in RATES if all(rate in r.detected for r in results)]
     return Result(
         mean([r.auc for r in results]),
         mean([r.ap for r in results]),
-        {rate: mean([r.detected[rate] for r in results]) for rate in RATES},
+        {rate: mean([r.detected[rate] for r in results]) for rate in rates},
         TARGET,
         mean([r.fpr for r in results]),
         mean([r.found for r in results]),
         {
             "auc": span([r.auc for r in results]),
-            **{f"{rate:.2f}": span([r.detected[rate] for r in results]) for rate in RATES},
+            **{f"{rate:.2f}": span([r.detected[rate] for r in results]) for rate in rates},
         },
         results[0].normal,
         results[0].attack,

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from oddcall.training.figures import Result
     from oddcall.training.traces.traces import Labelled, Split, TraceSet
 
-#: More false positives than this many times the promised ones are told of.
-_TOO_MANY = 1.5
+#: More false positives than this many times the promised ones are told of, where chance makes as
+#: many in less than that part of the cases. It is also what a bound on what is missed leaves.
+_TOO_MANY, _DOUBT = 1.5, 0.05
+#: Fewer attacks say little of others.
+_FEW_ATTACKS = 20
 #: Labels of one meaning that are named, and columns of each.
 _LABELS, _WIDTH = 6, 24
 #: What a label is taken for, and how that is called.
@@ -82,22 +85,76 @@ def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
             )
 
 
-def kept(result: Result, default: str, learned: TraceSet) -> Iterator[str]:
-    """Say so where nothing was promised, or the promise was not kept."""
+def caveats(split: Split, result: Result, default: str) -> Iterator[str]:
+    """Say what bounds the figures of ``default``: too few traces, copies, a broken promise."""
+    yield from _few(split)
+    yield from _copied(split)
+    yield from _kept(split, result, default)
+
+
+def _few(split: Split) -> Iterator[str]:
+    """Say what so few traces cannot tell."""
+    from oddcall.training.figures import RATES, tells
     from oddcall.training.traces.detector import firsts
 
-    different, least = int(firsts(learned).sum()), round(1 / result.target) - 1
-    promised = f"{100 * result.target:.0f} %"
-    if different < least:
+    normal, attack = (int(firsts(part).sum()) for part in (split.normal, split.attack))
+    if untold := [f"{100 * rate:.0f} %" for rate in RATES if not tells(normal, rate)]:
+        rates = " or ".join(filter(None, (", ".join(untold[:-1]), untold[-1])))
         yield (
-            f"Only {counted(different, 'different trace')} to learn from: with fewer than {least}"
+            f"{_distinct(normal, 'normal trace', split.normal)} cannot tell {rates}:"
+            f" one false positive is {100 / normal:.3g} % of them."
+        )
+    if attack < _FEW_ATTACKS:
+        missed = 1 - _DOUBT ** (1 / attack)
+        yield (
+            f"Only {_distinct(attack, 'attack', split.attack)} to find: if"
+            f" {'it is' if attack == 1 else 'all are'} found, up to"
+            f" {100 * missed:.0f} % of others like them may be missed (at 95 % confidence)."
+        )
+
+
+def _distinct(different: int, noun: str, traces: TraceSet) -> str:
+    """Count traces, and say so where that leaves out copies: ``"8 different attacks"``."""
+    return counted(different, noun if different == len(traces) else f"different {noun}")
+
+
+def _copied(split: Split) -> Iterator[str]:
+    """Say how much of what is judged was learned from, word for word."""
+    from oddcall.training.traces.traces import copies
+
+    for noun, traces in (("normal trace", split.normal), ("attack", split.attack)):
+        many, same = len(traces), copies(traces, split.train)
+        if 0 < same == many:
+            yield (
+                f"Of {counted(many, noun)} all are copies of traces that were learned from: what"
+                " was learned is no test."
+            )
+        elif same:
+            are = "is a copy" if same == 1 else "are copies"
+            yield f"Of {counted(many, noun)} {same:,} {are} of traces that were learned from."
+
+
+def _kept(split: Split, result: Result, default: str) -> Iterator[str]:
+    """Say so where nothing was promised, or the promise was not kept."""
+    from oddcall.training.figures import chance_of
+    from oddcall.training.traces.detector import firsts
+
+    learned, least = int(firsts(split.train).sum()), round(1 / result.target) - 1
+    promised = f"{100 * result.target:.0f} %"
+    if learned < least:
+        yield (
+            f"Only {counted(learned, 'different trace')} to learn from: with fewer than {least}"
             f" no threshold can promise {promised}."
         )
-    elif result.fpr > _TOO_MANY * result.target:
+        return
+    different = result.normal[firsts(split.normal)]
+    false = int((different > result.threshold).sum())
+    by_chance = chance_of(false, len(different), learned, result.target)
+    if result.fpr > _TOO_MANY * result.target and by_chance < _DOUBT:
         yield (
             f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
-            f" {promised}. It holds for traces like those learned from: these are of other programs"
-            " or of other work, or those were too few to tell."
+            f" {promised}, more than chance explains. It holds for traces like those learned from:"
+            " these are of other programs or of other work."
         )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddcall.models.storage import write_whole
-from oddcall.service.evaluation.traces_caveats import how_read, kept, warnings
+from oddcall.service.evaluation.traces_caveats import caveats, how_read, warnings
 from oddcall.service.evaluation.traces_text import range_is, role, set_name
 from oddcall.service.quantities import counted
-from oddcall.training.figures import Result
+from oddcall.training.figures import RATES, Result
 from oddcall.training.report.drawing import percent
 from oddcall.training.report.page import (
     Tile,
@@ -23,6 +23,7 @@ from oddcall.training.report.page import (
     tiles,
 )
 from oddcall.training.report.separation import separation
+from oddcall.training.report.tables import share
 from oddcall.training.traces.traces import Split
 from oddcall.training.traces.views import MEMBERS
 from oddcall.training.traces.windows import Windows
@@ -60,7 +61,7 @@ def write(
         *(remark(line[:1].upper() + line[1:]) for line in how_read(split)),
         tiles(_tiles(ordered[default], default)),
         *(caveat(f"Warning: {text}.") for text in warnings(split, named)),
-        *map(caveat, kept(ordered[default], default, split.train)),
+        *map(caveat, caveats(split, ordered[default], default)),
         *separation(
             ordered,
             unit="traces",
@@ -81,14 +82,13 @@ def _from_front(names: Iterable[str], default: str) -> list[str]:
 
 
 def _tiles(best: Result, default: str) -> Iterator[Tile]:
-    found = best.detected.items()
     for name, value, key in (
         ("AUC", best.auc, "auc"),
-        *((f"found at {percent(rate)}", share, f"{rate:.2f}") for rate, share in found),
+        *((f"found at {percent(rate)}", best.detected.get(rate), f"{rate:.2f}") for rate in RATES),
     ):
         between = best.intervals.get(key)
         about = f"{between.low:.2f} to {between.high:.2f}" if between else default
-        yield Tile(name, f"{value:.3f}", about)
+        yield Tile(name, share(value), "too few to tell" if value is None else about)
     yield Tile("promised 5 %, came", percent(best.fpr), f"{percent(best.found)} of attacks found")
 
 
@@ -103,7 +103,7 @@ def _kinds(kinds: Mapping[str, Kind], default: str) -> Iterator[str]:
                 name,
                 f"{kind.count:,}",
                 f"{kind.auc:.3f}",
-                *(percent(found) for found in kind.detected.values()),
+                *(percent(kind.detected[r]) if r in kind.detected else "-" for r in RATES),
                 percent(kind.found),
             )
             for name, kind in sorted(kinds.items(), key=lambda item: -item[1].auc)

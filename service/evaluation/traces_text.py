@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from oddcall.service.evaluation.traces_caveats import MEANINGS, how_read, kept, warnings
+from oddcall.service.evaluation.traces_caveats import MEANINGS, caveats, how_read, warnings
 from oddcall.service.naming import fitted
 from oddcall.service.quantities import counted
-from oddcall.training.figures import written
+from oddcall.training.figures import RATES, written
 
 if TYPE_CHECKING:
-    from oddcall.training.figures import Result
+    from oddcall.training.figures import Interval, Result
     from oddcall.training.traces.attack_kinds import Kind
     from oddcall.training.traces.traces import Split
 
@@ -28,7 +28,7 @@ def as_dict(
 ) -> dict[str, object]:
     """Figures with fixed keys under ``detectors``; what came later stands beside it.
 
-    ``named`` are the detectors that were asked for.
+    None is what so few traces cannot tell. ``named`` are the detectors that were asked for.
     """
     split = splits[0]
     return {
@@ -43,7 +43,7 @@ def as_dict(
             for name, result in results.items()
         },
         "intervals": {
-            name: {key: [span.low, span.high] for key, span in result.intervals.items()}
+            name: {key: _ends(result.intervals.get(key)) for key in ("auc", *_by_rate({}))}
             for name, result in results.items()
         },
         "attacks": {
@@ -92,7 +92,7 @@ def as_dict(
             for split in splits
         ],
         "read": list(how_read(split)),
-        "caveats": [*warnings(split, named), *kept(results[default], default, split.train)],
+        "caveats": [*warnings(split, named), *caveats(split, results[default], default)],
     }
 
 
@@ -117,8 +117,8 @@ def table(
     )
     for detector, result in results.items():
         spread = result.intervals.get("auc")
-        between = f"{spread.low:.3f}-{spread.high:.3f}" if spread else ""
-        one, five, ten = (f"{detected:.2f}" for detected in result.detected.values())
+        between = f"{spread.low:.3f}-{spread.high:.3f}" if spread else "-"
+        one, five, ten = _shares(result.detected)
         marked = detector + "*" * (detector == default)
         yield (
             f"{marked:19}{result.auc:>5.3f} {between:>11}{result.ap:>6.3f}"
@@ -127,7 +127,7 @@ def table(
     yield ""
     yield from wrap(f"* {role(default)}. {range_is(splits)}", 80)
     yield "Own threshold: chosen from what was learned, for 5 % false positives."
-    for sentence in kept(results[default], default, split.train):
+    for sentence in caveats(split, results[default], default):
         yield from wrap(sentence, 80)
     if kinds.get(default):
         yield ""
@@ -151,7 +151,8 @@ def range_is(splits: Sequence[Split]) -> str:
     """Say what the ranges of the figures are."""
     if len(splits) > 1:
         return f"The range is from the least to the greatest of the {len(splits)} splits."
-    return "The range is 95 %, by resampling traces, copies together."
+    by = "by resampling traces, copies together"
+    return f"The range is 95 %, {by}; a dash where that changes nothing."
 
 
 def _kind_table(kinds: dict[str, Kind], default: str) -> Iterable[str]:
@@ -159,11 +160,19 @@ def _kind_table(kinds: dict[str, Kind], default: str) -> Iterable[str]:
     yield f"{'kind':24}{'traces':>8}{'AUC':>8}{'1 %':>7}{'5 %':>7}{'10 %':>7}{'found':>9}"
     for name, kind in kinds.items():
         shown = fitted(name, 23)
-        one, five, ten = (f"{detected:.2f}" for detected in kind.detected.values())
+        one, five, ten = _shares(kind.detected)
         yield (
             f"{shown:24}{kind.count:>8,}{kind.auc:>8.3f}{one:>7}{five:>7}{ten:>7}{kind.found:>9.3f}"
         )
 
 
-def _by_rate(detected: dict[float, float]) -> dict[str, float]:
-    return {f"{rate:.2f}": share for rate, share in detected.items()}
+def _by_rate(detected: dict[float, float]) -> dict[str, float | None]:
+    return {f"{rate:.2f}": detected.get(rate) for rate in RATES}
+
+
+def _shares(detected: dict[float, float]) -> list[str]:
+    return ["-" if found is None else f"{found:.2f}" for found in _by_rate(detected).values()]
+
+
+def _ends(span: Interval | None) -> list[float] | None:
+    return [span.low, span.high] if span else None

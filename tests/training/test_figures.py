@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from oddcall.training.figures import (
     RATES,
     average_precision,
+    chance_of,
     mean_result,
     measure,
     own_threshold,
@@ -47,6 +49,14 @@ def test_perfect_and_useless_scores() -> None:
 def test_precision_by_hand() -> None:
     """Two attacks, one above and one below a normal: (1 + 2/3) / 2."""
     assert average_precision(np.array([2.0]), np.array([3.0, 1.0])) == pytest.approx(5 / 6)
+
+
+def test_chance_counts_that_the_threshold_is_by_chance() -> None:
+    """Of 21 like scores two given ones are the largest in one case of 210, and so by chance."""
+    assert chance_of(1, 1, 19) == pytest.approx(1 / 20)
+    assert chance_of(2, 2, 19) == pytest.approx(1 / 210)
+    assert chance_of(0, 50, 30) == 1
+    assert chance_of(12, 100, 10**8) == pytest.approx(binom.sf(11, 100, 0.05), rel=1e-3)
 
 
 def test_intervals_hold_the_figure_and_narrow_with_data() -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oddcall.training.figures import Result, written
+from oddcall.training.figures import RATES, Result, written
 from oddcall.training.report.page import table
+
+
+def share(found: float | None) -> str:
+    """Write what was found; a dash where so few cannot tell it."""
+    return "-" if found is None else f"{found:.3f}"
 
 
 def detectors(results: Mapping[str, Result]) -> str:
@@ -17,9 +22,9 @@ def detectors(results: Mapping[str, Result]) -> str:
             (
                 name,
                 f"{result.auc:.3f}",
-                f"{between.low:.3f} to {between.high:.3f}" if between else "",
+                f"{between.low:.3f} to {between.high:.3f}" if between else "-",
                 f"{result.ap:.3f}",
-                *(f"{found:.3f}" for found in result.detected.values()),
+                *(share(result.detected.get(rate)) for rate in RATES),
                 written(result.fpr),
                 written(result.found),
             )

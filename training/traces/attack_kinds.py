@@ -28,7 +28,7 @@ class Kind:
         Traces of that kind.
     auc : float
     detected : dict of float
-        False-positive rate -> share found at that rate or less.
+        False-positive rate -> share found at that rate or less; of the rates of the result.
     found : float
         Share above the detector's own threshold.
     """
@@ -78,12 +78,16 @@ def by_kind(result: Result, kinds: Sequence[str]) -> dict[str, Kind]:
 
 
 def mean_kinds(runs: Sequence[dict[str, Kind]]) -> dict[str, Kind]:
-    """Mean figures of repeated runs over the same kinds."""
+    """Mean figures of repeated runs over the same kinds, of the rates that all have."""
     return {
         name: Kind(
             runs[0][name].count,
             float(np.mean([run[name].auc for run in runs])),
-            {rate: float(np.mean([run[name].detected[rate] for run in runs])) for rate in RATES},
+            {
+                rate: float(np.mean([run[name].detected[rate] for run in runs]))
+                for rate in RATES
+                if all(rate in run[name].detected for run in runs)
+            },
             float(np.mean([run[name].found for run in runs])),
         )
         for name in runs[0]
@@ -100,7 +104,7 @@ def _measured(result: Result, attack: FloatArray) -> Kind:
     return Kind(
         len(attack),
         float(np.mean(below + upto) / (2 * len(normal))),
-        {rate: float(np.mean(attack > _level(normal, rate))) for rate in RATES},
+        {rate: float(np.mean(attack > _level(normal, rate))) for rate in result.detected},
         float(np.mean(attack > result.threshold)),
     )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from oddcall.models.errors import EvidenceError, SettingError
-from oddcall.training.figures import Result, measure, own_threshold
+from oddcall.training.figures import Result, measure, own_threshold, told
 from oddcall.training.traces.composition import Composition
 from oddcall.training.traces.detector import FOLDS, TraceDetector, require_different
 from oddcall.training.traces.order import Order
@@ -63,6 +65,8 @@ def evaluate(
 ) -> dict[str, Result]:
     """Fit each detector on the training traces and judge the others.
 
+    What is found is told at the rates that the different normal traces can tell (``told``).
+
     Parameters
     ----------
     split : Split
@@ -115,4 +119,5 @@ def _judged(detector: TraceDetector, split: Split, resamples: int) -> Result:
     threshold = own_threshold(detector.held_out)
     # Copies are drawn together: one by one they would promise too much.
     blocks = split.normal.same(), split.attack.same()
-    return measure(normal, attack, threshold, resamples=resamples, blocks=blocks)
+    found = measure(normal, attack, threshold, resamples=resamples, blocks=blocks)
+    return told(found, len(np.unique(blocks[0])))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -149,6 +150,16 @@ class TraceSet:
             [seen.setdefault(self.trace(i).tobytes(), len(seen)) for i in range(len(self))],
             np.int64,
         )
+
+
+def copies(traces: TraceSet, learned: TraceSet) -> int:
+    """Count the traces that are the same as one that was learned from."""
+    known = {_digest(learned, i) for i in range(len(learned))}
+    return sum(_digest(traces, i) in known for i in range(len(traces)))
+
+
+def _digest(traces: TraceSet, i: int) -> bytes:
+    return blake2b(traces.trace(i).tobytes(), digest_size=16).digest()
 
 
 class Labelled(NamedTuple):

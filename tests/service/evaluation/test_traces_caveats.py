@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -14,10 +15,11 @@ from click.testing import CliRunner
 
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.service.cli import cli
-from oddcall.service.evaluation.traces_caveats import how_read, kept, warnings
+from oddcall.service.evaluation.traces_caveats import caveats, how_read, warnings
 from oddcall.service.evaluation.traces_page import write
 from oddcall.service.evaluation.traces_text import as_dict, table
-from oddcall.training.figures import measure
+from oddcall.training.figures import Result, measure, told
+from oddcall.training.traces.attack_kinds import by_kind
 from oddcall.training.traces.evaluation import DEFAULT
 from oddcall.training.traces.reading import read_split
 from oddcall.training.traces.traces import Labelled, Split, TraceSet, Vocabulary
@@ -131,10 +133,11 @@ def test_the_page_and_json_say_whatever_the_terminal_says(different: int, tmp_pa
                          vocabulary)  # fmt: skip
     traces = replace(traces, unread=12, cut=3, empty=2, read_as=("joined", "row"))
     split = Split("traces", traces, replace(traces, read_as=("row",)), traces, held_out=True)
-    result = measure(np.arange(20.0), np.arange(20.0) + 1, 5.0)
+    scores = np.arange(float(different))
+    result = told(measure(scores, scores + 1, different / 2), different)
     results, kinds = {DEFAULT: result}, {DEFAULT: {}}
-    said = [*how_read(split), *warnings(split, ()), *kept(result, DEFAULT, traces)]
-    assert len(said) == 5 + (2 if different < 10 else 1) + 6 + 1
+    said = [*how_read(split), *warnings(split, ()), *caveats(split, result, DEFAULT)]
+    assert len(said) == 5 + (2 if different < 10 else 1) + 6 + (5 if different < 20 else 4)
     write(tmp_path / "x.html", [split], results, kinds, DEFAULT)
     page = (tmp_path / "x.html").read_text()
     assert [line for line in said if escape(line[1:]) not in page] == []
@@ -142,3 +145,161 @@ def test_the_page_and_json_say_whatever_the_terminal_says(different: int, tmp_pa
     assert found["read"] + found["caveats"] == said
     printed = " ".join("\n".join(table([split], results, kinds, DEFAULT)).split())
     assert [line for line in said if line not in printed and line not in warnings(split, ())] == []
+
+
+def traces_of(numbers: Sequence[int], vocabulary: Vocabulary) -> TraceSet:
+    """One trace for each number; the same number makes the same trace."""
+    calls = [vocabulary.id(call) for call in ("read", "close")]
+    return TraceSet.of([np.array([calls[0]] * number + calls) for number in numbers], vocabulary)
+
+
+def judged(
+    learned: Sequence[int], normal: Sequence[int], attack: Sequence[int], threshold: float = 1e9
+) -> tuple[Split, Result]:
+    """A split of such traces, each scored by its number, as it would be evaluated."""
+    vocabulary = Vocabulary()
+    parts = [traces_of(numbers, vocabulary) for numbers in (learned, normal, attack)]
+    scores = [np.array(numbers, np.float64) for numbers in (normal, attack)]
+    found = measure(*scores, threshold, resamples=20)
+    return Split("traces", *parts), told(found, len(set(normal)))
+
+
+CANNOT = "normal traces cannot tell"
+NO_TEST = "copies of traces that were learned from: what was learned is no test."
+
+
+@pytest.mark.parametrize(
+    ("normal", "untold", "said"),
+    [
+        (range(200, 300), 0, None),
+        (range(200, 299), 1, f"99 {CANNOT} 1 %: one false positive is 1.01 % of them."),
+        (range(200, 213), 2, f"13 {CANNOT} 1 % or 5 %: one false positive is 7.69 % of them."),
+        (
+            [*range(200, 209)] * 20,
+            3,
+            f"9 different {CANNOT} 1 %, 5 % or 10 %: one false positive is 11.1 % of them.",
+        ),
+    ],
+)
+def test_a_rate_of_less_than_one_trace_is_not_told(
+    normal: Sequence[int], untold: int, said: str | None, tmp_path: Path
+) -> None:
+    """What so few normal traces cannot tell is null, a dash in all tables, and a caveat."""
+    split, result = judged(range(1, 100), normal, range(300, 330))
+    told_of = [line for line in caveats(split, result, DEFAULT) if CANNOT in line]
+    assert told_of == ([said] if said else [])
+    kinds = {DEFAULT: by_kind(result, ["shell", "scan"] * 15)}
+    found = as_dict([split], {DEFAULT: result}, kinds, DEFAULT)
+    shares = [None] * untold + [1.0] * (3 - untold)
+    for figures in (found["detectors"][DEFAULT], *found["attacks"][DEFAULT].values()):
+        assert figures["dr_at_fpr"] == dict(zip(("0.01", "0.05", "0.10"), shares, strict=True))
+    lines = list(table([split], {DEFAULT: result}, kinds, DEFAULT))
+    dashes = ["-"] * untold + ["1.00"] * (3 - untold)
+    for name, first in ((f"{DEFAULT}*", 4), ("shell", 3), ("scan", 3)):
+        (row,) = [line for line in lines if line.startswith(f"{name} ")]
+        assert row.split()[first : first + 3] == dashes
+    write(tmp_path / "x.html", [split], {DEFAULT: result}, kinds, DEFAULT)
+    page = (tmp_path / "x.html").read_text()
+    assert page.count("too few to tell") == untold
+    assert page.count("<td>-</td>") == 1 + 3 * untold
+
+
+def test_a_range_without_width_is_none() -> None:
+    """Where every resample gives the same figure, that is no range of it."""
+    split, result = judged(range(1, 100), range(200, 300), range(300, 330))
+    found = as_dict([split], {DEFAULT: result}, {DEFAULT: {}}, DEFAULT)
+    assert set(found["intervals"][DEFAULT].values()) == {None}
+    assert "1.000-1.000" not in "\n".join(table([split], {DEFAULT: result}, {}, DEFAULT))
+    split, result = judged(range(1, 100), range(200, 300), range(250, 330))
+    found = as_dict([split], {DEFAULT: result}, {DEFAULT: {}}, DEFAULT)
+    low, high = found["intervals"][DEFAULT]["auc"]
+    assert 0 < low < high < 1
+
+
+@pytest.mark.parametrize(
+    ("attack", "said"),
+    [
+        (range(300, 320), None),
+        (range(300, 310), "Only 10 attacks to find: if all are found, up to 26 % of others"),
+        ([300], "Only 1 attack to find: if it is found, up to 95 % of others"),
+        ([300, 301] * 30, "Only 2 different attacks to find: if all are found, up to 78 %"),
+    ],
+)
+def test_few_attacks_are_said_to_tell_little(attack: Sequence[int], said: str | None) -> None:
+    """Below twenty that differ, the part of such attacks that may be missed still is named."""
+    lines = list(caveats(*judged(range(99), range(99, 199), attack), DEFAULT))
+    assert [line.startswith(said or "?") for line in lines] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("learned", "normal", "above", "told_of"),
+    [
+        (27, 13, 1, False),
+        (27, 13, 4, True),
+        (400, 13, 1, False),
+        (400, 13, 4, True),
+        (400, 400, 28, False),
+        (400, 400, 60, True),
+    ],
+)
+def test_programs_are_blamed_only_beyond_chance(
+    learned: int, normal: int, above: int, told_of: bool
+) -> None:
+    """One false positive of 13 is 7.7 % and no sign of other programs; what chance cannot is."""
+    first = 500
+    numbers = range(first, first + normal)
+    parts = judged(range(learned), numbers, range(1_000, 1_030), first + normal - above - 0.5)
+    assert parts[1].fpr == pytest.approx(above / normal)
+    assert any("of other programs" in line for line in caveats(*parts, DEFAULT)) == told_of
+
+
+def test_copies_of_one_false_positive_are_one() -> None:
+    """A trace that is above the threshold, and came forty times, is no more than one by chance."""
+    parts = judged(range(27), [*range(500, 512), *[512] * 40], range(600, 630), 511.5)
+    assert not [line for line in caveats(*parts, DEFAULT) if "of other programs" in line]
+
+
+@pytest.mark.parametrize(
+    ("normal", "attack", "said"),
+    [
+        (range(100, 200), range(300, 330), []),
+        (
+            [*range(3), *range(100, 200)],
+            [0, *range(300, 330)],
+            [
+                "Of 103 normal traces 3 are copies of traces that were learned from.",
+                "Of 31 attacks 1 is a copy of traces that were learned from.",
+            ],
+        ),
+        (
+            range(100),
+            range(25),
+            [
+                f"Of 100 normal traces all are {NO_TEST}",
+                f"Of 25 attacks all are {NO_TEST}",
+            ],
+        ),
+    ],
+)
+def test_copies_of_what_was_learned_are_counted(
+    normal: Sequence[int], attack: Sequence[int], said: list[str]
+) -> None:
+    """How much of what is judged was learned from, and that it is no test where all of it was."""
+    assert list(caveats(*judged(range(100), normal, attack), DEFAULT)) == said
+
+
+def test_a_copied_folder_is_no_test(tmp_path: Path) -> None:
+    """A copy of --train given as --normal is told of on the terminal, in JSON and on the page."""
+    for i in range(30):
+        for place in ("train", "copy"):
+            (tmp_path / place).mkdir(exist_ok=True)
+            (tmp_path / place / f"{i}").write_text("3 4 " * (i + 1))
+    (tmp_path / "attack").write_text("59 59")
+    places = {"train": "train", "normal": "copy", "attack": "attack"}
+    words = [word for flag, at in places.items() for word in (f"--{flag}", str(tmp_path / at))]
+    words = ["evaluate", "traces", "--detector", "stide", "--layout", "file", *words]
+    answer = CliRunner().invoke(cli, [*words, "--html", str(tmp_path / "x.html")])
+    said = f"Of 30 normal traces all are {NO_TEST}"
+    assert said in flat(answer.stdout)
+    assert said in (tmp_path / "x.html").read_text()
+    assert said in json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)["caveats"]
