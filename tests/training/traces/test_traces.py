@@ -168,3 +168,12 @@ def test_the_real_mit_lpr_has_its_known_sizes() -> None:
     assert len(split.train) + len(split.normal) == 2703
     assert len(split.attack) == 1001
     assert len(np.unique(split.attack.same())) == 8
+
+
+def test_unpacked_archives_of_mit_are_told_what_to_type(tmp_path: Path) -> None:
+    """The split goes by the order of the archive; what was unpacked is judged as one's own."""
+    (tmp_path / "lpr-live-mit").mkdir()
+    (tmp_path / "exploit-ai.int").write_text("1 2\n")
+    typed = rf"--train {tmp_path}/lpr-live-mit --attack {tmp_path}/exploit-ai\.int"
+    with pytest.raises(SettingError, match=f"expected lpr-live-mit-new.tar.gz.*{typed}"):
+        mit_lpr(tmp_path)
