@@ -21,7 +21,7 @@ from oddcall.training.traces.tokens import call_token, foreign, is_call, words_o
 
 #: Lines of a file that are looked at for cells, and lines that show a column to be one.
 _LOOKED_AT = 50
-_ENOUGH = 8
+_ENOUGH, _MANY = 8, 50
 #: Lines of a place that show what each of them ends with.
 _FEW = 5
 #: Part of a column's lines with one value, or with one that is no less than the line before.
@@ -97,14 +97,16 @@ def require_no_columns(texts: Sequence[Lines]) -> None:
     Raises
     ------
     SettingError
-        In most files a column keeps one value that no other has, or rises, beside one that varies.
+        In most files a column keeps one value that no other has, or rises, beside one that varies;
+        or it has no value of the others.
     """
     tall = [lines for lines in texts if len(lines) >= _ENOUGH]
     if not tall or sum(map(_has_columns, tall)) <= len(tall) / 2:
         return
     shown = b" ".join(next(filter(_has_columns, tall))[0]).decode("ascii", "replace")
     raise SettingError(
-        "every line has as many words, and one of them is no call: it stays the same or rises",
+        "every line has as many words, and one of them is no call: it stays the same or rises,"
+        " or is never as another",
         expected="calls alone, or a first line that names the columns",
         got=f"a line of {shown[:48]}",
         fix=f"{column_fix()} If each word is a call add --layout file.",
@@ -224,7 +226,24 @@ def _has_columns(lines: Lines) -> bool:
             rises = True
         elif len(different := set(column)) > _VARIES:
             varied |= different
-    return bool(varied) and (rises or any(_is_number(value) for value in kept - varied))
+    if not varied:
+        return False
+    return rises or any(map(_is_number, kept - varied)) or _fall_apart(whole)
+
+
+def _fall_apart(lines: Lines) -> bool:
+    """Whether some columns of numbers share no word with others, as processes with calls.
+
+    Of a trace that was broken into lines all columns have the commonest calls.
+    """
+    if len(lines) < _MANY:
+        return False
+    groups: list[set[bytes]] = []
+    for column in map(set, zip(*lines, strict=True)):
+        alike = [group for group in groups if group & column]
+        groups = [group for group in groups if not group & column] + [column.union(*alike)]
+    come_again = [group for group in groups if 1 < len(group) <= len(lines) / 2]
+    return len(come_again) > 1 and any(all(map(_is_number, group)) for group in come_again)
 
 
 def _rises(column: Sequence[bytes]) -> bool:

@@ -124,6 +124,7 @@ ROWS: dict[str, Callable[[int, str], str]] = {
     "pid tid call ret": lambda i, call: f"1200 1200 {call} {i % 3}",
     "tid pid call": lambda i, call: f"{1200 + i % 2} 1200 {call}",
     "a time that rises": lambda i, call: f"{13 * i},2200,{call}",
+    "processes in turn": lambda i, call: f"{1200 + i * i % 7} {1200 + i * i % 7} {call}",
     "a time that rises, no process": lambda i, call: f"{13 * i} {call} 0",
 }
 
@@ -132,10 +133,10 @@ ROWS: dict[str, Callable[[int, str], str]] = {
 @pytest.mark.parametrize("way", ROWS)
 def test_columns_without_names_are_asked_about(tmp_path: Path, way: str, calls: list[str]) -> None:
     """A process or a time beside each call is not read as calls, and the way out is said."""
-    for n, trace in enumerate(traces(calls, 6, 20)):
+    for n, trace in enumerate(traces(calls, 6, 50, 90)):
         rows = (ROWS[way](i, call) for i, call in enumerate(trace))
         put(tmp_path / "n" / f"{n}", "\n".join(rows))
-    with pytest.raises(SettingError, match=r"stays the same or rises.*name the columns.*--layout"):
+    with pytest.raises(SettingError, match=r"the same or rises, or.*name the columns.*--layout"):
         read(tmp_path / "n")
     attack = put(tmp_path / "a", "3 4")
     if calls is NUMBERS:
