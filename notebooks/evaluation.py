@@ -1,10 +1,11 @@
 # %% [markdown]
 # # How good is it, on data of others?
 #
-# Detectors on labelled traces, ours beside others': STIDE, Kneser-Ney and an isolation forest on
-# raw counts. The sets are MIT lpr (1997, a line printer's daemon) and ADFA-LD (2013, whole
-# programs of Ubuntu 11.04), looked for below `ODDCALL_DATASETS`. Where they are not there, small
-# traces are made instead, and every plot and row is named for what it is of.
+# Detectors on labelled traces, ours beside others': STIDE, Kneser-Ney, an autoencoder on the shares
+# of calls made so far, and an isolation forest on raw counts. The sets are MIT lpr (1997, a line
+# printer's daemon) and ADFA-LD (2013, whole programs of Ubuntu 11.04), looked for below
+# `ODDCALL_DATASETS`. Where they are not there, small traces are made instead, and every plot and
+# row is named for what it is of.
 #
 # Every detector learns from clean traces only and gives one score a trace. The command for the
 # same: `oddcall evaluate traces --set adfa-833 --html report.html`.
@@ -22,7 +23,7 @@ from oddcall.training.traces.evaluation import DEFAULT, evaluate
 from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
 
 looks()
-WANTED = (DEFAULT, "kneser-ney", "stide", "isolation-forest")
+WANTED = (DEFAULT, "kneser-ney", "stide", "autoencoder", "isolation-forest")
 
 
 def made_traces():

@@ -45,6 +45,7 @@ def evaluation(found: dict[str, Any]) -> None:
     default = results[found["DEFAULT"]]
     assert default.auc > 0.9
     assert default.auc > results["isolation-forest"].auc
+    assert set(results) == set(found["WANTED"]) >= {"stide", "kneser-ney", "autoencoder"}
     assert default.detected[0.05] > 0.8
 
 
