@@ -125,8 +125,9 @@ for name, pid in pids.items():
                   ha="right" if late else "left", textcoords="offset points",
                   color=colour, fontsize=9,
                   bbox={"facecolor": "white", "alpha": 0.8, "pad": 0.6, "lw": 0})  # fmt: skip
-ticks = [digits for digits in (1, 2, 3, 4, 5, 7, 10, 20, 40, 80) if digits <= unlikely.max()]
-axes.set(yscale="log", ylim=(0.9, max(9.0, 1.3 * unlikely.max())), xlim=(0, None))
+top = max(9.0, 1.3 * unlikely.max())
+ticks = [digits for digits in (1, 2, 3, 4, 5, 7, 10, 20, 40, 80, 160) if digits <= top]
+axes.set(yscale="log", ylim=(0.9, top), xlim=(0, None))
 axes.set_yticks(ticks, [f"1e-{digits}" for digits in ticks])
 axes.minorticks_off()
 axes.set(xlabel="minutes", ylabel="p-value; further up is more unusual")
@@ -192,6 +193,7 @@ axes.plot(budgets, budgets * days, color="black", lw=1, ls=":", label="the budge
 axes.axvline(1, color=COLOURS[1], lw=1, ls="--", label="one a day")
 axes.set(xscale="log", ylim=(-0.1, None), xlabel="budget, alerts a day")
 axes.set(ylabel="processes that alert")
+axes.yaxis.get_major_locator().set_params(integer=True)
 axes.set_title("What is bought, and what is paid")
 axes.legend(loc="upper left")
 plt.show()
