@@ -214,13 +214,19 @@ def _read(
     read_as: set[str] = set()
     keys: dict[tuple[str, ...], None] = {}
     columns: dict[str, None] = {}
-    partly = 0
+    partly: list[str] = []
+    seen = 0
     strange: dict[Path, RecordingError] = {}
 
+    def told(part: float) -> None:
+        if progress:
+            progress(f"reading {root}", (seen - 1 + part) / len(paths))
+
     def read(path: Path) -> list[Found]:
-        nonlocal partly
+        nonlocal seen
+        seen += 1
         try:
-            with opened(path) as stream:
+            with opened(path, told) as stream:
                 columns.update(dict.fromkeys(columns_of(beginning(stream, _HEAD))))
                 taken = traces_of(stream, str(path), layout, vocabulary, meaning)
         except RecordingError as error:
@@ -232,7 +238,8 @@ def _read(
             read_as.add(taken.layout)
         if taken.key:
             keys[taken.key] = None
-        partly += taken.partly
+        if taken.partly:
+            partly.append(_label(path, root, ""))
         return taken.found
 
     try:
@@ -244,7 +251,9 @@ def _read(
     if strange:
         raise _no_traces(strange)
     ways = tuple(k for k in LAYOUTS if k in read_as)
-    traces = replace(traces, partly=partly, read_as=ways, keys=tuple(keys))
+    # The traces of a file that did not fit are not there: it is counted as unread.
+    held = sum(any(one.startswith(f"{name}:") for one in traces.labels) for name in partly)
+    traces = replace(traces, partly=held, read_as=ways, keys=tuple(keys))
     return Place(traces, labels, tuple(columns))
 
 

@@ -5,23 +5,33 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from oddcall.models.errors import RecordingError, reason
 from oddcall.training.traces.tokens import foreign
 
-#: Bytes that are unpacked at a time.
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+#: Bytes that are read and unpacked at a time.
 _AT_ONCE = 1 << 20
 _FIRST = 65_536
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path, told: Callable[[float], None] | None = None) -> Iterator[BinaryIO]:
     """Open a file, unpacked where it is gzip; what goes wrong in reading is of the file, too.
+
+    Parameters
+    ----------
+    path : Path
+    told : callable, optional
+        Told the part of the file that was read, 0 to 1, about once for each million bytes.
 
     Raises
     ------
@@ -29,7 +39,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         The file cannot be read or unpacked, or is a binary one.
     """
     try:
-        with path.open("rb") as file:
+        with io.BufferedReader(_Followed(path, told), _AT_ONCE) as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if packed:
@@ -67,6 +77,19 @@ def beginning(stream: BinaryIO, most: int) -> bytes:
     first = stream.read(most)
     stream.seek(at)
     return first
+
+
+class _Followed(io.FileIO):
+    """A file that tells how much of it was read."""
+
+    def __init__(self, path: Path, told: Callable[[float], None] | None) -> None:
+        super().__init__(path)
+        self._told, self._size = told, os.fstat(self.fileno()).st_size
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if self._told and self._size:
+            self._told(min(self.tell() / self._size, 1.0))
+        return super().readinto(buffer)
 
 
 @contextmanager

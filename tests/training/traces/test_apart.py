@@ -7,15 +7,17 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.models.errors import RecordingError
 from oddcall.service.evaluation.traces_caveats import how_read, warnings
-from oddcall.training.traces import apart, gathered, tokens
+from oddcall.training.traces import apart, gathered, reading, tokens
 from oddcall.training.traces.apart import Taken, traces_of
-from oddcall.training.traces.reading import read_split
+from oddcall.training.traces.reading import read_split, read_traces
+from oddcall.training.traces.texts import opened
 from oddcall.training.traces.traces import Vocabulary
 
 from .written import everything, put, read
@@ -122,6 +124,36 @@ def test_a_file_that_was_read_in_part_is_told_of(
     assert split.train.partly == 1
     (said,) = [text for text in warnings(split, ("stide",)) if "of 1 file" in text]
     assert said.endswith("only the first 32,000,000 calls were read")
+
+
+def test_a_file_that_was_left_out_was_not_read_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two large files that do not both fit, one is read in part and one is not read."""
+    for module in (apart, reading):
+        monkeypatch.setattr(module, "MOST_CALLS_OF_SET", 30)
+    for name in ("a.csv", "b.csv"):
+        put(tmp_path / name, "trace\n" + "read close\n" * 40)
+    found = read(tmp_path)
+    assert (len(found), found.partly, found.unread) == (15, 1, 1)
+
+
+def test_how_much_of_a_large_file_is_read_is_told(tmp_path: Path) -> None:
+    """One file of some million bytes does not leave a reader without a sign, packed or not."""
+    text = ("trace\n" + ("read close " * 100 + "\n") * 4_000).encode()
+    noise = np.random.default_rng(0).bytes(3_000_000).hex()
+    for raw in (text, gzip.compress(b"trace\n" + b"read close\n" * 9 + b"#" + noise.encode())):
+        told: list[float] = []
+        with opened(put(tmp_path / "a", raw), told.append) as stream:
+            for _ in stream:
+                pass
+        assert len(set(told)) >= 3
+        assert told[-1] > 0.5
+        assert max(told) <= 1.0
+    parts: list[float] = []
+    read_traces(put(tmp_path / "a", text), Vocabulary(), lambda _, part: parts.append(part))
+    assert len(set(parts)) >= 3
+    assert max(parts) <= 1.0
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 40))
