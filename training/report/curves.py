@@ -42,6 +42,8 @@ def stairs(result: Result, least: float) -> tuple[FloatArray, FloatArray]:
 def roc(results: Mapping[str, Result], *, unit: str) -> str:
     """Draw detection against the false-positive rate, which is on a logarithmic axis.
 
+    A line begins at the rate of one clean one: of lower rates so few say nothing.
+
     Parameters
     ----------
     results : mapping of Result
@@ -62,7 +64,8 @@ def roc(results: Mapping[str, Result], *, unit: str) -> str:
     diagonal = np.geomspace(least, 1, 60)
     plot.line(diagonal, diagonal, "chance")
     for number, result in reversed(list(enumerate(shown))):
-        plot.line(*stairs(result, least), f"line c{number}")
+        one = max(least, 1 / len(result.normal))
+        plot.line(*stairs(result, one), f"line c{number}")
     for rate in RATES:
         between = shown[0].intervals.get(f"{rate:.2f}")
         if between:

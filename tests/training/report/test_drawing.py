@@ -80,6 +80,19 @@ def test_the_line_is_what_is_found_at_each_rate(normal: list[int], attack: list[
         assert np.interp(rate, x, y) == pytest.approx(most)
 
 
+@pytest.mark.parametrize("normal", [13, 99, 100, 2000])
+def test_a_line_begins_at_the_rate_of_one_clean_trace(normal: int):
+    """However well attacks are found, nothing is drawn at rates that so few cannot tell."""
+    found = measure(np.arange(float(normal)), np.arange(10.0) + 1e6, 0.0)
+    drawn = {
+        line.get("class"): [float(point.split(",")[0]) for point in line.get("points").split()]
+        for line in ET.fromstring(roc({"x": found}, unit="traces")).iter("polyline")
+    }
+    left, right = drawn["chance"][0], drawn["chance"][-1]
+    share = 1 - np.log10(normal) / np.ceil(np.log10(normal))
+    assert min(drawn["line c0"]) == pytest.approx(left + share * (right - left), abs=0.1)
+
+
 def test_a_plot_is_sound_and_says_what_it_shows():
     """SVG parses, has a name, labels on both axes, and escapes what it is given."""
     random = np.random.default_rng(0)
