@@ -18,6 +18,9 @@ from oddcall.models.sparse import IntArray
 
 #: Part of the budget that evidence summed over windows may spend; single windows get the rest.
 SUMMED = 0.2
+#: A lesson of fewer seconds says nothing of false alerts a day. One of ten minutes has more, also
+#: where its first windows came late.
+SHORT_S = 540.0
 #: No threshold is laxer, however few windows a quiet host sees a day.
 LAXEST = 0.01
 
@@ -119,6 +122,23 @@ def _cost_per_day(per_day: float, threshold: float) -> float | None:
 
 def _affordable(per_day: float, starts_per_day: FloatArray) -> float:
     return min(per_day / max(float(starts_per_day.sum()), 1e-9), LAXEST)
+
+
+def cannot_tell(span_s: float, able: int, programs: int) -> str:
+    """Say why a lesson does not tell how many false alerts to expect; empty where it does.
+
+    Parameters
+    ----------
+    span_s : float
+        Seconds from its first window to its last.
+    able, programs : int
+        Programs that can alert, and all of them.
+    """
+    if span_s < SHORT_S:
+        return "so short a recording cannot tell"
+    if 2 * able < programs:
+        return f"with {able:,} of {programs:,} programs able to alert nobody can tell"
+    return ""
 
 
 def past_counting(threshold: float, independent: float) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from oddcall.models import calls
 from oddcall.models.baseline import ProgramState
-from oddcall.models.budget import Plan, past_counting
+from oddcall.models.budget import Plan, cannot_tell, past_counting
 from oddcall.models.calibration import Calibration
 from oddcall.models.features import FeatureSpec
 from oddcall.models.naming import told_apart
@@ -48,6 +48,13 @@ def cautions(
     gathered = division.gathered
     name = told_apart(gathered.programs)
     found = []
+    span_s = (int(gathered.last_ns.max()) - int(gathered.first_ns.min())) / 1e9
+    able = sum(state.can_alert and calibration.ready(state.profile) for state in states)
+    if why := cannot_tell(span_s, able, len(states)):
+        found.append(
+            f"The rate of false alerts that is expected is a guess: {why}. Learn from ten minutes "
+            "of ordinary work at least, better a day."
+        )
     collecting = [state for state in states if state.readiness == "collecting"]
     for vouched in (True, False):
         small = [s for s in collecting if calibration.ready(s.profile) == vouched]

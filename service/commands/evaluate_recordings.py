@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,9 +36,30 @@ Labels: JSON lines, or comma-separated values with a header
   failure            why it was not done to its end: neither found nor missed
 """
 _SPLITS = ("time", "host")
+_NO_PROGRAMS = (
+    "There is no split by program: one that was left out of the lesson is unknown, and never "
+    "alerts. To see it, learn from recordings without it (--train) or from other hosts (--split "
+    "host): how many windows are without a baseline is said first, and per program in the last "
+    "table."
+)
 #: How often blocks are resampled for the ranges.
 _RESAMPLES = 200
 _PATH = click.Path(path_type=Path)
+
+
+class _Split(click.Choice[str]):
+    """Says why there is no split by program."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401  whatever was given
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        """Refuse what has its reason, by that; all else as a choice does."""
+        if value == "program":
+            self.fail(_NO_PROGRAMS, param, ctx)
+        return super().convert(value, param, ctx)
 
 
 @click.command("recordings", epilog=_EXAMPLES)
@@ -52,7 +73,7 @@ _PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option("--model", metavar="FILE", type=_PATH, help="Bundle to judge with, instead.")
 @click.option(
-    "--split", type=click.Choice(_SPLITS),
+    "--split", type=_Split(_SPLITS),
     help="Learn from one part of --test and judge the other, instead.",
 )  # fmt: skip
 @click.option("--labels", metavar="FILE", type=_PATH, help="What was done to the host, and when.")
@@ -77,7 +98,9 @@ def command(
 
     An attack counts when a window of it was held against a baseline that may
     alert: others are listed as not judged, and are neither found nor missed.
-    Labels that meet no window at all are named.
+    Labels that meet no window at all are named. A program that was not learned
+    is unknown and never alerts, so there is no --split by program: how many
+    windows are without a baseline is said, in all and per program.
     """
     from oddcall.models.storage import require_place
     from oddcall.service.evaluation.recordings import evaluate

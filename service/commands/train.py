@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -61,7 +62,8 @@ def command(
     """Learn a baseline from recordings of clean time.
 
     What the recordings hold is taken as normal. The table shows each program's
-    windows, whose baseline judges it, and the false alerts to expect of it.
+    windows, whose baseline judges it, how far its evidence reaches, and the
+    false alerts to expect of it.
     """
     from oddcall.models.storage import require_place
     from oddcall.service.learning import summary
@@ -89,7 +91,7 @@ def command(
         click.echo(json.dumps(told))
         return
     click.echo("\n".join(summary.table(model)))
-    click.echo(f"\ntrained on {summary.trained_on(model)}")
+    click.echo(f"\n{fill(f'trained on {summary.trained_on(model)}', 80)}")
     if feedback:
         click.echo(f"left out: {forgotten}")
     for line in summary.warned(model):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from oddcall.models.window import WindowBatch
+from oddcall.models.budget import SHORT_S
+from oddcall.models.window import Program, WindowBatch
 from oddcall.training.fit import FitSettings, fit
-from oddcall.training.synthetic import REDIS, window
+from oddcall.training.synthetic import REDIS, WEB, window
 
 #: Of one program, more than are kept of it.
 WINDOWS, KEPT = 2000, 300
@@ -32,3 +35,27 @@ def test_what_is_extrapolated_is_told_by_what_was_calibrated_on(
     said = f"asks for p-values of {model.threshold:.1e}; {most:.0f} independent windows"
     assert any(said in text for text in model.warnings) == extrapolated
     assert any("extrapolated" in text for text in model.warnings) == extrapolated
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(60, True), (SHORT_S - 2, True), (SHORT_S, False)])
+def test_a_lesson_of_seconds_does_not_tell_what_to_expect(
+    ticks: list[WindowBatch], seconds: float, told: bool
+) -> None:
+    """The rate that is expected is called a guess, with what to do; after ten minutes no more."""
+    model = fit(ticks[: int(seconds)])
+    said = [text for text in model.warnings if text.startswith("The rate of false alerts")]
+    assert bool(said) == told
+    for text in said:
+        assert "is a guess: so short a recording cannot tell. Learn from ten minutes" in text
+
+
+def test_where_most_programs_cannot_alert_the_rate_is_a_guess(ticks: list[WindowBatch]) -> None:
+    """However long the lesson: of one that can and three that cannot there is no telling."""
+    random = np.random.default_rng(0)
+    few = [
+        window(replace(WEB, program=Program(f"/opt/{n}", 1, n)), WEB.walk(200, random), second=n)
+        for n in range(1, 4)
+    ]
+    model = fit([*ticks, *few])
+    (said,) = (text for text in model.warnings if text.startswith("The rate of false alerts"))
+    assert "is a guess: with 1 of 4 programs able to alert nobody can tell. " in said

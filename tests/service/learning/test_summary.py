@@ -8,7 +8,55 @@ from pathlib import Path
 import pytest
 
 from oddcall.models.model import Model
-from oddcall.service.learning.summary import as_dict, headline, not_learned, trained_on
+from oddcall.service.learning.summary import as_dict, headline, not_learned, table, trained_on
+
+
+def lasting(model: Model, seconds: int) -> Model:
+    """The same, of a lesson of so many seconds."""
+    first = min(known.first_ns for known in model.programs)
+    last = first + seconds * 1_000_000_000
+    return replace(
+        model,
+        programs=tuple(replace(k, first_ns=first, last_ns=last) for k in model.programs),
+    )
+
+
+def test_what_so_short_a_lesson_cannot_tell_is_said_beside_the_rate(trained: Model) -> None:
+    """The line with the rate carries the reserve, for people who read no other."""
+    for line in (headline, trained_on):
+        reserve = "budget 1/day; so short a recording cannot tell: that rate is a guess"
+        assert line(lasting(trained, 8)).endswith(reserve)
+        assert line(lasting(trained, 600)).endswith("budget 1/day")
+
+
+def test_the_table_says_how_far_the_evidence_on_a_program_reaches(trained: Model) -> None:
+    """The smallest p-value that counting can tell, of how many windows; in JSON as well."""
+    known = max(trained.programs, key=lambda known: known.windows)
+    n = trained.calibration.independent(known.profile)
+    assert n > 20
+    (row,) = (row for row in table(trained) if row.startswith(f"{known.program.name} "))
+    assert f"  {1 / (n + 1):.2g} " in row
+    assert max(map(len, table(trained))) <= 80
+    told = {entry["exe"]: entry for entry in as_dict(trained)["programs"]}[known.program.exe]
+    assert told["independent_windows"] == n
+    assert told["smallest_p"] == float(f"{1 / (n + 1):.6g}")
+
+
+def test_a_share_of_the_budget_is_written_by_its_time_and_never_as_none(trained: Model) -> None:
+    """By the week where the budget is; a program that costs little does not cost 0.00."""
+    first, *others = trained.programs
+    for per_day, cost, head, written in (
+        (1 / 7, 0.003 / 7, "alerts/week", "0.003"),
+        (1 / 7, 0.0001 / 7, "alerts/week", "<0.001"),
+        (24.0, 0.48, "alerts/day", "0.48"),
+        (1.0, 0.0, "alerts/day", "0"),
+    ):
+        programs = (replace(first, expected_alerts_per_day=cost), *others)
+        lines = [*table(replace(trained, programs=programs, budget_per_day=per_day))]
+        assert lines[0].endswith(f" {head}")
+        (row,) = (line for line in lines if line.startswith(f"{first.program.name} "))
+        assert row.endswith(f" {written}")
+        assert max(map(len, lines)) <= 80
 
 
 def test_windows_that_were_left_out_are_counted(trained: Model) -> None:
@@ -23,9 +71,10 @@ def test_windows_that_were_left_out_are_counted(trained: Model) -> None:
 
 def test_the_rate_and_the_budget_are_said_alike(trained: Model) -> None:
     """Both by the day or both by the week, in plain digits, to be held against each other."""
+    long = lasting(trained, 3600)
 
     def said(per_day: float, expected: float) -> str:
-        model = replace(trained, budget_per_day=per_day, expected_alerts_per_day=expected)
+        model = replace(long, budget_per_day=per_day, expected_alerts_per_day=expected)
         return headline(model).partition("; ")[2]
 
     assert said(1.0, 0.5) == "expects 0.5 false alerts a day, budget 1/day"
