@@ -64,7 +64,8 @@ def table(model: Model, most: int = 40) -> Iterator[str]:
         )
     if len(programs) > most:
         yield f"and {len(programs) - most} more"
-    yield "least p: the smallest p-value that counting can tell; below it is extrapolated"
+    if programs:
+        yield "least p: the smallest p-value that counting can tell; below it is extrapolated"
 
 
 def smallest_p(model: Model, known: ProgramState) -> float | None:
