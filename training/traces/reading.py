@@ -280,6 +280,7 @@ def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
     found: dict[str, str] = {}
     ruling = asked if asked != "auto" else ""
     by_line: list[list[Lines]] = []
+    by_file: list[list[Lines]] = []
     for flag, paths in files.items() if asked in {"auto", "line"} else ():
         step = max(len(paths) // _LOOKED_AT, 1)
         texts = [lines for path in paths[::step] if (lines := _beginning(path))]
@@ -293,8 +294,10 @@ def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
         if found[flag] == "line" or (found[flag] == "file" and few):
             by_line.append(texts)
         if found[flag] == "file":
-            require_no_columns(texts)
+            by_file.append(texts)
     require_no_labels(by_line)
+    for texts in by_file:
+        require_no_columns(texts)
     return found or dict.fromkeys(files, asked)
 
 

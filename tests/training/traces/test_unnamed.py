@@ -143,6 +143,16 @@ def test_columns_without_names_are_asked_about(tmp_path: Path, way: str, calls: 
         assert len(read_split(tmp_path / "n", None, attack, "file").attack) == 1
 
 
+def test_a_class_behind_calls_in_cells_is_said_to_be_a_label(tmp_path: Path) -> None:
+    """Rows of as many calls and a class, as of AWSCTD, are not sent from one layout to another."""
+    rows = [[*trace, "Clean"] for trace in traces(NUMBERS, 60, 30, 30)]
+    rows += [[*trace, "Trojan"] for trace in traces(NUMBERS, 60, 30, 30)]
+    file = put(tmp_path / "all.csv", "\n".join(map(",".join, rows)))
+    for layout in ("auto", "line"):
+        with pytest.raises(SettingError, match=r"last word of every line.*Clean, Trojan"):
+            read_split(file, None, None, layout)
+
+
 @pytest.mark.parametrize("calls", [NAMES, NUMBERS])
 def test_a_call_before_its_process_is_said(tmp_path: Path, calls: list[str]) -> None:
     """Two columns the wrong way round would be read as processes that call a number."""
