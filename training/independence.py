@@ -24,8 +24,6 @@ _LAGS = 512
 def independent(score: FloatArray) -> int:
     """Count the independent observations in a series: at least 1 in any, n at most.
 
-    Whole ones: a rank among them is met as often as the next.
-
     Parameters
     ----------
     score : float64 (n,)
