@@ -208,11 +208,12 @@ for name, batches in ({} if own else attacks(seed=3, second=1300.0)).items():
 figure, axes = plt.subplots(figsize=(8.5, 2.6))
 axes.hist(-np.log10(p), bins=60, color=CLEAN, label="later windows")
 axes.axvline(-np.log10(model.threshold), color="black", lw=1, ls="--", label="alerts from here on")
-for rank, (name, value) in enumerate(sorted(farthest.items(), key=lambda odd: odd[1])):
-    # Each label on a line of its own: two attacks can be equally far.
+line = {"arrowstyle": "-", "color": ATTACK, "relpos": (1, 0)}
+for rank, (name, value) in enumerate(sorted(farthest.items(), key=lambda odd: -odd[1])):
+    # Each label higher than the last, and left of its dot: two attacks can be equally far.
     axes.plot(-np.log10(value), 2, "o", color=ATTACK)
-    axes.annotate(name, (-np.log10(value), 2), (0, 10 + 17 * rank), textcoords="offset points",
-                  ha="center", arrowprops={"arrowstyle": "-", "color": ATTACK})  # fmt: skip
+    axes.annotate(name, (-np.log10(value), 2), (-5, 10 + 17 * rank), textcoords="offset points",
+                  ha="right", arrowprops=line)  # fmt: skip
 axes.set(yscale="log", xlabel="unlikeliness: minus the logarithm of p", ylabel="windows")
 axes.set_title("Far from anything clean" if farthest else "Later windows, and where alerts begin")
 axes.legend(loc="upper center")
