@@ -318,7 +318,7 @@ def _attacks(done: Evaluation) -> Iterator[str]:
         )
     for attack in done.attacks:
         if attack.label.failure:
-            said = f"{attack.label.name} failed: {clean(attack.label.failure)}"
+            said = f"{attack.label.name} failed: {clean(' '.join(attack.label.failure.split()))}"
             yield from wrap(said, 80, subsequent_indent="  ")
     if any(attack.needs is not None for attack in done.attacks):
         yield "needs: clean windows that a threshold low enough for it would report"

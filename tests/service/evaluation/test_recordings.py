@@ -187,7 +187,7 @@ def test_what_was_not_done_to_its_end_is_neither_found_nor_missed(
 ):
     """What raised is called failed, with why, whatever alerted; figures pass it over."""
     labels = [
-        replace(label, failure="it raised <b>" if label.name == "scan" else "")
+        replace(label, failure="it\nraised <b>" if label.name == "scan" else "")
         for label in read_labels(small_lake.labels)
         if label.host == "web1"
     ]
@@ -201,11 +201,11 @@ def test_what_was_not_done_to_its_end_is_neither_found_nor_missed(
     rows = re.findall(r"<tr.*?</tr>", (tmp_path / "report.html").read_text())
     (row,) = (row for row in rows if "<td>scan</td>" in row)
     assert row.startswith('<tr class="">')
-    assert "<td>failed: it raised &lt;b&gt;</td>" in row
+    assert "<td>failed: it\nraised &lt;b&gt;</td>" in row
     found = json.loads(evaluate(capsys, *words, "--json"))
     assert (found["recall"]["of"], found["recall"]["failed"]) == (3, 1)
     (scan,) = (attack for attack in found["attacks"] if attack["name"] == "scan")
-    assert (scan["failure"], scan["found"]) == ("it raised <b>", None)
+    assert (scan["failure"], scan["found"]) == ("it\nraised <b>", None)
     assert scan["windows"] > 0
     # Its windows are neither clean nor of an attack.
     write_labels(tmp_path / "labels", [replace(label, failure="") for label in labels])
