@@ -170,7 +170,7 @@ def _attacks(done: Evaluation) -> Iterator[str]:
 
 def _found(attack: AttackFound) -> str:
     if attack.label.failure:
-        return f"failed: {attack.label.failure}"
+        return f"failed: {' '.join(attack.label.failure.split())}"
     lacking = f", without {attack.lacks}" if attack.lacks else ""
     return f"{found_word(attack)}{lacking}"
 

@@ -201,7 +201,7 @@ def test_what_was_not_done_to_its_end_is_neither_found_nor_missed(
     rows = re.findall(r"<tr.*?</tr>", (tmp_path / "report.html").read_text())
     (row,) = (row for row in rows if "<td>scan</td>" in row)
     assert row.startswith('<tr class="">')
-    assert "<td>failed: it\nraised &lt;b&gt;</td>" in row
+    assert "<td>failed: it raised &lt;b&gt;</td>" in row
     found = json.loads(evaluate(capsys, *words, "--json"))
     assert (found["recall"]["of"], found["recall"]["failed"]) == (3, 1)
     (scan,) = (attack for attack in found["attacks"] if attack["name"] == "scan")
