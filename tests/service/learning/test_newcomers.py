@@ -299,7 +299,10 @@ def test_what_was_learned_from_before_counts(
     assert newcomers.learned(model) is None
     standing = states.standing(RARE)
     assert (standing.state, standing.windows) == ("collecting", 13)
-    assert standing.why.startswith("13 of the 20 windows that a baseline needs.")
+    assert standing.why == (
+        "13 of the 20 windows that a baseline needs. "
+        "It cannot alert: the host has too few other programs to judge it by."
+    )
     asked = Tolerances(forgotten=[(RARE, NOW_NS, Span(NOW_NS))])
     assert newcomers.learned(replace(model, tolerances=asked)) is None
     seen = newcomers.seen(RARE)
