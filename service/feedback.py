@@ -200,11 +200,13 @@ class Feedback:
         who: str,
         note: str = "",
         expires_s: float | None = None,
+        begun_ns: Callable[[Program], int] = lambda _program: 0,
     ) -> Given:
         """Say something of an alert.
 
-        What is tolerated already, for as long as asked, is not said again: the saying that holds
-        is given.
+        What holds already is not said again, and the saying that holds is given: an alert that
+        was seen, a behaviour that is tolerated for as long as asked, programs that are forgotten
+        and were not learned anew since.
 
         Parameters
         ----------
@@ -213,6 +215,8 @@ class Feedback:
         history : where what its programs did is kept.
         who : person or page that says it.
         expires_s : seconds from now after which a tolerated behaviour is none any more.
+        begun_ns : tells when the baseline of a program began to be learned, UTC; 0, the default,
+            where that is not known.
 
         Raises
         ------
@@ -230,9 +234,15 @@ class Feedback:
             )
         now_ns = self._clock()
         expires_ns = None if expires_s is None else now_ns + round(expires_s * 1e9)
+        if verb == "ack":
+            held = self._acknowledged(kept.episode_id)
+        elif verb == "forget":
+            held = self._forgotten(behaviours, begun_ns)
+        else:
+            held = self._tolerated(kept.episode_id, behaviours, expires_ns)
+        if held:
+            return held
         if verb == "tolerate":
-            if held := self._held(kept.episode_id, behaviours, expires_ns):
-                return held
             self._require_room(now_ns, len(behaviours))
         said = Given(
             id=str(uuid.uuid4()),
@@ -276,7 +286,25 @@ class Feedback:
         self._append({**line, "who": who, "note": note, "time_ns": now_ns})
         return named[-1]
 
-    def _held(
+    def _acknowledged(self, episode_id: str) -> Given | None:
+        """Give the saying by which the alert was seen."""
+        return next((said for said in self.of(episode_id) if said.verb == "ack"), None)
+
+    def _forgotten(
+        self, behaviours: list[Behaviour], begun_ns: Callable[[Program], int]
+    ) -> Given | None:
+        """Give a saying that dropped the baselines of all of these, of which none is back."""
+        now_ns = self._clock()
+        wanted = {behaviour.program.place for behaviour in behaviours}
+        begun = max(begun_ns(behaviour.program) for behaviour in behaviours)
+        for said in self.given():
+            known = {program.place for program in said.programs}
+            holds = said.verb == "forget" and said.in_force(now_ns) and begun < said.time_ns
+            if holds and wanted <= known:
+                return said
+        return None
+
+    def _tolerated(
         self, episode_id: str, behaviours: list[Behaviour], expires_ns: int | None
     ) -> Given | None:
         """Give the saying that tolerates all of this now, and for as long."""

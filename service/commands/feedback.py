@@ -37,6 +37,11 @@ _DID = {
     "  It is not judged until it is learned anew, which a watch with --model or\n"
     "  --record never does.",
 }
+_DONE = {
+    "ack": "noted as seen already",
+    "tolerate": "tolerated already{until}",
+    "forget": "the baseline of {program} is dropped already, and not learned anew yet",
+}
 #: What one alert told, as an answer to it repeats: so many sentences.
 _SENTENCES = 6
 _UNTIL = "%Y-%m-%d %H:%M"
@@ -169,24 +174,39 @@ def _answer(
 ) -> None:
     from oddcall.service.alerts.alert import short
     from oddcall.service.feedback import Feedback
+    from oddcall.service.learning.states import begun
     from oddcall.service.state import StateDir
 
     expires_s = None if expires is None else duration(expires, "--expires")
-    feedback = Feedback(StateDir(settings.state_dir).feedback)
+    state = StateDir(settings.state_dir)
+    feedback = Feedback(state.feedback)
     with _history(settings) as history:
         kept = history.find(alert)
-        held = {one.id for one in feedback.of(kept.episode_id)}
-        said = feedback.answer(verb, kept, history, who=_who(), note=note, expires_s=expires_s)
+        before = {one.id for one in feedback.given()}
+        said = feedback.answer(
+            verb,
+            kept,
+            history,
+            who=_who(),
+            note=note,
+            expires_s=expires_s,
+            begun_ns=begun(state.programs),
+        )
         lines = [one.alert for one in history.episode(kept.episode_id)]
+    repeated = said.id in before
     if json_:
-        click.echo(json.dumps(said.as_dict()))
+        click.echo(json.dumps({**said.as_dict(), "said_before": repeated}))
         return
     until = f" until {_clock(said.expires_ns)}" if said.expires_ns else ""
-    if said.id in held:
-        did = f"tolerated already{until}, by {said.who} {_clock(said.time_ns)}; nothing was added"
-    else:
-        did = _DID[verb].format(program=said.title.rsplit("/", 1)[-1], until=until)
-    click.echo(f"alert {short(said.episode)}: {did}")
+    did = (_DONE if repeated else _DID)[verb].format(
+        program=said.title.rsplit("/", 1)[-1], until=until
+    )
+    if repeated:
+        other = "" if said.episode == kept.episode_id else f" for alert {short(said.episode)}"
+        did += f", by {said.who} {_clock(said.time_ns)}{other}; nothing was added"
+        if note and note != said.note:
+            did += ", nor the note"
+    click.echo(f"alert {short(kept.episode_id)}: {did}")
     if verb == "tolerate":
         shown = _shown(lines)
         if unsaid := _unsaid(said, lines, " ".join(shown)):

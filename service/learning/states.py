@@ -243,6 +243,26 @@ def told_of(path: Path) -> dict[str, Any]:
     return told
 
 
+def begun(path: Path) -> Callable[[Program], int]:
+    """Tell when the newest baseline of a program's place began to be learned, in ns UTC.
+
+    By what a watch wrote down last in ``path``; 0 for a program of which nothing is written.
+    """
+    latest: dict[tuple[str, str, str], int] = {}
+    try:
+        rows = told_of(path)["programs"]
+    except SettingError:
+        rows = []
+    for row in rows:
+        try:
+            program = Program(**{name: row[name] for name in _IDENTITY})
+            since_ns = _ns((row["learned"] or {}).get("start"))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        latest[program.place] = max(latest.get(program.place, 0), since_ns)
+    return lambda program: latest.get(program.place, 0)
+
+
 def _read(path: Path) -> list[tuple[Program, Since]]:
     try:
         rows = told_of(path)["programs"]

@@ -10,6 +10,7 @@ from oddcall.service.board.board import Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.feedback import VERBS, Feedback
 from oddcall.service.history import History
+from oddcall.service.learning.states import begun
 from oddcall.service.state import StateDir
 
 Json = dict[str, Any]
@@ -125,6 +126,7 @@ class Records:
                 who=_WHO,
                 note=note,
                 expires_s=expires_s,
+                begun_ns=begun(self._state.programs),
             )
         finally:
             history.close()

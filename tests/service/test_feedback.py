@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,65 @@ def test_what_is_tolerated_already_is_not_added(state: StateDir, clock: Clock, k
     for expected in (more, ever, longer, first):
         assert answers.undo("3f2a", who="ann").id == expected.id
     assert said(state, clock, "tolerate", kept).id not in {first.id, longer.id, ever.id, more.id}
+
+
+def test_what_was_seen_already_is_not_added(state: StateDir, clock: Clock, kept: Kept) -> None:
+    """Seen twice is seen once; after it was taken back it can be said again."""
+    first = said(state, clock, "ack", kept)
+    clock.now += 1000
+    assert said(state, clock, "ack", kept, note="again").id == first.id
+    answers = Feedback(state.feedback, clock)
+    assert len(answers.given()) == 1
+    answers.undo("3f2a", who="ann")
+    clock.now += 1000
+    assert said(state, clock, "ack", kept).id != first.id
+
+
+def test_a_program_is_forgotten_once_until_it_is_learned_anew(
+    state: StateDir, clock: Clock, kept: Kept
+) -> None:
+    """By whichever alert it is said, one saying drops a baseline; a new baseline can go too."""
+    history = History(state.history, print)
+    other = f"beef{EPISODE[4:]}"
+    history.add({**kept.alert, "id": other, "episode_id": other})
+    (behaviour,) = history.behaviours(EPISODE)
+    history.behaved(other, [behaviour])
+    history.close()
+    first = said(state, clock, "forget", kept)
+    clock.now += 1000
+    reader = History.reading(state.history)
+    by_other = reader.find("beef")
+    reader.close()
+    assert said(state, clock, "forget", kept).id == first.id
+    assert said(state, clock, "forget", by_other).id == first.id
+    learned = {"begun_ns": lambda program: NOW + 500 if program == WEB.program else 0}
+    anew = said(state, clock, "forget", by_other, **learned)
+    assert anew.id != first.id
+    assert said(state, clock, "forget", kept, **learned).id == anew.id
+    assert len(Feedback(state.feedback, clock).given()) == 2
+
+
+def test_the_verbs_say_what_was_said_before(
+    state: StateDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Said again, each tells who said it when, and leaves the file as it was."""
+    at = ["--state-dir", str(state.path)]
+    told = {"ack": "noted as seen already", "forget": "is dropped already, and not learned anew"}
+    for verb, words in told.items():
+        assert run(["feedback", verb, "3f2a", *at]) == 0
+        assert "already" not in capsys.readouterr().out
+        before = state.feedback.read_bytes()
+        assert run(["feedback", verb, "3f2a", "--note", "again", *at]) == 0
+        out = capsys.readouterr().out
+        assert words in out
+        assert "; nothing was added, nor the note\n" in out
+        assert run(["feedback", verb, "3f2a", "--json", *at]) == 0
+        assert json.loads(capsys.readouterr().out)["said_before"] is True
+        assert state.feedback.read_bytes() == before
+    row = {**asdict(WEB.program), "learned": {"start": "2999-01-01T00:00:00+00:00"}}
+    state.programs.write_text(json.dumps({"programs": [row]}))
+    assert run(["feedback", "forget", "3f2a", "--json", *at]) == 0
+    assert json.loads(capsys.readouterr().out)["said_before"] is False, "learned anew since"
 
 
 def test_a_directory_of_no_watch_is_told(
