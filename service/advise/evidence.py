@@ -13,6 +13,7 @@ import numpy as np
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import BLOCKS
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState
@@ -54,6 +55,8 @@ class Evidence:
         Largest share of a baseline's later windows that held something new.
     newest : NewCall or None
         None where no recording was looked at.
+    left_out : list of str
+        Paths of programs that were named as well, and have no baseline of their own.
     """
 
     programs: list[str]
@@ -66,6 +69,7 @@ class Evidence:
     settled: bool = True
     new_rate: float = 0.0
     newest: NewCall | None = None
+    left_out: list[str] = field(default_factory=list)
 
 
 def gather(model: Model, wanted: Sequence[str]) -> Evidence:
@@ -82,7 +86,7 @@ def gather(model: Model, wanted: Sequence[str]) -> Evidence:
     SettingError
         When the model knows no such program.
     EvidenceError
-        When one has no baseline of its own: others' calls say nothing of it.
+        When no program of a name has a baseline of its own: others' calls say nothing of it.
     """
     found: list[ProgramState] = []
     for name in wanted:
@@ -94,17 +98,27 @@ def gather(model: Model, wanted: Sequence[str]) -> Evidence:
                 fix="Name it by path, by name, by unit, or by a glob.",
             )
         _require_one(name, some)
+        _require_own(model, some)
         found += some
     own = [known for known in found if known.level == "program"]
-    if not own:
-        seen = max(found, key=lambda known: known.windows)
-        raise EvidenceError(
-            f"{seen.program.exe} has no baseline of its own",
-            expected="enough windows of its own to learn from",
-            got=f"{seen.windows}; it is judged by {JUDGED_BY[seen.level]}",
-            fix="Record or learn for longer while it does all of its work.",
-        )
-    return _of(model, own)
+    taken = {known.program.exe for known in own}
+    evidence = _of(model, own)
+    evidence.left_out = sorted({known.program.exe for known in found} - taken)
+    return evidence
+
+
+def _require_own(model: Model, found: list[ProgramState]) -> None:
+    """Refuse a name that only programs have of which nothing of their own was learned."""
+    if any(known.level == "program" for known in found):
+        return
+    seen = max(found, key=lambda known: known.windows)
+    judge = JUDGED_BY[seen.judged_by(model.calibration)]
+    raise EvidenceError(
+        f"{seen.program.exe} has no baseline of its own",
+        expected="enough windows of its own to learn from",
+        got=f"{counted(seen.windows, 'window')}; it is judged by {judge}",
+        fix="Record or learn for longer while it does all of its work.",
+    )
 
 
 def _require_one(name: str, found: list[ProgramState]) -> None:

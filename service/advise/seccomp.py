@@ -74,6 +74,8 @@ def completeness(evidence: Evidence, arch: str) -> list[str]:
         f"seen in {counted(evidence.windows, 'window')} over {span}, {begin} to {end}",
         _newest(evidence, arch),
     ]
+    if evidence.left_out:
+        said.append(f"without {', '.join(evidence.left_out)}: no baseline of their own")
     if not evidence.settled:
         said.append(f"NOT settled: {evidence.new_rate:.0%} of its later windows held something new")
     unnamed = len([n for n in evidence.calls if not _has_name(calls.name(n, arch))])

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.models import calls
-from oddcall.models.errors import SettingError
+from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.models.model import Model
+from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import CALLS, Program
 from oddcall.sensor.sensor import Sensor, SensorSettings
 from oddcall.service.advise.evidence import Evidence, NewCall, gather
 from oddcall.service.advise.seccomp import ALWAYS, completeness, profile
 from oddcall.service.cli import run
+from oddcall.service.learning import summary
+from oddcall.service.quantities import counted
+from oddcall.training import synthetic
+from oddcall.training.fit import fit
 from oddcall.training.recording import RecordingWriter
 
 #: ``linux.seccomp`` of the runtime specification, its schema/defs-linux.json, as far as used.
@@ -151,6 +158,36 @@ def test_a_name_of_several_programs_is_refused() -> None:
         gather(SimpleNamespace(programs=known), ["tool"])  # type: ignore[arg-type]
     assert "/a/bin/tool, /b/bin/tool" in str(refused.value)
     assert "'*/tool'" in str(refused.value)
+
+
+def test_who_judges_a_program_is_said_as_train_says_it(trained: Model) -> None:
+    """A program without a baseline of its own: by others where they stand in, else by nothing."""
+    first, *others = trained.programs
+    stood_in_for = replace(first, level="similar", readiness="collecting", windows=1)
+    short = fit(synthetic.host(60, seed=11))
+    for model, known, level in (
+        (replace(trained, programs=(stood_in_for, *others)), stood_in_for, "similar"),
+        (short, next(p for p in short.programs if p.level == "similar"), "unknown"),
+    ):
+        judge = JUDGED_BY[level]
+        row = next(line for line in summary.table(model) if line.startswith(known.program.name))
+        assert f"  {judge}  " in row
+        got = f"got {counted(known.windows, 'window')}; it is judged by {judge}"
+        with pytest.raises(EvidenceError, match=got):
+            gather(model, [known.program.exe])
+    with pytest.raises(EvidenceError, match="has no baseline of its own"):
+        gather(short, [p.program.exe for p in short.programs])
+
+
+def test_programs_of_a_glob_without_a_baseline_are_named(trained: Model) -> None:
+    """A profile of several programs says which of them it holds nothing of."""
+    first, *others = trained.programs
+    model = replace(trained, programs=(replace(first, level="similar"), *others))
+    found = gather(model, ["*"])
+    assert found.left_out == [first.program.exe]
+    assert first.program.exe not in found.programs
+    said = "; ".join(completeness(found, "x86_64"))
+    assert f"without {first.program.exe}: no baseline of their own" in said
 
 
 @pytest.mark.kernel
