@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from oddcall.training.traces.datasets import PROTOCOLS
-from oddcall.training.traces.detector import AtOnce
-from oddcall.training.traces.peers import KneserNey, RawIsolationForest, Stide
-from oddcall.training.traces.reading import read_traces
+from oddcall.training.traces.datasets.protocols import PROTOCOLS
+from oddcall.training.traces.detectors.detector import AtOnce
+from oddcall.training.traces.detectors.peers import KneserNey, RawIsolationForest, Stide
+from oddcall.training.traces.detectors.views import MEMBERS
+from oddcall.training.traces.parsing.reading import read_traces
 from oddcall.training.traces.selection import RULES, WEIGHTS, Judged, judge, overall, trials
 from oddcall.training.traces.traces import TraceSet, Vocabulary
-from oddcall.training.traces.views import MEMBERS
 
 _VOTES = {member.name: 1.0 for member in MEMBERS}
 _ALL: tuple[type[AtOnce], ...] = (*MEMBERS, Stide, KneserNey, RawIsolationForest)

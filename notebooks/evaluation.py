@@ -18,7 +18,7 @@ from oddcall.training.figures import RATES, TARGET
 from oddcall.training.report.curves import steps
 from oddcall.training.report.looks import ATTACK, CLEAN, COLOURS, looks
 from oddcall.training.synthetic import REDIS, SHORT, WEB
-from oddcall.training.traces.datasets import PROTOCOLS, datasets_root
+from oddcall.training.traces.datasets.protocols import PROTOCOLS, datasets_root
 from oddcall.training.traces.evaluation import DEFAULT, evaluate
 from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
 

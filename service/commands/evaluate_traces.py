@@ -145,7 +145,7 @@ def _splits(
     data: Path | None,
     progress: Progress,
 ) -> list[Split]:
-    from oddcall.training.traces.reading import read_split
+    from oddcall.training.traces.parsing.reading import read_split
 
     if set_:
         if any(places.values()) or layout != "auto" or normal_labels:
@@ -168,9 +168,9 @@ def _splits(
 
 
 def _set(name: str, data: Path | None, progress: Progress) -> list[Split]:
-    from oddcall.training.traces.beth import beth
-    from oddcall.training.traces.datasets import PROTOCOLS
-    from oddcall.training.traces.lid_ds import lid_ds
+    from oddcall.training.traces.datasets.beth import beth
+    from oddcall.training.traces.datasets.lid_ds import lid_ds
+    from oddcall.training.traces.datasets.protocols import PROTOCOLS
 
     if name in PROTOCOLS:
         return PROTOCOLS[name](data)

@@ -25,7 +25,7 @@ MEANINGS = {False: "normal", True: "attack", None: "no label"}
 
 def how_read(split: Split) -> Iterator[str]:
     """Say what was taken for a trace, what its label for, and what for none."""
-    from oddcall.training.traces.layouts import LAYOUTS
+    from oddcall.training.traces.parsing.layouts import LAYOUTS
 
     parts = {"--train": split.train, "--normal": split.normal, "--attack": split.attack}
     ways = {flag: traces.read_as for flag, traces in parts.items() if traces.read_as}
@@ -50,7 +50,7 @@ def how_read(split: Split) -> Iterator[str]:
 def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
     """Say what was not read or not run; ``named`` are the detectors that were asked for."""
     from oddcall.training.traces.evaluation import left_out
-    from oddcall.training.traces.tokens import unknown_names
+    from oddcall.training.traces.parsing.tokens import unknown_names
     from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET
 
     if strange := unknown_names(split.train.vocabulary):
@@ -95,7 +95,7 @@ def caveats(split: Split, result: Result, default: str) -> Iterator[str]:
 def _few(split: Split) -> Iterator[str]:
     """Say what so few traces cannot tell."""
     from oddcall.training.figures import RATES, tells
-    from oddcall.training.traces.detector import firsts
+    from oddcall.training.traces.detectors.detector import firsts
 
     normal, attack = (int(firsts(part).sum()) for part in (split.normal, split.attack))
     if untold := [f"{100 * rate:.0f} %" for rate in RATES if not tells(normal, rate)]:
@@ -137,7 +137,7 @@ def _copied(split: Split) -> Iterator[str]:
 def _kept(split: Split, result: Result, default: str) -> Iterator[str]:
     """Say so where nothing was promised, or the promise was not kept."""
     from oddcall.training.figures import chance_of
-    from oddcall.training.traces.detector import firsts
+    from oddcall.training.traces.detectors.detector import firsts
 
     learned, least = int(firsts(split.train).sum()), round(1 / result.target) - 1
     promised = f"{100 * result.target:.0f} %"

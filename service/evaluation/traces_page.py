@@ -24,9 +24,9 @@ from oddcall.training.report.page import (
 )
 from oddcall.training.report.separation import separation
 from oddcall.training.report.tables import share
+from oddcall.training.traces.detectors.views import MEMBERS
+from oddcall.training.traces.detectors.windows import Windows
 from oddcall.training.traces.traces import Split
-from oddcall.training.traces.views import MEMBERS
-from oddcall.training.traces.windows import Windows
 
 if TYPE_CHECKING:
     from oddcall.training.traces.attack_kinds import Kind

@@ -8,19 +8,19 @@ import numpy as np
 
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.training.figures import Result, measure, own_threshold, told
-from oddcall.training.traces.composition import Composition
-from oddcall.training.traces.detector import FOLDS, TraceDetector, require_different
-from oddcall.training.traces.order import Order
-from oddcall.training.traces.peers import (
+from oddcall.training.traces.detectors.composition import Composition
+from oddcall.training.traces.detectors.detector import TraceDetector, require_different
+from oddcall.training.traces.detectors.order import Order
+from oddcall.training.traces.detectors.peers import (
     CumulativeAutoencoder,
     KneserNey,
     RawIsolationForest,
     Stide,
 )
-from oddcall.training.traces.sets import CallSet
-from oddcall.training.traces.traces import Split, TraceSet
-from oddcall.training.traces.views import Views
-from oddcall.training.traces.windows import LEAST, Windows
+from oddcall.training.traces.detectors.sets import CallSet
+from oddcall.training.traces.detectors.views import Views
+from oddcall.training.traces.detectors.windows import LEAST, Windows
+from oddcall.training.traces.traces import FOLDS, Split, TraceSet
 
 #: Name -> detector, the default first, then its parts, the live one, and what others do.
 DETECTORS: dict[str, type[TraceDetector]] = {

@@ -25,12 +25,12 @@ import numpy as np
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.training.figures import measure
-from oddcall.training.traces.detector import AtOnce, firsts
-from oddcall.training.traces.groups import apart, grouped
-from oddcall.training.traces.ngrams import run_keys
-from oddcall.training.traces.sets import shares
+from oddcall.training.traces.detectors.detector import AtOnce, firsts
+from oddcall.training.traces.detectors.groups import apart, grouped
+from oddcall.training.traces.detectors.ngrams import run_keys
+from oddcall.training.traces.detectors.sets import shares
+from oddcall.training.traces.detectors.views import Surprise
 from oddcall.training.traces.traces import TraceSet
-from oddcall.training.traces.views import Surprise
 
 #: Weight of each kind of test: foreign work counts most, as a whole and as a part.
 WEIGHTS = {

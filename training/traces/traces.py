@@ -17,6 +17,9 @@ from oddcall.models.sparse import IntArray
 
 Progress = Callable[[str, float], None]
 
+#: Parts that the training traces are divided into, to score each by the others: fewer traces that
+#: differ cannot be learned from.
+FOLDS = 5
 #: Calls of one trace that are read; what comes after is left out. Bounds memory.
 MOST_CALLS = 1_000_000
 #: Calls of one set of traces that are read; of a larger set, a sample of its files.

@@ -21,7 +21,7 @@ from oddcall.service.evaluation.traces_text import as_dict, table
 from oddcall.training.figures import Result, measure, told
 from oddcall.training.traces.attack_kinds import by_kind
 from oddcall.training.traces.evaluation import DEFAULT
-from oddcall.training.traces.reading import read_split
+from oddcall.training.traces.parsing.reading import read_split
 from oddcall.training.traces.traces import Labelled, Split, TraceSet, Vocabulary
 
 LABELS = ["Benign", "normal", "0", "normal", "benign", "normal", "risky", "attack", "DoS 2", "nan"]

@@ -14,8 +14,8 @@ from oddcall.training.figures import Result, mean_result, measure
 from oddcall.training.report.curves import MOST_LINES
 from oddcall.training.report.page import figure, heading, page, side_by_side
 from oddcall.training.traces.attack_kinds import by_kind
+from oddcall.training.traces.detectors.peers import CumulativeAutoencoder, KneserNey, Stide
 from oddcall.training.traces.evaluation import DEFAULT, DETECTORS
-from oddcall.training.traces.peers import CumulativeAutoencoder, KneserNey, Stide
 from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
 
 if TYPE_CHECKING:

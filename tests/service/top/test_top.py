@@ -25,7 +25,7 @@ from oddcall.service.top.client import Client, GoneError, find
 from oddcall.service.web.address import read
 from oddcall.service.web.serving import serving
 
-from ..web.conftest import watching  # noqa: F401, TID252  the same watch serves its page and this
+from ..web.conftest import watching  # noqa: F401  the same watch serves its page and this
 
 
 def lines(app: Top) -> list[str]:

@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.service.cli import cli, run
 from oddcall.training.figures import measure
-from oddcall.training.traces.datasets import PROTOCOLS, datasets_root
+from oddcall.training.traces.datasets.protocols import PROTOCOLS, datasets_root
 from oddcall.training.traces.evaluation import DEFAULT, DETECTORS, chosen_detectors, evaluate
-from oddcall.training.traces.reading import read_split
+from oddcall.training.traces.parsing.reading import read_split
 from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
 
 

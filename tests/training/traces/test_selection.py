@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oddcall.training.traces.order import Order
-from oddcall.training.traces.peers import RawIsolationForest
+from oddcall.training.traces.detectors.order import Order
+from oddcall.training.traces.detectors.peers import RawIsolationForest
 from oddcall.training.traces.selection import RULES, WEIGHTS, Trial, judge, overall, quality, trials
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 

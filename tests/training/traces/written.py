@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oddcall.training.traces.reading import read_traces
+from oddcall.training.traces.parsing.reading import read_traces
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 
 

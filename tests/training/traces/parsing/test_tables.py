@@ -1,0 +1,197 @@
+"""Promises of traces in tables: columns, labels, and rows of a call or of a trace."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
+from oddcall.training.traces.parsing.apart import traces_of
+from oddcall.training.traces.parsing.labels import Labels
+from oddcall.training.traces.parsing.reading import read_split
+from oddcall.training.traces.traces import Vocabulary
+
+from ..written import everything, put, read, words
+
+
+def test_labels_of_a_table_say_what_is_an_attack(tmp_path: Path) -> None:
+    """A row a trace: normal ones are learned from and a third of them judged, attacks judged."""
+    table = io.StringIO()
+    rows = csv.writer(table)
+    rows.writerow(["Sequence", "Label"])
+    for i in range(30):
+        rows.writerow([f"3 {i} 4", "normal"])
+        rows.writerow([f"5 {i}", "DoS"])
+    split = read_split(put(tmp_path / "all.csv", table.getvalue()), None, None)
+    assert [len(part) for part in (split.train, split.normal, split.attack)] == [20, 10, 30]
+    assert split.held_out
+    assert split.train.read_as == ("row",)
+    assert {words(split.attack, i)[0] for i in range(30)} == {"5"}
+
+
+def test_traces_in_rows_are_seen_wherever_they_begin(tmp_path: Path) -> None:
+    """A table sorted by length has rows of one call first; each is a trace all the same."""
+    text = "sequence,label\n" + "read,normal\n" * 3_000 + "open read write close,normal\n"
+    found = read(put(tmp_path / "a.csv", text))
+    assert (found.read_as, len(found)) == (("row",), 3_001)
+    assert words(found, 3_000) == ["open", "read", "write", "close"]
+
+
+CLEAN = ("0", "0.0", "Normal", "benign", "False", "N", "good", 0, "OK", "safe", "normal.")
+
+
+@pytest.mark.parametrize(
+    ("label", "attack"),
+    [
+        *((clean, False) for clean in (*CLEAN, "benign.", "baseline", "clean", "Non-Malicious")),
+        *((none, None) for none in ("", "NaN", "None", "null", "-", "<NA>", None, float("nan"))),
+        *((odd, True) for odd in ("1", "1.0", "true", "DoS", True, 1, "-1", "unsafe", "normal?")),
+    ],
+)
+def test_a_label_that_is_missing_says_nothing(label: object, attack: bool | None) -> None:
+    """What stands for no label is none; any other is of a normal trace or of an attack."""
+    text = json.dumps([{"calls": "read close", "label": label}])
+    _, found, *_ = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary())
+    assert [Labels().is_attack(one.label) for one in found] == [attack]
+
+
+def test_a_label_that_was_named_is_normal_and_no_other() -> None:
+    """Named labels are of normal traces, in whatever letters; all others of attacks."""
+    named = Labels.of(["1", "Normal traffic"])
+    said = [named.is_attack(label) for label in ("1", "normal traffic", "-1", "0", "normal", "nan")]
+    assert said == [False, False, True, True, True, None]
+    assert Labels.of(["none"]).is_attack("none") is False
+    assert named.deciding("1", "0") == "0"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "label",
+        "Class",
+        "attack_cat",
+        "attack type",
+        "is_malicious",
+        "target",
+        "type",
+        "y",
+        "anomaly",
+    ],
+)
+def test_columns_of_labels_have_many_names(tmp_path: Path, name: str) -> None:
+    """Each of them says which rows are attacks."""
+    rows = "".join(f"3 {i} 4,benign\n5 {i},worm\n" for i in range(9))
+    split = read_split(put(tmp_path / "a.csv", f"calls,{name}\n{rows}"), None, None)
+    assert (len(split.attack), split.kinds) == (9, ("worm",) * 9)
+
+
+@pytest.mark.parametrize(
+    ("head", "values"), [("type", "01"), ("type", ("enter", "exit")), ("target", "45"), ("y", "12")]
+)
+def test_a_column_of_something_else_is_of_no_labels(head: str, values: Sequence[str]) -> None:
+    """What other tables call ``type`` or ``y`` counts where a word of it is of what is normal."""
+    text = f"calls,{head}\n" + "".join(f"read close,{value}\n" for value in values)
+    for meaning, many in ((Labels(), {""}), (Labels.of([values[0]]), {*values})):
+        taken = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary(), meaning)
+        assert {one.label for one in taken.found} == many
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("syscall_sequence", "system_calls", "syscall_trace", "trace", "syscall_list"),
+        *("syscall_no", "nr", "sysnum", "SyscallName", "syscall number", "System Call"),
+    ],
+)
+def test_columns_of_calls_have_many_names(tmp_path: Path, name: str) -> None:
+    """However public sets name it, and whatever stands between the words of a name."""
+    put(tmp_path / "a.csv", f"ts,{name}\n1,read close\n2,open\n")
+    assert everything(read(tmp_path)) == [["read", "close"], ["open"]]
+
+
+def test_columns_may_stand_between_blanks(tmp_path: Path) -> None:
+    """A first line of names, nothing else, makes a table of lines that white space divides."""
+    put(tmp_path / "a.log", " pid  tid call ret\n 12001 12001  read 8\n 12002 12001 open 3 \n")
+    assert everything(read(tmp_path)) == [["read"], ["open"]]
+    put(tmp_path / "a.log", "system call\n3 4\n5 6\n")
+    assert everything(read(tmp_path)) == [["3", "4"], ["5", "6"]]
+
+
+def test_labels_that_say_nothing_are_named(tmp_path: Path) -> None:
+    """Without an attack, or a normal trace, the labels met and the columns found are told."""
+    file = put(tmp_path / "a.csv", "id,calls,outcome\n1,3 4 5,0\n2,3 4,1\n")
+    with pytest.raises(SettingError, match=r"no attack.*id, calls, outcome.*named label, class"):
+        read_split(file, None, None)
+    put(file, "calls,label\n3 4 5,fine\n3 4,bad\n3 4,fine\n")
+    with pytest.raises(EvidenceError, match=r"'fine' 2, 'bad' 1, all .* --normal-label WORD.*safe"):
+        read_split(file, None, None)
+    split = read_split(file, None, None, normal_labels=["Fine"])
+    assert [(one.label, one.attack) for one in split.labelled] == [("fine", False), ("bad", True)]
+    with pytest.raises(SettingError, match=r"no trace has the label 'fein'.*'fine' 2"):
+        read_split(file, None, None, normal_labels=["fein"])
+    put(file, "calls,label\n3 4 5,0\n")
+    with pytest.raises(SettingError, match=r"no attack.*got the labels '0' 1"):
+        read_split(file, None, None)
+
+
+def test_the_place_decides_where_a_label_is_missing(tmp_path: Path) -> None:
+    """A trace without a label is an attack below --attack, and learned from below --train."""
+    table = put(tmp_path / "a.csv", "trace,label\nread close,\nread write,nan\nread read,0\n")
+    train, attack = put(tmp_path / "train", "read"), put(tmp_path / "attack", "ptrace")
+    assert len(read_split(train, table, attack, "file").normal) == 3
+    split = read_split(train, None, table, "file")
+    assert [len(split.normal), len(split.attack)] == [1, 2]
+    assert len(read_split(table, train, attack, "file").train) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "attack"), [(",,", None), (",0,", False), ("0,,1", True), ("1,0,", True)]
+)
+def test_a_process_is_what_its_labelled_rows_say(labels: str, attack: bool | None) -> None:
+    """Of the rows of a process one of an attack decides, and those without a label say nothing."""
+    text = "pid,syscall,label\n" + "".join(f"7,read,{one}\n" for one in labels.split(","))
+    how, found, *_ = traces_of(io.BytesIO(text.encode()), "x", "auto", Vocabulary())
+    assert (how, [Labels().is_attack(one.label) for one in found]) == ("process", [attack])
+
+
+def test_host_logs_of_ngids_need_no_header(tmp_path: Path) -> None:
+    """Rows of NGIDS-DS, a call each: a process is a trace, an attack once a row of it is."""
+    row = "14/03/2016,11:58:59,{},/usr/bin/x,{},74431854,{},{},{}\n"
+    text = "".join(
+        row.format(pid, call, *(("Worms", "x", 1) if odd else ("normal", "normal", 0)))
+        for pid, call, odd in ((1, 3, 0), (2, 4, 0), (1, 6, 0), (2, 5, 1), (3, 3, 0))
+    )
+    put(tmp_path / "logs" / "1.csv", text)
+    split = read_split(
+        put(tmp_path / "clean.csv", row.format(9, 3, "normal", "normal", 0)),
+        tmp_path / "logs",
+        None,
+    )
+    assert everything(split.normal) == [["3", "6"], ["3"]]
+    assert everything(split.attack) == [["4", "5"]]
+    assert everything(split.train) == [["3"]]
+
+
+def test_a_table_without_names_says_how_to_name_them(tmp_path: Path) -> None:
+    """What looks like a table but does not say where the calls are is told to, by the line."""
+    put(tmp_path / "x.csv", "when,what\n12:00:01,/bin/sh\n")
+    with pytest.raises(RecordingError, match="first line name the columns"):
+        read(tmp_path)
+    put(tmp_path / "x.csv", json.dumps({"when": 1, "what": "x"}))
+    with pytest.raises(RecordingError, match="table of when, what"):
+        read(tmp_path)
+
+
+def test_a_trace_in_a_cell_may_be_long(tmp_path: Path) -> None:
+    """A cell is as long as its trace; a table with nothing but names is an empty file."""
+    put(tmp_path / "a.csv", "trace,label\n" + "3 4 " * 50_000 + ",0\n")
+    put(tmp_path / "b.csv", "trace,label\n")
+    before = csv.field_size_limit()
+    found = read(tmp_path)
+    assert (found.lengths.tolist(), found.empty) == ([100_000], 1)
+    assert csv.field_size_limit() == before, "the limit of other readers is theirs"

@@ -1,0 +1,1 @@
+"""Public sets of labelled traces, each read and split as its figures are reported."""

@@ -1,0 +1,1 @@
+"""Detectors of whole traces: one file each, and what they share."""

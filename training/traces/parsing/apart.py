@@ -1,0 +1,164 @@
+"""Taking a file apart into its traces, line by line, and no further than the bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import BinaryIO, NamedTuple
+
+from oddcall.training.traces.parsing.columns import column_fix
+from oddcall.training.traces.parsing.gathered import Found, Gathered, Numbering
+from oddcall.training.traces.parsing.labels import Labels
+from oddcall.training.traces.parsing.layouts import broken, differ, lines_of
+from oddcall.training.traces.parsing.strace import events, is_strace
+from oddcall.training.traces.parsing.tables import is_table, table_of
+from oddcall.training.traces.parsing.texts import beginning
+from oddcall.training.traces.parsing.tokens import foreign, numbered, words_of
+from oddcall.training.traces.parsing.unnamed import require_calls_alone
+from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, Vocabulary
+
+#: Bytes by which is seen what a file is, and that are read at a time where it is one trace.
+BEGINNING = 1_000_000
+
+
+class Taken(NamedTuple):
+    """What a file was taken apart into.
+
+    Attributes
+    ----------
+    layout : str
+        Which of ``LAYOUTS`` it had.
+    found : list of Found
+    key : tuple of str, default empty
+        Columns of a table that told processes apart.
+    partly : bool, default False
+        Whether there was no room for all of its rows or lines.
+    """
+
+    layout: str
+    found: list[Found]
+    key: tuple[str, ...] = ()
+    partly: bool = False
+
+
+def traces_of(
+    stream: BinaryIO,
+    where: str,
+    layout: str,
+    vocabulary: Vocabulary,
+    meaning: Labels | None = None,
+) -> Taken:
+    """Take a file apart.
+
+    Parameters
+    ----------
+    stream : binary stream
+        As ``plain`` gives it.
+    where : str
+    layout : str
+        What a trace is, or ``"auto"`` where there are no lines to see it by. What strace printed
+        is one trace unless it is ``"process"``, with processes one after another, as calls of
+        some that run side by side follow each other by chance; a table of processes is one only
+        if it is ``"file"``.
+    vocabulary : Vocabulary
+    meaning : Labels, optional
+        How the labels of a table are taken.
+
+    Raises
+    ------
+    RecordingError
+        It is not of that layout, or holds what is no call.
+    """
+    first = beginning(stream, BEGINNING)
+    if is_table(first):
+        numbering = partial(numbered, where=where, vocabulary=vocabulary)
+        return _table(stream, where, layout, numbering, meaning or Labels())
+    if not (strace := is_strace(first)):
+        require_calls_alone(first, where)
+    fix = "" if strace else _table_fix(first)
+    numbering = partial(numbered, where=where, vocabulary=vocabulary, fix=fix)
+    if strace or layout == "process":
+        by_process = layout == "process"
+        held = Gathered(MOST_CALLS_OF_SET if by_process else MOST_CALLS, numbering)
+        for process, call in events(stream) if strace else _pairs(stream, where):
+            if not held.add(process, [call]):
+                break
+        if not by_process:
+            return Taken("file", held.joined())
+        return Taken(layout, held.by_process(), partly=held.full)
+    if layout == "line":
+        held = Gathered(MOST_CALLS_OF_SET, numbering)
+        for line in _lines(stream, first):
+            if not held.add("", words_of(line)):
+                break
+        return Taken(layout, held.by_row(), partly=held.full)
+    calls = numbering(_words(partial(stream.read, BEGINNING)))
+    found = [Found("", calls)] if len(calls) else []
+    return Taken("joined" if differ(lines_of(first)) else "file", found)
+
+
+def _table(
+    stream: BinaryIO, where: str, layout: str, numbering: Numbering, meaning: Labels
+) -> Taken:
+    """Take a table apart: its rows are traces when one of them, be it the last, has two calls."""
+    table = table_of(stream, where)
+    by_process = bool(table.key) and layout != "file"
+    held = Gathered(MOST_CALLS_OF_SET, numbering, meaning)
+    for process, calls, label in table.rows:
+        if not held.add(process if by_process else "", words_of(calls), label):
+            break
+    if table.maybe and not meaning.are_meant(table.maybe, held.labels):
+        held.unlabel()
+    if held.several:
+        return Taken("row", held.by_row(), partly=held.full)
+    if by_process:
+        return Taken("process", held.by_process(), table.key, held.full)
+    return Taken("file", held.by_process())
+
+
+def _pairs(stream: Iterable[bytes], where: str) -> Iterable[tuple[str, bytes]]:
+    for line in _lines(stream, b""):
+        words = words_of(line)
+        if not words:
+            continue
+        if len(words) != 2:
+            raise foreign(
+                where,
+                ascii(b" ".join(words)[:40].decode("utf-8", "replace")),
+                "Other files have lines of a process and a call; say with --layout what these are.",
+            )
+        yield words[0].decode("ascii", "replace"), words[1]
+
+
+def _lines(stream: Iterable[bytes], first: bytes) -> Iterable[bytes]:
+    """Give lines whichever way they end, and where the text begins with a list each list within."""
+    mark = b"[" if first.lstrip().startswith(b"[") else b""
+    for line in stream:
+        yield from broken(mark + line if mark else line)
+
+
+def _words(read: Callable[[], bytes]) -> list[bytes]:
+    """Read words until there are ``MOST_CALLS`` of them."""
+    found: list[bytes] = []
+    rest = b""
+    while len(found) < MOST_CALLS and len(rest) <= BEGINNING:
+        if not (more := read()):
+            break
+        text = rest + more
+        # What ends with the piece may be the beginning of a longer word.
+        whole = (
+            max(text.rfind(space) for space in (b" ", b"\n", b"\r", b"\t", b",", b";", b"|")) + 1
+        )
+        rest = text[whole:]
+        found += words_of(text[:whole])
+    return (found + words_of(rest))[:MOST_CALLS]
+
+
+def _table_fix(text: bytes) -> str:
+    """Say what to do about a text of no calls: with commas, or even lines, it may be a table."""
+    lines = text[:4096].splitlines()[:-1] or [text]
+    widths = {len(words_of(line)) for line in lines}
+    if len(lines) > 1 and widths == {2}:
+        return f"If a line is a process and its call add --layout process. {column_fix()}"
+    even = len(lines) > 1 and len(widths) == 1
+    return column_fix() if b"," in lines[0] or even else ""

@@ -1,0 +1,115 @@
+"""What is a trace in a file: the whole of it, a process of it, a line, or a row of a table."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from oddcall.models.errors import SettingError
+from oddcall.training.traces.parsing.columns import column_fix
+from oddcall.training.traces.parsing.strace import is_strace
+from oddcall.training.traces.parsing.tables import is_table
+from oddcall.training.traces.parsing.tokens import words_of
+from oddcall.training.traces.parsing.unnamed import require_order
+
+#: Layout -> how it is told of. What is joined is of ``"file"``, and a table says itself that it
+#: is of rows.
+LAYOUTS = {
+    "file": "one file a trace",
+    "joined": "one file a trace, uneven lines joined (--layout line: one line)",
+    "process": "a process of a file a trace",
+    "line": "one line a trace",
+    "row": "one row of a table a trace",
+}
+#: With so many files or more each is a trace, be it of one line or of several.
+_MANY_FILES = 20
+#: Lines that differ by no more characters were broken to a width.
+_BROKEN = 32
+#: Part of the lines whose first number may be in the second column too.
+_MOST_SHARED = 0.2
+#: Largest number that Linux gives a process (include/linux/threads.h).
+_MOST_PID = 4_194_304
+#: Lines of a file by which its layout is seen.
+_LOOKED_AT = 2_000
+
+Lines = list[list[bytes]]
+
+
+def lines_of(text: bytes) -> Lines:
+    """Lines of a text that says no more than calls, split; none of what strace or a table is."""
+    if is_table(text) or is_strace(text):
+        return []
+    found = (words_of(line) for line in broken(text)[:_LOOKED_AT])
+    return [words for words in found if words]
+
+
+def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
+    """See what is a trace in files of calls, and whether lines were joined to make it one.
+
+    Lines of two words, the first a number, are a process and a call when few numbers are in both
+    columns, those of the first come again and may be of a process, and those of the second are
+    not negative: of two calls a line most would be in both, an index or a time does not come
+    again, and what a call returned may be negative. A line is a trace where there are few files
+    and the lines differ much in length: a trace that was broken into lines has lines of one
+    length, but for the last.
+
+    Parameters
+    ----------
+    texts : sequence of lines
+        Of a sample of the files.
+    files : int
+        How many there are in all.
+
+    Raises
+    ------
+    SettingError
+        Every line is two words of which the first is a number, and none of that is certain; or
+        the first is the call.
+    """
+    if not texts:
+        return "auto", False
+    several = [lines for lines in texts if len(lines) > 1]
+    joined = any(len(words) > 1 for lines in several for words in lines)
+    pairs = [words for lines in texts for words in lines]
+    require_order(texts)
+    if several and all(len(words) == 2 and words[0].isdigit() for words in pairs):
+        first, second = Counter(words[0] for words in pairs), {words[1] for words in pairs}
+        shared = sum(count for number, count in first.items() if number in second)
+        if (
+            shared > _MOST_SHARED * len(pairs)
+            or len(first) > len(pairs) / 2
+            or not all(map(_may_be_pid, first))
+            or any(word.startswith(b"-") for word in second)
+        ):
+            raise SettingError(
+                "every line is two words, and that they are a process and its call is not certain",
+                fix="Add --layout process if they are, or --layout file if both are calls. If they"
+                f" are of something else: {column_fix()}",
+            )
+        return "process", False
+    if files < _MANY_FILES and any(map(differ, several)):
+        return "line", False
+    return "file", joined
+
+
+def broken(text: bytes) -> list[bytes]:
+    """Give the lines of a text; lists within a list are a line each."""
+    if text.lstrip().startswith(b"["):
+        text = re.sub(rb"\]\s*,\s*\[", b"\n", text)
+    return text.splitlines()
+
+
+def differ(lines: Lines) -> bool:
+    """Tell whether lines differ so much in length that none was broken to a width."""
+    if len(lines) < 3:
+        return False
+    body = lines[:-1]
+    widths = [sum(map(len, words)) + len(words) for words in body]
+    return len({len(words) for words in body}) > 1 and max(widths) - min(widths) > _BROKEN
+
+
+def _may_be_pid(digits: bytes) -> bool:
+    digits = digits.lstrip(b"0") or b"0"
+    # By length first: Python makes no number of thousands of digits.
+    return len(digits) <= len(str(_MOST_PID)) and int(digits) <= _MOST_PID

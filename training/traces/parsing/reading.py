@@ -1,0 +1,343 @@
+"""Reading traces of one's own: from files and folders, whatever a trace is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
+from oddcall.models.sparse import IntArray
+from oddcall.training.traces.parsing.apart import BEGINNING, traces_of
+from oddcall.training.traces.parsing.gathered import Found
+from oddcall.training.traces.parsing.labels import Labels
+from oddcall.training.traces.parsing.layouts import LAYOUTS, Lines, layout_of, lines_of
+from oddcall.training.traces.parsing.places import Place, sorted_split
+from oddcall.training.traces.parsing.tables import columns_of
+from oddcall.training.traces.parsing.texts import beginning, opened
+from oddcall.training.traces.parsing.tokens import require_one_kind
+from oddcall.training.traces.parsing.unnamed import BESIDE, require_no_columns, require_no_labels
+from oddcall.training.traces.traces import (
+    FOLDS,
+    MOST_CALLS,
+    MOST_CALLS_OF_SET,
+    Progress,
+    Split,
+    TraceSet,
+    Vocabulary,
+)
+
+#: How much smaller gzip makes a trace, at most: what a packed file may turn out to hold.
+_PACKED = 25
+#: Files that lie beside traces and are none.
+_NO_TRACE = re.compile(r"(\..*|readme.*|licen[cs]e.*|.*\.md|.*\.pdf)", re.IGNORECASE)
+#: Files of a place by which its layout is seen.
+_LOOKED_AT = 200
+#: Bytes of a file that name the columns of a table.
+_HEAD = 65_536
+#: Files that are named when they are no traces, and so many that the others are not read.
+_NAMED, _MANY = 5, 20
+
+
+def read_split(
+    train: Path,
+    normal: Path | None,
+    attack: Path | None,
+    layout: str = "auto",
+    progress: Progress | None = None,
+    normal_labels: Iterable[str] = (),
+) -> Split:
+    """Read what is learned from, and what is judged.
+
+    A trace with a label goes where its label says, whatever place it was found in.
+
+    Parameters
+    ----------
+    train, normal, attack : Path
+        Files or folders. Without ``normal`` a third of what is learned from is judged instead,
+        copies of a trace together; without ``attack`` the traces must have labels.
+    layout : str, default "auto"
+        What a trace is in the files, of ``LAYOUTS``.
+    progress : callable, optional
+        Told what is being read and the part that is done, 0 to 1.
+    normal_labels : iterable of str, optional
+        The labels that are of normal traces: all others are of attacks then.
+
+    Raises
+    ------
+    SettingError
+        A file is in two of the places, or it cannot be known what a trace is in the files, or
+        there is no attack.
+    EvidenceError
+        A place holds no trace, or there is none that is normal.
+    RecordingError
+        A file cannot be read or is not of traces, or some are written by number and some by name.
+    """
+    flags = {"--train": train, "--normal": normal, "--attack": attack}
+    roots = {flag: root for flag, root in flags.items() if root is not None}
+    files = {flag: trace_files(root) for flag, root in roots.items()}
+    _require_apart(files)
+    vocabulary, meaning = Vocabulary(), Labels.of(normal_labels)
+    layouts = _layouts(files, layout)
+    places = {
+        flag: _read(paths, roots[flag], layouts[flag], vocabulary, meaning, progress)
+        for flag, paths in files.items()
+    }
+    require_one_kind((str(roots[flag]), place.traces) for flag, place in places.items())
+    known = len(places["--train"].traces)
+    if layouts["--train"] == "file" != layout and known < FOLDS:
+        raise EvidenceError(
+            f"there are too few traces in {train} to learn from, one in each file",
+            expected=f"at least {FOLDS}",
+            got=str(known),
+            fix="Give more, or add --layout line if each line is a trace.",
+        )
+    return sorted_split(places, meaning)
+
+
+def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = None) -> TraceSet:
+    """Read the traces of one place, in the order of the paths of its files; labels say nothing.
+
+    Plain text or gzip. Hidden files, README, LICENSE and empty files are passed over. Calls past
+    ``MOST_CALLS`` of a trace are left out; of a set that holds more than ``MOST_CALLS_OF_SET`` a
+    sample of the files is read, the same one each time. Raises as ``read_split`` does.
+    """
+    paths = trace_files(root)
+    layout = _layouts({"": paths}, "auto")[""]
+    traces = _read(paths, root, layout, vocabulary, Labels(), progress).traces
+    require_one_kind([(str(root), traces)])
+    return traces
+
+
+def trace_files(root: Path) -> list[Path]:
+    """Files of a place that may hold traces, sorted; raises SettingError when there is none."""
+    if root.is_file():
+        return [root]
+    if not root.is_dir():
+        raise SettingError(
+            f"the traces in {root} cannot be read",
+            expected="a file or a folder of traces",
+            got="nothing of that name",
+        )
+    paths = (path for path in root.rglob("*") if path.is_file())
+    return sorted(path for path in paths if not _NO_TRACE.fullmatch(path.name))
+
+
+def collect(
+    paths: Sequence[Path],
+    read: Callable[[Path], Iterable[Found]],
+    root: Path,
+    vocabulary: Vocabulary,
+    progress: Progress | None = None,
+    *,
+    leave_out: bool = False,
+) -> tuple[TraceSet, tuple[str, ...]]:
+    """Read files until ``MOST_CALLS_OF_SET`` calls are held; raises EvidenceError for none.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        At or below ``root``, in the order that the set is to have.
+    read : callable
+        Gives the traces of one file.
+    root, vocabulary, progress
+        As for ``read_traces``.
+    leave_out : bool, default False
+        Leave out a file that raises RecordingError, unless no trace is left.
+
+    Returns
+    -------
+    traces : TraceSet
+    labels : tuple of str
+        Of each trace, as ``Found`` has it.
+    """
+    found: dict[int, list[Found]] = {}
+    damaged: dict[int, RecordingError] = {}
+    total = empty = 0
+    order = _reading_order(paths)
+    for done, i in enumerate(order):
+        if progress and done % 16 == 0:
+            progress(f"reading {root}", done / len(order))
+        try:
+            traces = list(read(paths[i]))
+        except RecordingError as error:
+            if not leave_out:
+                raise
+            damaged[int(i)] = error
+            continue
+        size = sum(len(one.calls) for one in traces)
+        if found and total + size > MOST_CALLS_OF_SET:
+            break
+        empty += not traces
+        found[int(i)], total = traces, total + size
+    else:
+        done = len(order)
+    kept = [(paths[i], one) for i in sorted(found) for one in found[i]]
+    if damaged and not kept:
+        raise damaged[min(damaged)]
+    names = (_label(path, root, one.name) for path, one in kept)
+    traces_set = TraceSet.of([one.calls for _, one in kept], vocabulary, names)
+    cut = int(np.sum(traces_set.lengths >= MOST_CALLS))
+    left = tuple(f"{error.what} ({error.got})" for _, error in sorted(damaged.items()))
+    traces_set = replace(traces_set, unread=len(order) - done, cut=cut, empty=empty, damaged=left)
+    return require_some(traces_set, str(root)), tuple(one.label for _, one in kept)
+
+
+def require_some(traces: TraceSet, where: str, expected: str = "") -> TraceSet:
+    """Give the set back, or raise EvidenceError when it is empty."""
+    if len(traces):
+        return traces
+    raise EvidenceError(
+        f"there is no trace in {where}",
+        expected=expected or "files of system calls, by number or by name",
+        got=_empty(traces.empty),
+    )
+
+
+def _empty(files: int) -> str:
+    if files == 1:
+        return "one file, empty"
+    return f"{files:,} files, all empty" if files else "no such file"
+
+
+def _read(
+    paths: Sequence[Path],
+    root: Path,
+    layout: str,
+    vocabulary: Vocabulary,
+    meaning: Labels,
+    progress: Progress | None,
+) -> Place:
+    read_as: set[str] = set()
+    keys: dict[tuple[str, ...], None] = {}
+    columns: dict[str, None] = {}
+    partly: list[str] = []
+    seen = 0
+    strange: dict[Path, RecordingError] = {}
+
+    def told(part: float) -> None:
+        if progress:
+            progress(f"reading {root}", (seen - 1 + part) / len(paths))
+
+    def read(path: Path) -> list[Found]:
+        nonlocal seen
+        seen += 1
+        try:
+            with opened(path, told) as stream:
+                columns.update(dict.fromkeys(columns_of(beginning(stream, _HEAD))))
+                taken = traces_of(stream, str(path), layout, vocabulary, meaning)
+        except RecordingError as error:
+            strange[path] = error
+            if len(strange) == _MANY:
+                raise _no_traces(strange) from error
+            return []
+        if taken.found:
+            read_as.add(taken.layout)
+        if taken.key:
+            keys[taken.key] = None
+        if taken.partly:
+            partly.append(_label(path, root, ""))
+        return taken.found
+
+    try:
+        traces, labels = collect(paths, read, root, vocabulary, progress)
+    except EvidenceError:
+        if strange:
+            raise _no_traces(strange) from None
+        raise
+    if strange:
+        raise _no_traces(strange)
+    ways = tuple(k for k in LAYOUTS if k in read_as)
+    # The traces of a file that did not fit are not there: it is counted as unread.
+    held = sum(any(one.startswith(f"{name}:") for one in traces.labels) for name in partly)
+    traces = replace(traces, partly=held, read_as=ways, keys=tuple(keys))
+    return Place(traces, labels, tuple(columns))
+
+
+def _no_traces(strange: dict[Path, RecordingError]) -> RecordingError:
+    """Name all files that are no traces at once, and say of the first why."""
+    paths = sorted(strange)
+    first = strange[paths[0]]
+    if len(paths) == 1:
+        return first
+    others = ", ".join(path.name for path in paths[1:_NAMED])
+    more = ", ..." if len(paths) > _NAMED else ""
+    many = "or more" if len(paths) == _MANY else "in all"
+    beside = any(BESIDE in error.fix for error in strange.values())
+    return RecordingError(
+        first.what,
+        expected=first.expected,
+        got=f"{first.got}; nor are {others}{more}, {len(paths)} files {many}",
+        fix=f"{first.fix} {BESIDE}" if beside and BESIDE not in first.fix else first.fix,
+    )
+
+
+def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
+    """See what is a trace in the files of each place: as in the first, where that says it."""
+    found: dict[str, str] = {}
+    ruling = asked if asked != "auto" else ""
+    by_line: list[list[Lines]] = []
+    by_file: list[list[Lines]] = []
+    for flag, paths in files.items() if asked in {"auto", "line"} else ():
+        step = max(len(paths) // _LOOKED_AT, 1)
+        texts = [lines for path in paths[::step] if (lines := _beginning(path))]
+        if found or ruling:
+            found[flag] = ruling or layout_of(texts, len(paths))[0]
+        else:
+            found[flag], joined = layout_of(texts, len(paths))
+            ruling = found[flag] if joined or found[flag] in {"process", "line"} else ""
+        # Too few files are said to be lines, perhaps.
+        few = flag == next(iter(files)) and len(paths) < FOLDS
+        if found[flag] == "line" or (found[flag] == "file" and few):
+            by_line.append(texts)
+        if found[flag] == "file":
+            by_file.append(texts)
+    require_no_labels(by_line)
+    for texts in by_file:
+        require_no_columns(texts)
+    return found or dict.fromkeys(files, asked)
+
+
+def _beginning(path: Path) -> Lines:
+    try:
+        with opened(path) as stream:
+            return lines_of(stream.read(BEGINNING))
+    except RecordingError:
+        return []  # It is named with all others that are no traces, when they are read.
+
+
+def _require_apart(files: dict[str, list[Path]]) -> None:
+    """Raise SettingError when a file is in two places, be it by a link."""
+    real = {flag: {path.resolve() for path in paths} for flag, paths in files.items()}
+    for one, other, fix in (
+        ("--train", "--attack", "Name folders that hold the clean traces only."),
+        ("--normal", "--attack", "Name folders that hold the clean traces only."),
+        ("--train", "--normal", "Leave --normal out: then a third of --train is held out for it."),
+    ):
+        if both := real.get(one, set()) & real.get(other, set()):
+            raise SettingError(
+                "what is learned from and what is judged must be apart",
+                expected=f"no file in both {one} and {other}",
+                got=f"{len(both):,} of them, such as {min(both)}",
+                fix=fix,
+            )
+
+
+def _label(path: Path, root: Path, name: str) -> str:
+    file = path.name if path == root else str(path.relative_to(root))
+    return f"{file}:{name}" if name else file
+
+
+def _reading_order(paths: Sequence[Path]) -> IntArray:
+    """Order of reading: a fixed shuffle where a set may not fit, to make what fits a sample."""
+    order = np.arange(len(paths))
+    size = sum(
+        path.stat().st_size * (_PACKED if path.suffix in {".gz", ".zip"} else 1)
+        for path in paths
+        if path.is_file()
+    )
+    # A call takes two bytes or more.
+    return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order
