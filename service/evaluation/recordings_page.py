@@ -115,11 +115,13 @@ def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
 
 def _time(done: Evaluation) -> Iterator[str]:
     rows = kept(done.judged)
+    failed = any(attack.label.failure for attack in done.attacks)
     yield heading(
         "Over time",
         "The least likely clean window of each moment is a bar; from the dashed line on, a window "
-        "alerts. Attacks are shaded: their windows are red, filled where they alerted. What is far "
-        "beyond the line is drawn at the edge.",
+        "alerts. Attacks are shaded: their windows are red, filled where they alerted. "
+        + ("What failed is outlined, and its windows are grey. " if failed else "")
+        + "What is far beyond the line is drawn at the edge.",
     )
     labels = [attack.label for attack in done.all_attacks]
     for strip in strips(done.judged, labels, done.hosts):

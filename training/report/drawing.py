@@ -112,13 +112,13 @@ class Plot:
             f'M{at - 4:.1f} {b:.1f}h8"/>'
         )
 
-    def shade(self, begin: float, end: float, title: str = "") -> None:
-        """Shade a stretch of the horizontal axis, at least two pixels of it."""
+    def shade(self, begin: float, end: float, title: str = "", style: str = "shade") -> None:
+        """Mark a stretch of the horizontal axis, at least two pixels of it."""
         a, b = self.x_scale(np.array([begin, end]))
         top, foot = float(self.y_scale(self.y[1])), float(self.y_scale(self.y[0]))
         about = f"<title>{escape(title)}</title>" if title else ""
         self.marks.append(
-            f'<rect class="shade" x="{a - 0.5:.1f}" y="{top:g}" width="{max(b - a, 2):.1f}" '
+            f'<rect class="{style}" x="{a - 0.5:.1f}" y="{top:g}" width="{max(b - a, 2):.1f}" '
             f'height="{foot - top:g}">{about}</rect>'
         )
 

@@ -42,7 +42,8 @@ stroke-dasharray:4 4}.c5{stroke:var(--c5)}
 .level{stroke:var(--ink);stroke-dasharray:5 3;stroke-width:1}
 .shade{fill:var(--attack);opacity:.16}.stem{stroke:var(--bar);stroke-width:1.7;fill:none}
 .ring{fill:none;stroke-width:1.3}.dot.attack{fill:var(--attack)}.ring.attack{stroke:var(--attack)}
-.dot.clean{fill:var(--ink)}
+.dot.clean{fill:var(--ink)}.dot.failed{fill:var(--soft)}.ring.failed{stroke:var(--soft)}
+.undone{fill:none;stroke:var(--soft);stroke-dasharray:3 3}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;margin:8px 0 12px;padding:0;list-style:none;
 font-size:13px}.legend svg{width:30px;height:10px;display:inline-block;margin-right:6px;
 vertical-align:middle}

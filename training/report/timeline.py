@@ -1,4 +1,4 @@
-"""Scores over time, one strip a program of a host, with the attacks shaded."""
+"""Scores over time, one strip a program of a host, with the attacks shaded that were done."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def strips(
     strip = host * programs + judged.program
     attacked, false, windows = (
         np.bincount(strip[rows], minlength=len(names) * programs)
-        for rows in (judged.attack >= 0, judged.alert & (judged.attack == CLEAN), slice(None))
+        for rows in (judged.done, judged.alert & (judged.attack == CLEAN), slice(None))
     )
     order = sorted(
         range(len(windows)), key=lambda i: (attacked[i] == 0, -int(false[i]), -int(windows[i]))
@@ -124,16 +124,25 @@ def _strip(
     )
     mine = np.unique(judged.attack[rows & (judged.attack >= 0)])
     for i in mine.tolist():
-        plot.shade(labels[i].start_ns / 1e9, labels[i].end_ns / 1e9, labels[i].name)
+        label = labels[i]
+        title = f"{label.name}, failed" if label.failure else label.name
+        style = "undone" if label.failure else "shade"
+        plot.shade(label.start_ns / 1e9, label.end_ns / 1e9, title, style)
     time, score = judged.end_ns / 1e9, judged.score
     plot.stems(*_highest(time[rows & (judged.attack < 0)], score[rows & (judged.attack < 0)],
                          begin, end), "stem")  # fmt: skip
     plot.across(level, "level")
-    for style, which in (("dot clean", judged.attack < 0), ("dot attack", judged.attack >= 0)):
+    kinds = {
+        "clean": judged.attack < 0,
+        "failed": (judged.attack >= 0) & ~judged.done,
+        "attack": judged.done,
+    }
+    for kind, which in kinds.items():
         alerting = rows & which & judged.alert
-        plot.dots(time[alerting], score[alerting], style, 3.2)
-    quiet = rows & (judged.attack >= 0) & ~judged.alert & (score > 0)
-    plot.dots(time[quiet], score[quiet], "ring attack", 2.4)
+        plot.dots(time[alerting], score[alerting], f"dot {kind}", 3.2)
+        quiet = rows & which & ~judged.alert & (score > 0)
+        if kind != "clean":
+            plot.dots(time[quiet], score[quiet], f"ring {kind}", 2.4)
     heights = [(0.0, "1"), (level, f"{10**-level:.0e}")]
     return plot.svg(_times(begin, end), heights)
 

@@ -202,6 +202,14 @@ def test_what_was_not_done_to_its_end_is_neither_found_nor_missed(
     (row,) = (row for row in rows if "<td>scan</td>" in row)
     assert row.startswith('<tr class="">')
     assert "<td>failed: it raised &lt;b&gt;</td>" in row
+    page = (tmp_path / "report.html").read_text()
+    marked = re.findall(r'<rect class="(\w+)"[^>]*><title>(.*?)</title>', page)
+    assert ("undone", "scan, failed") in marked
+    shaded = {title for style, title in marked if style == "shade"}
+    assert shaded
+    assert not any("scan" in title for title in shaded)
+    assert re.search('class="(dot|ring) failed"', page)
+    assert "What failed is outlined, and its windows are grey." in page
     found = json.loads(evaluate(capsys, *words, "--json"))
     assert (found["recall"]["of"], found["recall"]["failed"]) == (3, 1)
     (scan,) = (attack for attack in found["attacks"] if attack["name"] == "scan")
@@ -209,7 +217,8 @@ def test_what_was_not_done_to_its_end_is_neither_found_nor_missed(
     assert scan["windows"] > 0
     # Its windows are neither clean nor of an attack.
     write_labels(tmp_path / "labels", [replace(label, failure="") for label in labels])
-    done = json.loads(evaluate(capsys, *words, "--json"))
+    done = json.loads(evaluate(capsys, *words, "--json", "--html", tmp_path / "done.html"))
+    assert '<rect class="undone"' not in (tmp_path / "done.html").read_text()
     assert done["windows"]["clean"] == found["windows"]["clean"]
     assert done["windows"]["attack"] > found["windows"]["attack"]
     assert sum(p["attacks"] for p in found["programs"]) == 3
