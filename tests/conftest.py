@@ -52,8 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-#: Seconds of each recording, and the second at which made time begins.
-_LENGTH, _ORIGIN, _NS = 240, 1_000_000, 1_000_000_000
+#: Seconds of each recording.
+_LENGTH, _NS = 240, 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """Two made hosts, each with a clean recording and a later one with attacks."""
     from oddcall.training.labels import Label, write_labels
     from oddcall.training.recording import METADATA
-    from oddcall.training.synthetic import attacks, host
+    from oddcall.training.synthetic import BEGAN_S, attacks, host
 
     root = tmp_path_factory.mktemp("lake")
     labels: list[Label] = []
@@ -88,7 +88,7 @@ def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
             at = _LENGTH + 180 + 18 * k
             odd = _moved(WindowBatch.concat(batches), 18 * k)
             ticks[at - _LENGTH] = WindowBatch.concat([ticks[at - _LENGTH], odd])
-            begin, end = (_ORIGIN + at) * _NS, (_ORIGIN + at + 1) * _NS
+            begin, end = (BEGAN_S + at) * _NS, (BEGAN_S + at + 1) * _NS
             labels.append(Label(attack, begin, end, pid=100, host=name))
             if attack == "shell":  # a child that the made windows do not name as one
                 labels.append(Label("shell-child", begin, end, pid=4000, host=name))

@@ -19,6 +19,9 @@ from oddcall.models.window import BLOCKS, CALLS, Program, WindowBatch
 
 #: A call's number; negative for the same call failing (-257 is ``openat`` with an error).
 Path = tuple[int, ...]
+#: Second 0 of made time, in seconds since the epoch: Monday, 2 October 2023, 09:00 UTC. A date that
+#: a reader of a plot or a table takes for one.
+BEGAN_S = 1_696_237_200
 _SECOND_NS = 1_000_000_000
 
 
@@ -57,12 +60,18 @@ def window(
     forks: int = 0,
     execs: int = 0,
 ) -> WindowBatch:
-    """Count one window of calls made by one thread, as a batch of one row."""
+    """Count one window of calls made by one thread, as a batch of one row.
+
+    Parameters
+    ----------
+    second : float, default 0
+        When it begins, in seconds after ``BEGAN_S``.
+    """
     signed = np.asarray(calls, np.int64)
     made = np.abs(signed)
     pairs = bucket(np.concatenate([[START], made[:-1]]), made)
     n = len(made)
-    ends = int((1_000_000 + second + seconds) * _SECOND_NS)
+    ends = BEGAN_S * _SECOND_NS + int((second + seconds) * _SECOND_NS)
     return replace(
         WindowBatch.of(programs=(chain.program,), pid=np.array([pid])),
         t_start_ns=np.array([ends - int(seconds * _SECOND_NS)]),
@@ -156,7 +165,7 @@ def host(seconds: int, seed: int, start: float = 0.0) -> list[WindowBatch]:
         Ticks, one a second.
     seed : int
     start : float, default 0
-        When it begins, in seconds.
+        When it begins, in seconds after ``BEGAN_S``.
     """
     random = np.random.default_rng(seed)
     ticks, load = [], 1.0

@@ -14,7 +14,7 @@ from oddcall.models.judgement import Judgement
 from oddcall.models.model import Model
 from oddcall.models.window import WindowBatch
 from oddcall.training.fit import fit
-from oddcall.training.synthetic import WEB, Chain, attacks, window
+from oddcall.training.synthetic import BEGAN_S, WEB, Chain, attacks, window
 
 #: Rarely met paths are left out: what is looked at here is known behaviour in other proportions.
 PATHS, WEIGHTS = WEB.paths[:5], WEB.weights[:5]
@@ -62,10 +62,11 @@ def test_a_changed_mixture_is_said_to_drift_and_why(model: Model):
 def test_no_day_moves_a_baseline_further_than_its_bound(model: Model):
     """Of another mixture for a day and a half, none moves it further, nor all by more than that."""
     hour = 3600
+    afternoon = 14 * hour - BEGAN_S % (24 * hour)  # so that it reaches into a third day
     batches = [
         batch
         for part in range(144)
-        for batch in ticks(2, 600 + part * (hour // 4 + 1), 100 + part, OTHER)
+        for batch in ticks(2, afternoon + part * (hour // 4 + 1), 100 + part, OTHER)
     ]
     judgement, at_end_of = Judgement(model), {}
     for batch in batches:

@@ -13,7 +13,7 @@ from oddcall.models.judgement import Judgement
 from oddcall.models.learned import Learned, having_learned
 from oddcall.models.model import Model
 from oddcall.training.fit import fit
-from oddcall.training.synthetic import REDIS, WEB, Chain, attacks, window
+from oddcall.training.synthetic import BEGAN_S, REDIS, WEB, Chain, attacks, window
 
 PATHS, WEIGHTS = WEB.paths[:5], WEB.weights[:5]
 GETPID = 39
@@ -75,7 +75,8 @@ def test_restarts_give_no_more_than_a_day_may(model: Model):
     """Begun again every hour of a day, a mean moves no further than in one day without a stop."""
     learned: list[Learned] = []
     random, far = np.random.default_rng(7), Chain(WEB.program, PATHS, (20, 4, 12, 12, 0.6))
-    day = 19 * 86_400 - 1_000_000  # windows of the synthetic host are dated a million seconds on
+    today = BEGAN_S // 86_400 + 1
+    day = today * 86_400 - BEGAN_S
     for hour in range(23):
         judgement = Judgement(model, learned)
         for part in range(4):
@@ -84,7 +85,7 @@ def test_restarts_give_no_more_than_a_day_may(model: Model):
                 judgement.judge(window(far, far.walk(600, random), second=at))
         learned = judgement.learned()
     (one,) = learned
-    assert one.day == 19
+    assert one.day == today
     assert 0 < np.sqrt((one.way**2).sum()) <= one.way_of_day + 1e-6 <= adaptation.FAR + 1e-6
     begun = Judgement(model, [replace(one, way_of_day=adaptation.FAR)])
     for part in range(4):

@@ -34,6 +34,7 @@ def baseline(found: dict[str, Any]) -> None:
 
 
 def recording(found: dict[str, Any]) -> None:
+    assert found["frame"].t_start.dt.year.min() > 2000, "made windows have a date like real ones"
     assert found["nearest_is_own"] > 0.9
     assert not found["closest"] & {"python3.11", "redis-server"}
     assert found["held"] > 0.5

@@ -328,7 +328,7 @@ def test_labels_that_meet_nothing_are_told(small_lake, bundle, tmp_path, capsys)
     assert (found["recall"]["of"], found["recall"]["not_judged"]) == (1, 1)
     said = " ".join(evaluate(capsys, *words).split())
     for sentence in (
-        "1 of 4 lies outside the judged time, 1970-01-12 13:50:40 to 13:54:40 UTC: slipped.",
+        "1 of 4 lies outside the judged time, 2023-10-02 09:04:00 to 09:08:00 UTC: slipped.",
         "1 of 4 is of a host that was not judged (judged: web1): elsewhere of web9.",
         (
             "1 of 4 has no window of its own: short (program python3.11). "
