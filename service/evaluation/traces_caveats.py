@@ -19,6 +19,8 @@ _TOO_MANY, _DOUBT = 1.5, 0.05
 _FEW_ATTACKS = 20
 #: Labels of one meaning that are named, and columns of each.
 _LABELS, _WIDTH = 6, 24
+#: Width of the name of a file that was left out.
+_PATH = 60
 #: What a label is taken for, and how that is called.
 MEANINGS = {False: "normal", True: "attack", None: "no label"}
 
@@ -42,6 +44,9 @@ def how_read(split: Split) -> Iterator[str]:
         yield "normal: held out of --train, copies of a trace together"
     if empty := sum(traces.empty for traces in parts.values()):
         yield f"empty: {counted(empty, 'file')} without a call, left out"
+    if lists := [name for traces in parts.values() for name in traces.lists]:
+        shown = fitted(lists[0], _PATH) + (f" and {len(lists) - 1} more" if lists[1:] else "")
+        yield f"left out: {shown}: names of the calls that there are, and no trace"
     if damaged := [why for traces in parts.values() for why in traces.damaged]:
         first = "" if len(damaged) == 1 else "the first: "
         yield f"damaged: {counted(len(damaged), 'recording')} left out; {first}{damaged[0]}"

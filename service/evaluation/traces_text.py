@@ -79,6 +79,7 @@ def as_dict(
                         "empty": traces.empty,
                         "damaged": list(traces.damaged),
                         "partly": traces.partly,
+                        "lists": list(traces.lists),
                         "read_as": list(traces.read_as),
                         "keys": [list(key) for key in traces.keys],
                     }

@@ -68,6 +68,8 @@ class TraceSet:
         What is wrong with each file that was left out as it cannot be read.
     partly : int
         Files of which only the first lines or rows were read, as they are too large.
+    lists : tuple of str
+        Files that name the calls there are, and were left out.
     read_as : tuple of str
         What was a trace in the files.
     keys : tuple of tuple of str
@@ -83,6 +85,7 @@ class TraceSet:
     empty: int = 0
     damaged: tuple[str, ...] = ()
     partly: int = 0
+    lists: tuple[str, ...] = ()
     read_as: tuple[str, ...] = ()
     keys: tuple[tuple[str, ...], ...] = ()
 

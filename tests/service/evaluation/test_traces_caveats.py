@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from oddcall.models.calls import names
 from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.service.cli import cli
 from oddcall.service.evaluation.traces_caveats import caveats, how_read, warnings
@@ -70,6 +71,24 @@ def test_labels_that_name_kinds_make_a_table_of_them(tmp_path: Path) -> None:
     assert f"traces: 6 learned from, 3 normal, 4 attacks; {calls} calls\n" in answer.stdout
     lines = answer.stdout.split("by kind of attack")[1].splitlines()
     assert {line.split()[0] for line in lines[2:4]} == {"scan", "worm"}
+
+
+def test_a_list_of_calls_that_was_left_out_is_named(tmp_path: Path) -> None:
+    """In the terminal and in JSON, with why it is no trace."""
+    (tmp_path / "clean").mkdir()
+    for i in range(9):
+        (tmp_path / "clean" / f"{i}").write_text("read close " * (i + 1))
+    listed = "".join(f"{i} {call}\n" for i, call in enumerate(names("x86_64")))
+    (tmp_path / "clean" / "map.txt").write_text(listed)
+    (tmp_path / "attack").write_text("ptrace")
+    words = ["evaluate", "traces", "--detector", "stide", "--train", str(tmp_path / "clean")]
+    words += ["--attack", str(tmp_path / "attack")]
+    said = "left out: map.txt: names of the calls that there are, and no trace"
+    answer = CliRunner().invoke(cli, words)
+    assert f"\n{said}\n" in answer.stdout, answer.output
+    found = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert said in found["read"]
+    assert found["traces"][0]["train"]["lists"] == ["map.txt"]
 
 
 def test_a_file_of_beth_is_told_what_to_type(tmp_path: Path) -> None:

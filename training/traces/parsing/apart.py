@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from oddcall.training.traces.parsing.columns import column_fix
 from oddcall.training.traces.parsing.gathered import Found, Gathered, Numbering
 from oddcall.training.traces.parsing.labels import Labels
-from oddcall.training.traces.parsing.layouts import broken, differ, lines_of
+from oddcall.training.traces.parsing.layouts import broken, come_again, differ, lines_of
 from oddcall.training.traces.parsing.strace import events, is_strace
 from oddcall.training.traces.parsing.tables import is_table, table_of
 from oddcall.training.traces.parsing.texts import beginning
@@ -75,6 +75,12 @@ def traces_of(
         return _table(stream, where, layout, numbering, meaning or Labels())
     if not (strace := is_strace(first)):
         require_calls_alone(first, where)
+    if layout == "process" and not strace and not come_again(lines_of(first)):
+        raise foreign(
+            where,
+            "lines of which the first word never comes again, as a process does",
+            "Take the file away, or say with --layout what a trace is in all of them.",
+        )
     fix = "" if strace else _table_fix(first)
     numbering = partial(numbered, where=where, vocabulary=vocabulary, fix=fix)
     if strace or layout == "process":
@@ -125,7 +131,8 @@ def _pairs(stream: Iterable[bytes], where: str) -> Iterable[tuple[str, bytes]]:
             raise foreign(
                 where,
                 ascii(b" ".join(words)[:40].decode("utf-8", "replace")),
-                "Other files have lines of a process and a call; say with --layout what these are.",
+                "Other files have lines of a process and a call: take this one away, or say with"
+                " --layout what they are.",
             )
         yield words[0].decode("ascii", "replace"), words[1]
 

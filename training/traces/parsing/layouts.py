@@ -30,8 +30,8 @@ _BROKEN = 32
 _MOST_SHARED = 0.2
 #: Largest number that Linux gives a process (include/linux/threads.h).
 _MOST_PID = 4_194_304
-#: Lines of a file by which its layout is seen.
-_LOOKED_AT = 2_000
+#: Lines of a file by which its layout is seen, and so many that a process should come again.
+_LOOKED_AT, _ENOUGH = 2_000, 8
 
 Lines = list[list[bytes]]
 
@@ -50,9 +50,10 @@ def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
     Lines of two words, the first a number, are a process and a call when few numbers are in both
     columns, those of the first come again and may be of a process, and those of the second are
     not negative: of two calls a line most would be in both, an index or a time does not come
-    again, and what a call returned may be negative. A line is a trace where there are few files
-    and the lines differ much in length: a trace that was broken into lines has lines of one
-    length, but for the last.
+    again, and what a call returned may be negative. Where most files are of such lines all are:
+    one that is not is a stranger among them, and no reason to read processes as calls. A line is
+    a trace where there are few files and the lines differ much in length: a trace that was broken
+    into lines has lines of one length, but for the last.
 
     Parameters
     ----------
@@ -71,22 +72,15 @@ def layout_of(texts: Sequence[Lines], files: int) -> tuple[str, bool]:
         return "auto", False
     several = [lines for lines in texts if len(lines) > 1]
     joined = any(len(words) > 1 for lines in several for words in lines)
-    pairs = [words for lines in texts for words in lines]
     require_order(texts)
-    if several and all(len(words) == 2 and words[0].isdigit() for words in pairs):
-        first, second = Counter(words[0] for words in pairs), {words[1] for words in pairs}
-        shared = sum(count for number, count in first.items() if number in second)
-        if (
-            shared > _MOST_SHARED * len(pairs)
-            or len(first) > len(pairs) / 2
-            or not all(map(_may_be_pid, first))
-            or any(word.startswith(b"-") for word in second)
-        ):
-            raise SettingError(
-                "every line is two words, and that they are a process and its call is not certain",
-                fix="Add --layout process if they are, or --layout file if both are calls. If they"
-                f" are of something else: {column_fix()}",
-            )
+    paired = [lines for lines in texts if all(map(_is_pair, lines))]
+    if several and len(paired) == len(texts) and not _of_processes(paired):
+        raise SettingError(
+            "every line is two words, and that they are a process and its call is not certain",
+            fix="Add --layout process if they are, or --layout file if both are calls. If they"
+            f" are of something else: {column_fix()}",
+        )
+    if _are_most(paired, texts) and _of_processes(paired):
         return "process", False
     if files < _MANY_FILES and any(map(differ, several)):
         return "line", False
@@ -107,6 +101,33 @@ def differ(lines: Lines) -> bool:
     body = lines[:-1]
     widths = [sum(map(len, words)) + len(words) for words in body]
     return len({len(words) for words in body}) > 1 and max(widths) - min(widths) > _BROKEN
+
+
+def come_again(lines: Lines) -> bool:
+    """Tell whether the first words of lines come again, as processes do that make several calls."""
+    return len(lines) < _ENOUGH or len({words[0] for words in lines}) < len(lines)
+
+
+def _is_pair(words: list[bytes]) -> bool:
+    return len(words) == 2 and words[0].isdigit()
+
+
+def _are_most(paired: Sequence[Lines], texts: Sequence[Lines]) -> bool:
+    """Tell whether most files are of pairs, in several lines: one line says nothing."""
+    several = sum(len(lines) > 1 for lines in paired)
+    return bool(several) and (len(paired) == len(texts) or several > len(texts) / 2)
+
+
+def _of_processes(paired: Sequence[Lines]) -> bool:
+    pairs = [words for lines in paired for words in lines]
+    first, second = Counter(words[0] for words in pairs), {words[1] for words in pairs}
+    shared = sum(count for number, count in first.items() if number in second)
+    return (
+        shared <= _MOST_SHARED * len(pairs)
+        and len(first) <= len(pairs) / 2
+        and all(map(_may_be_pid, first))
+        and not any(word.startswith(b"-") for word in second)
+    )
 
 
 def _may_be_pid(digits: bytes) -> bool:

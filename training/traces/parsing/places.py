@@ -88,13 +88,14 @@ def sorted_split(places: dict[str, Place], meaning: Labels) -> Split:
 def hold_out(traces: TraceSet, part: float = _HELD_OUT, seed: int = 0) -> NDArray[np.bool_]:
     """Draw traces at random, (n,), copies of one together: at most ``part`` of them.
 
-    A trace with so many copies that they would be more is not drawn, and ``FOLDS`` that differ
-    are left to learn from.
+    A trace with so many copies that they would be more is not drawn. Nor are more than ``part`` of
+    those that differ: where some have many copies, the others would all be judged, and hardly any
+    would be left to learn from. ``FOLDS`` that differ are left at least.
     """
     same = traces.same()
     copies = np.bincount(same, minlength=1)
     drawn, left = np.zeros(len(copies), np.bool_), int(part * len(traces))
-    spare = len(copies) - FOLDS
+    spare = min(len(copies) - FOLDS, max(int(part * len(copies)), 1))
     for kind in np.random.default_rng(seed).permutation(len(copies)):
         if spare > 0 and copies[kind] <= left:
             drawn[kind], left, spare = True, left - int(copies[kind]), spare - 1

@@ -15,6 +15,7 @@ from oddcall.training.traces.parsing.apart import BEGINNING, traces_of
 from oddcall.training.traces.parsing.gathered import Found
 from oddcall.training.traces.parsing.labels import Labels
 from oddcall.training.traces.parsing.layouts import LAYOUTS, Lines, layout_of, lines_of
+from oddcall.training.traces.parsing.lists import is_list_of_calls
 from oddcall.training.traces.parsing.places import Place, sorted_split
 from oddcall.training.traces.parsing.tables import columns_of
 from oddcall.training.traces.parsing.texts import beginning, opened
@@ -215,6 +216,7 @@ def _read(
     keys: dict[tuple[str, ...], None] = {}
     columns: dict[str, None] = {}
     partly: list[str] = []
+    lists: list[str] = []
     seen = 0
     strange: dict[Path, RecordingError] = {}
 
@@ -227,6 +229,9 @@ def _read(
         seen += 1
         try:
             with opened(path, told) as stream:
+                if is_list_of_calls(beginning(stream, _HEAD)):
+                    lists.append(_label(path, root, ""))
+                    return []
                 columns.update(dict.fromkeys(columns_of(beginning(stream, _HEAD))))
                 taken = traces_of(stream, str(path), layout, vocabulary, meaning)
         except RecordingError as error:
@@ -247,14 +252,32 @@ def _read(
     except EvidenceError:
         if strange:
             raise _no_traces(strange) from None
+        if lists:
+            raise _only_lists(root, lists) from None
         raise
     if strange:
         raise _no_traces(strange)
     ways = tuple(k for k in LAYOUTS if k in read_as)
     # The traces of a file that did not fit are not there: it is counted as unread.
     held = sum(any(one.startswith(f"{name}:") for one in traces.labels) for name in partly)
-    traces = replace(traces, partly=held, read_as=ways, keys=tuple(keys))
+    traces = replace(
+        traces,
+        empty=traces.empty - len(lists),
+        lists=tuple(sorted(lists)),
+        partly=held,
+        read_as=ways,
+        keys=tuple(keys),
+    )
     return Place(traces, labels, tuple(columns))
+
+
+def _only_lists(root: Path, lists: list[str]) -> EvidenceError:
+    others = f" and {len(lists) - 1} more of its kind" if lists[1:] else ""
+    return EvidenceError(
+        f"there is no trace in {root}",
+        expected="files of system calls, in the order in which a process made them",
+        got=f"{min(lists)}, which names the calls that there are, each once{others}",
+    )
 
 
 def _no_traces(strange: dict[Path, RecordingError]) -> RecordingError:
@@ -304,7 +327,8 @@ def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
 def _beginning(path: Path) -> Lines:
     try:
         with opened(path) as stream:
-            return lines_of(stream.read(BEGINNING))
+            text = stream.read(BEGINNING)
+            return [] if is_list_of_calls(text[:_HEAD]) else lines_of(text)
     except RecordingError:
         return []  # It is named with all others that are no traces, when they are read.
 

@@ -107,6 +107,11 @@ def is_call(word: bytes) -> bool:
     return _possible(int(token)) if _is_number(token) else token in _kernel_names()
 
 
+def is_number(word: bytes) -> bool:
+    """Whether a word is a call by number, or looks like one."""
+    return _is_number(call_token(word) or "")
+
+
 def unknown_names(vocabulary: Vocabulary) -> list[str]:
     """List the calls that were written by a name that is in no table."""
     return [token for token in vocabulary.tokens if not _known(token)]

@@ -17,7 +17,13 @@ from oddcall.training.traces.parsing.columns import (
     listed,
     plain_name,
 )
-from oddcall.training.traces.parsing.tokens import call_token, foreign, is_call, words_of
+from oddcall.training.traces.parsing.tokens import (
+    call_token,
+    foreign,
+    is_call,
+    is_number,
+    words_of,
+)
 
 #: Lines of a file that are looked at for cells, and lines that show a column to be one.
 _LOOKED_AT = 50
@@ -76,7 +82,7 @@ def require_order(texts: Sequence[Lines]) -> None:
     pairs = [words for lines in texts for words in lines]
     if not pairs or any(len(words) != 2 for words in pairs):
         return
-    named = all(not _is_number(first) and _is_number(second) for first, second in pairs)
+    named = all(not is_number(first) and is_number(second) for first, second in pairs)
     if named or (all(map(_is_behind, texts)) and any(len(lines) >= _ENOUGH for lines in texts)):
         raise SettingError(
             "of the two words of each line the first is a call and the second is none",
@@ -228,7 +234,7 @@ def _has_columns(lines: Lines) -> bool:
             varied |= different
     if not varied:
         return False
-    return rises or any(map(_is_number, kept - varied)) or _fall_apart(whole)
+    return rises or any(map(is_number, kept - varied)) or _fall_apart(whole)
 
 
 def _fall_apart(lines: Lines) -> bool:
@@ -243,11 +249,11 @@ def _fall_apart(lines: Lines) -> bool:
         alike = [group for group in groups if group & column]
         groups = [group for group in groups if not group & column] + [column.union(*alike)]
     come_again = [group for group in groups if 1 < len(group) <= len(lines) / 2]
-    return len(come_again) > 1 and any(all(map(_is_number, group)) for group in come_again)
+    return len(come_again) > 1 and any(all(map(is_number, group)) for group in come_again)
 
 
 def _rises(column: Sequence[bytes]) -> bool:
-    if not all(map(_is_number, column)) or len(set(column)) <= len(column) / 2:
+    if not all(map(is_number, column)) or len(set(column)) <= len(column) / 2:
         return False
     numbers = [int(_written(word)) for word in column]
     steps = [after >= before for before, after in pairwise(numbers)]
@@ -262,7 +268,3 @@ def _tells(places: Sequence[Lines]) -> bool:
 
 def _written(word: bytes) -> str:
     return call_token(word) or ""
-
-
-def _is_number(word: bytes) -> bool:
-    return _written(word).lstrip("-").isdigit()

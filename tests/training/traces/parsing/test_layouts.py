@@ -96,6 +96,33 @@ def test_two_numbers_a_line_are_not_guessed(tmp_path: Path) -> None:
     assert read_split(file, None, other, "process").attack.labels == ("b:3", "b:4")
 
 
+PAIRS = "162 4\n162 2\n163 66\n162 66\n163 4\n163 138\n162 4\n"
+
+
+@pytest.mark.parametrize("stray", ["3\n7\n", "5 3 2\n", "3", "real/\nreal/a.gz\n", "Of 1996.\n"])
+def test_a_stray_file_does_not_make_calls_of_processes(tmp_path: Path, stray: str) -> None:
+    """Where most files are of processes and calls, another is named: numbers of both may be alike.
+
+    Read as calls these processes would be calls that every kernel has.
+    """
+    for name in "bcd":
+        put(tmp_path / f"{name}.int", PAIRS)
+    whole = read(tmp_path)
+    assert (len(whole), whole.read_as) == (6, ("process",))
+    put(tmp_path / "a-stray.txt", stray)
+    with pytest.raises(RecordingError, match=r"a-stray\.txt is not a trace"):
+        read(tmp_path)
+
+
+def test_numbers_that_never_come_again_are_no_processes(tmp_path: Path) -> None:
+    """An index before each call, among files of processes, is not read as a process a line."""
+    put(tmp_path / "a.int", PAIRS)
+    put(tmp_path / "index.txt", "".join(f"{i} {i % 7}\n" for i in range(30)))
+    put(tmp_path / "b.int", PAIRS * 9)
+    with pytest.raises(RecordingError, match=r"index\.txt is not .*never comes again"):
+        read(tmp_path)
+
+
 @given(st.lists(st.integers(0, 300), min_size=8, max_size=200), st.integers(2, 12))
 def test_a_trace_in_lines_is_never_taken_for_processes(calls: list[int], width: int) -> None:
     """Calls broken into lines of one length are one trace, whatever the length but two."""
