@@ -103,8 +103,8 @@ def fit(
     progress : callable, optional
         Told what is being done and how much is done, 0 to 1.
     presence : Presence, optional
-        How long each program could have been seen, once the batches are read; the whole span by
-        default.
+        How long each program could have been seen, once the batches are read. By default they are
+        taken for one recording.
 
     Raises
     ------
@@ -115,11 +115,12 @@ def fit(
     told = progress or _silent
     spec = FeatureSpec()
     reservoir = Reservoir(spec, chosen.windows_per_program, chosen.seed)
-    for i, batch in enumerate(batches):
+    seen = presence or Presence()
+    for i, batch in enumerate(batches if presence else seen.pass_on(batches)):
         reservoir.add(batch)
         if i % 64 == 0:
             told(f"reading: {i} ticks", 0.3 * i / (i + 600))
-    return _model(reservoir.gathered(), chosen, metadata or {}, told, presence or Presence())
+    return _model(reservoir.gathered(), chosen, metadata or {}, told, seen)
 
 
 def _silent(_what: str, _done: float) -> None:
@@ -182,8 +183,7 @@ def _require_own(division: Division, settings: FitSettings) -> None:
 def _states(division: Division, presence: Presence) -> tuple[ProgramState, ...]:
     """Say of every program how it will be judged, before the budget is spent."""
     gathered = division.gathered
-    whole = gathered.lasted_ns
-    spans = [max(presence.of(p) or whole, _SHORTEST_NS) for p in gathered.programs]
+    spans = [max(presence.of(program), _SHORTEST_NS) for program in gathered.programs]
     profile = division.profile()
     new_rate = _new_rates(division)
     return tuple(

@@ -3,12 +3,13 @@
 Recordings that a model is trained on together need not hold the same programs: one made while
 newcomers were learned holds nobody else. A program's windows a day are counted over the time of
 those recordings in which it is at all, not over the time between them, nor over what a clock that
-was set makes of it.
+was set makes of it. Any window shows that the host was watched: also one whose program could not be
+learned, and one that is not to be learned from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -56,13 +57,37 @@ class Presence:
         """Nanoseconds of the recordings that hold a program; 0 when none was read."""
         return self._ns.get(program, 0)
 
-    def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
-        """Yield the batches of one recording, and note whom it held and how long it lasted."""
+    def pass_on(
+        self,
+        batches: Iterable[WindowBatch],
+        leave_out: Callable[[WindowBatch], WindowBatch] | None = None,
+    ) -> Iterator[WindowBatch]:
+        """Yield the batches of one recording, and note whom it held and how long it lasted.
+
+        Parameters
+        ----------
+        batches : iterable of WindowBatch
+            In the order they were recorded.
+        leave_out : callable, optional
+            Gives a batch without the windows that are not to be learned from. The time of a
+            program begins after the last of its windows that are left out.
+        """
         held: set[Program] = set()
+        since: dict[Program, int] = {}
         lasted = Lasted()
         for batch in batches:
-            held.update(batch.programs[i] for i in np.unique(batch.program).tolist())
             lasted.add(batch)
-            yield batch
+            kept = leave_out(batch) if leave_out else batch
+            if len(kept) < len(batch):
+                since.update(dict.fromkeys(_fewer(kept, batch), lasted.ns))
+            held.update(kept.programs[i] for i in np.unique(kept.program).tolist())
+            yield kept
         for program in held:
-            self._ns[program] = self.of(program) + lasted.ns
+            self._ns[program] = self.of(program) + lasted.ns - since.get(program, 0)
+
+
+def _fewer(kept: WindowBatch, batch: WindowBatch) -> list[Program]:
+    """List the programs that have fewer windows in what was kept; the tables are the same."""
+    n = len(batch.programs)
+    fewer = np.bincount(kept.program, minlength=n) < np.bincount(batch.program, minlength=n)
+    return [batch.programs[i] for i in np.flatnonzero(fewer).tolist()]

@@ -19,7 +19,6 @@ from oddcall.models.features import SCALARS, FeatureSpec
 from oddcall.models.peaks import Peaks
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program, WindowBatch
-from oddcall.training.presence import Lasted
 
 #: A symbol's first window while none has held it.
 NEVER = np.iinfo(np.int64).max
@@ -74,8 +73,6 @@ class Gathered:
     Attributes
     ----------
     programs : tuple of Program
-    lasted_ns : int
-        How long was recorded, whatever the clock said.
     count, first_ns, last_ns : int64 (P,)
         Windows of each program, kept or not, and their span.
     first_met : int64 (P, D)
@@ -93,7 +90,6 @@ class Gathered:
     """
 
     programs: tuple[Program, ...]
-    lasted_ns: int
     count: IntArray
     first_ns: IntArray
     last_ns: IntArray
@@ -143,7 +139,6 @@ class Reservoir:
     _first_met: IntArray = field(init=False)
     _peaks: Peaks = field(default_factory=lambda: Peaks.none(0))
     _firsts: list[Firsts] = field(default_factory=list)
-    _lasted: Lasted = field(default_factory=Lasted)
     _kept: list[tuple[csr_matrix, dict[str, IntArray]]] = field(default_factory=list)
     _held: int = 0
     #: Of ``_kept`` so many were met, and so many windows of the others were not.
@@ -164,7 +159,6 @@ class Reservoir:
         if not len(rows):
             return
         self.lossy += int((rows.lost > 0).sum())
-        self._lasted.add(rows)
         columns = self._columns(rows)
         self._kept.append((self.spec.vectors(rows), columns))
         self._held += len(rows)
@@ -258,7 +252,6 @@ class Reservoir:
             columns = {name: columns[name][order] for name in COLUMNS}
         return Gathered(
             programs=tuple(self._table),
-            lasted_ns=self._lasted.ns,
             count=self._count,
             first_ns=self._first_ns,
             last_ns=self._last_ns,

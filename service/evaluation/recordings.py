@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from oddcall.training.ground_truth import CLEAN, ground_truth
 from oddcall.training.judged import Gathering, Judged
 from oddcall.training.labels import Label
 from oddcall.training.lake import Source, provenance
+from oddcall.training.presence import Presence
 from oddcall.training.recording import read_batches
 from oddcall.training.recording_figures import AttackFound, attacks_found
 from oddcall.training.splits import Fold
@@ -90,12 +92,16 @@ class _Run:
     def learn(self, fold: Fold, settings: FitSettings, told: Progress) -> Model:
         """Learn a fold's model, and say in it which recordings it is of."""
         used: dict[Path, Source] = {}
-        model = fit(self._clean(fold, used), settings, self.sources[0].metadata, told)
+        presence = Presence()
+        batches = chain.from_iterable(
+            presence.pass_on(self._clean(fold, source, used)) for source in self.sources
+        )
+        model = fit(batches, settings, self.sources[0].metadata, told, presence)
         return replace(model, metadata=model.metadata | provenance([*used.values()]))
 
-    def _clean(self, fold: Fold, used: dict[Path, Source]) -> Iterator[WindowBatch]:
+    def _clean(self, fold: Fold, source: Source, used: dict[Path, Source]) -> Iterator[WindowBatch]:
         """Windows that a fold learns from: none of an attack, nor of what one left behind."""
-        for source, batch, truth in self._labelled(self.sources):
+        for batch, truth in self._labelled(source):
             taken = fold.learns(source, batch) & (truth == CLEAN)
             self.learned += int(taken.sum())
             if taken.any():
@@ -121,22 +127,18 @@ class _Run:
             told(f"judging {source.path}", (number + 1) / len(self.sources))
 
     def _chosen(self, fold: Fold, source: Source, taken: list[IntArray]) -> Iterator[WindowBatch]:
-        for _, batch, truth in self._labelled([source]):
+        for batch, truth in self._labelled(source):
             rows = fold.judges(source, batch)
             self.left_out += int((~rows & ~fold.learns(source, batch)).sum())
             if rows.any():
                 taken.append(truth[rows])
                 yield batch.take(rows)
 
-    def _labelled(
-        self, sources: Sequence[Source]
-    ) -> Iterator[tuple[Source, WindowBatch, IntArray]]:
-        for source in sources:
-            begin = 0
-            for batch in read_batches(source.path):
-                truth = self.truth[source.path][begin : begin + len(batch)]
-                begin += len(batch)
-                yield source, batch, truth
+    def _labelled(self, source: Source) -> Iterator[tuple[WindowBatch, IntArray]]:
+        begin = 0
+        for batch in read_batches(source.path):
+            yield batch, self.truth[source.path][begin : begin + len(batch)]
+            begin += len(batch)
 
     def met(self) -> set[int]:
         """Give the labels that have a window in any recording, also in one that is learned."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,15 +35,14 @@ class Forgotten:
         self._before = {program.place: before_ns for program, before_ns in told}
         self._left_out: Counter[tuple[str, str, str]] = Counter()
 
-    def pass_on(self, batches: Iterable[WindowBatch]) -> Iterator[WindowBatch]:
-        """Yield batches without what is to be forgotten, and count that."""
-        for batch in batches:
-            ends = [self._before.get(program.place, 0) for program in batch.programs]
-            gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
-            programs, windows = np.unique(batch.program[gone], return_counts=True)
-            for program, count in zip(programs.tolist(), windows.tolist(), strict=True):
-                self._left_out[batch.programs[program].place] += count
-            yield batch.take(~gone) if gone.any() else batch
+    def leave_out(self, batch: WindowBatch) -> WindowBatch:
+        """Give a batch without what is to be forgotten, and count that."""
+        ends = [self._before.get(program.place, 0) for program in batch.programs]
+        gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
+        programs, windows = np.unique(batch.program[gone], return_counts=True)
+        for program, count in zip(programs.tolist(), windows.tolist(), strict=True):
+            self._left_out[batch.programs[program].place] += count
+        return batch.take(~gone) if gone.any() else batch
 
     def as_dict(self) -> dict[str, int]:
         """Give what was left out so far for a machine."""
@@ -87,7 +86,7 @@ def train(
     sources = lake(recordings)
     presence, forgotten = Presence(), forgotten or Forgotten()
     batches = chain.from_iterable(
-        presence.pass_on(forgotten.pass_on(read_batches(source.path))) for source in sources
+        presence.pass_on(read_batches(source.path), forgotten.leave_out) for source in sources
     )
     model = fit(batches, settings, provenance(sources), progress, presence)
     save_bundle(model, output, signing_key=signing_key)

@@ -151,11 +151,23 @@ def test_too_little_evidence_is_said():
 def test_nothing_is_learned_from_windows_without_identity():
     """Windows whose program could not be learned are left out, and counted."""
     ticks = host(200, seed=4)
-    hidden = attacks(1, 0)["scan"][0]
+    hidden = attacks(1, 100)["scan"][0]
     hidden = replace(hidden, identity_complete=np.zeros(1, np.bool_))
     with_hidden = fit([*ticks[:100], *[hidden] * 60, *ticks[100:]])
     assert with_hidden.metadata["windows_without_program"] == "60"
     assert with_hidden.programs == fit(ticks).programs
+
+
+def test_a_day_is_counted_over_all_the_time_that_was_watched():
+    """Also over that in which no window closed but of processes that were gone too soon."""
+    gone = [
+        replace(batch, identity_complete=np.zeros(len(batch), np.bool_))
+        for batch in host(200, seed=5, start=200)
+    ]
+    half, whole = fit(host(200, seed=4)), fit([*host(200, seed=4), *gone])
+    assert [known.windows_per_day for known in whole.programs] == pytest.approx(
+        [known.windows_per_day / 2 for known in half.programs]
+    )
 
 
 def test_a_program_that_keeps_changing_does_not_alert():

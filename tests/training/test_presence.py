@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oddcall.models.window import WindowBatch
+from oddcall.models.window import OTHER, WindowBatch
 from oddcall.training.presence import Lasted, Presence
 from oddcall.training.synthetic import WEB, window
 
@@ -58,3 +59,42 @@ def test_a_program_counts_over_the_recordings_that_hold_it():
         assert list(presence.pass_on(recording)) == recording
     assert presence.of(WEB.program) == 5e9
     assert presence.of(other) == 2e9
+
+
+def test_a_window_whose_program_is_not_known_is_time_that_was_watched():
+    """A host on which for minutes only processes close that were gone too soon is not asleep."""
+    presence = Presence()
+    named = ticks([1.0, 2.0, 3.0])
+    gone = [
+        replace(batch, programs=(OTHER,), identity_complete=np.zeros(1, np.bool_))
+        for batch in ticks([50.0 * i for i in range(1, 7)])
+    ]
+    assert len(list(presence.pass_on([*named, *gone]))) == 9
+    assert presence.of(WEB.program) == 300e9
+
+
+def test_the_time_of_a_program_begins_after_what_is_left_out_of_it():
+    """What it did before is not counted, nor the time it took; others' time goes on meanwhile."""
+    presence = Presence()
+    other = replace(WEB.program, exe="/usr/bin/other")
+    recording = [
+        WindowBatch.concat([batch, replace(batch, programs=(other,))])
+        for batch in ticks([float(i) for i in range(1, 11)])
+    ]
+    early = int(recording[6].t_start_ns[0])
+
+    def leave_out(batch: WindowBatch) -> WindowBatch:
+        return batch.take((batch.program != 0) | (batch.t_start_ns >= early))
+
+    kept = WindowBatch.concat(list(presence.pass_on(recording, leave_out)))
+    assert (kept.program == 0).sum() == 4
+    assert presence.of(WEB.program) == 4e9
+    assert presence.of(other) == 10e9
+
+
+def test_a_program_of_which_all_is_left_out_was_not_there():
+    """The recording adds nothing to the time of it."""
+    presence = Presence()
+    nothing = presence.pass_on(ticks([1.0, 2.0]), lambda batch: batch.take(np.zeros(1, np.bool_)))
+    assert sum(map(len, nothing)) == 0
+    assert presence.of(WEB.program) == 0

@@ -109,6 +109,19 @@ def test_no_window_is_lost_or_counted_twice(small_lake, capsys):
     assert sum(counts[kind] for kind in kinds) == counts["judged"]
 
 
+def test_what_is_learned_is_the_model_that_train_makes(small_lake, tmp_path, capsys):
+    """Of recordings that hold different programs too: each counts over those that hold it."""
+    clean, part = small_lake.clean("web2"), tmp_path / "part"
+    with RecordingWriter(part, read_metadata(small_lake.clean("web1"))) as writer:
+        for batch in read_batches(small_lake.clean("web1")):
+            kept = np.array([program.name == "redis-server" for program in batch.programs])
+            writer.append(batch.take(kept[batch.program]))
+    words = ("--train", part, "--train", clean, "--test", small_lake.later("web1"), "--json")
+    (learned,) = json.loads(evaluate(capsys, *words))["models"]
+    assert run(["train", str(part), str(clean), "-o", str(tmp_path / "m.oddcall")]) == 0
+    assert load_bundle(tmp_path / "m.oddcall").id == learned
+
+
 def test_windows_between_learning_and_judging_are_told(small_lake, tmp_path, capsys):
     """Split by time, windows across the two parts are neither, and their number is said."""
     (source,) = lake([small_lake.clean("web1")])

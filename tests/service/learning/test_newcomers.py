@@ -359,6 +359,8 @@ def test_what_is_forgotten_is_not_learned_again(
     known = {k.program: k for k in model.programs}
     assert known[NGINX].windows == 80
     assert known[NGINX].first_ns >= half
+    hours = (ordinary[-1].t_end_ns.max() - half) / 3600e9
+    assert known[NGINX].windows_per_day == pytest.approx(80 * 24 / hours, rel=0.01)
     told = Tolerances(forgotten=[(NGINX, half, Span(half))])
     verdicts = replace(model, tolerances=told).judge(ordinary[-1])
     assert "unknown" not in set(verdicts.level), "what was learned since is used again"
