@@ -129,6 +129,39 @@ class ProgramJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class BarelyMet:
+    """Programs of which a model had learned only the first few windows, and how they were judged.
+
+    Programs are told by their places: a replaced binary is the same program.
+
+    Attributes
+    ----------
+    few : int
+        Windows that were learned of each, at most.
+    programs : int
+        Those of which later windows were judged.
+    by_like : int
+        Of these, held against programs like them in a way that may alert.
+    unvouched : int
+        Shown, and not judged: fewer than eight other programs vouch for such verdicts.
+    unknown : int
+        Not judged: what came later is of another binary than the first few windows.
+    least_p : float or None
+        Least p-value of a clean window; None without any.
+    alerts_from : float
+        p-value at or below which the strictest model alerts.
+    """
+
+    few: int
+    programs: int
+    by_like: int
+    unvouched: int
+    unknown: int
+    least_p: float | None
+    alerts_from: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """So many in so much, with the middle 95 % of what is compatible with that."""
 
@@ -279,6 +312,26 @@ def _program(judged: Judged, program: Program, rows: NDArray[np.bool_]) -> Progr
         len(able),
         len(found),
         len(attacks) - len(able),
+    )
+
+
+def barely_met(judged: Judged, few: int) -> BarelyMet:
+    """Count the programs that were judged after so few windows, by what was done with them."""
+    places = list({program.place: None for program in judged.programs})
+    of_program = np.array([places.index(p.place) for p in judged.programs], np.int64)
+    place = of_program[judged.program]
+    windows, known, ready = (
+        np.bincount(place[rows], minlength=len(places)) > 0
+        for rows in (slice(None), judged.known, judged.ready)
+    )
+    return BarelyMet(
+        few,
+        int(windows.sum()),
+        int(ready.sum()),
+        int((known & ~ready).sum()),
+        int((windows & ~known).sum()),
+        float(judged.p_value[judged.clean].min()) if judged.clean.any() else None,
+        float(judged.threshold.min()),
     )
 
 

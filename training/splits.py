@@ -4,7 +4,8 @@ No window is on both sides, no window of an attack is ever learned from, and bey
 
 - *by time*: everything learned ended before anything judged began, with a pause in between;
 - *given*: a window that shares time with what was learned of its host is left out;
-- *by host*: nothing of a judged host is learned, whatever its programs.
+- *by host*: nothing of a judged host is learned, whatever its programs;
+- *by program*: of a judged one its first few windows are learned, no other (`program_folds.py`).
 """
 
 from __future__ import annotations
@@ -44,11 +45,14 @@ class Fold:
         What is judged, for people.
     learns, judges : callable
         Mask of the windows of a batch; never both true.
+    few : int, default 0
+        Windows learned of each program that is judged; 0 where that is not what is divided.
     """
 
     name: str
     learns: Chooses
     judges: Chooses
+    few: int = 0
 
 
 def given(train: Sequence[Source], test: Sequence[Source]) -> Fold:
@@ -96,7 +100,7 @@ def by_time(sources: Sequence[Source], share: float = LEARNED) -> list[Fold]:
     """Learn from the earlier part of the time, judge the later; windows across are left out."""
     begin, end = min(s.start_ns for s in sources), max(s.end_ns for s in sources)
     cut = begin + int((end - begin) * share)
-    pause = int(min(PAUSE_S * 1e9, PAUSE_SHARE * (end - begin)))
+    pause = pause_ns(sources)
 
     def learns(_source: Source, batch: WindowBatch) -> Mask:
         return batch.t_end_ns <= cut
@@ -105,6 +109,12 @@ def by_time(sources: Sequence[Source], share: float = LEARNED) -> list[Fold]:
         return batch.t_start_ns >= cut + pause
 
     return [Fold(f"the last {1 - share:.0%} of the time", learns, judges)]
+
+
+def pause_ns(sources: Sequence[Source]) -> int:
+    """Nanoseconds between what is learned and what is judged of the same program and host."""
+    whole = max(s.end_ns for s in sources) - min(s.start_ns for s in sources)
+    return int(min(PAUSE_S * 1e9, PAUSE_SHARE * whole))
 
 
 def by_host(sources: Sequence[Source]) -> list[Fold]:

@@ -28,7 +28,12 @@ from oddcall.training.labels import Label
 from oddcall.training.lake import Source, provenance
 from oddcall.training.presence import Presence
 from oddcall.training.recording import read_batches
-from oddcall.training.recording_figures import AttackFound, attacks_found
+from oddcall.training.recording_figures import (
+    AttackFound,
+    BarelyMet,
+    attacks_found,
+    barely_met,
+)
 from oddcall.training.splits import Fold
 
 if TYPE_CHECKING:
@@ -61,6 +66,8 @@ class Evaluation:
         Time judged, summed over the hosts; what two recordings of one share counts once.
     models : list of str
         Ids.
+    barely_met : BarelyMet or None
+        How programs were judged of which little was learned; None where that was not asked.
     """
 
     judged: Judged
@@ -75,6 +82,7 @@ class Evaluation:
     true_alerts: int
     host_days: float
     models: list[str] = field(default_factory=list)
+    barely_met: BarelyMet | None = None
 
 
 class _Run:
@@ -202,6 +210,7 @@ def evaluate(
         )
     found = attacks_found(judged, run.labels)
     missed = unmatched(found, run.met(), run.judged_time())
+    few = max(fold.few for fold in folds)
     return Evaluation(
         judged=judged,
         all_attacks=found,
@@ -215,6 +224,7 @@ def evaluate(
         true_alerts=run.opened[True],
         host_days=run.judged_ns() / 86400e9,
         models=ids,
+        barely_met=barely_met(judged, few) if few else None,
     )
 
 

@@ -81,6 +81,12 @@ def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) 
 def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
     found, false = recall(done.attacks), false_alerts(done)
     without = why_not_judged(done.attacks)
+    if met := done.barely_met:
+        yield Tile(
+            "judged by programs like them",
+            f"{met.by_like:,} of {met.programs:,}",
+            f"programs after their first {met.few} windows",
+        )
     if found.of:
         seconds = delays(done.attacks)
         low, high = found.between.low, found.between.high
@@ -109,7 +115,9 @@ def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
         yield Tile(
             "promised 1 %, came",
             percent(row.realised),
-            f"{percent(row.between.low)} to {percent(row.between.high)}",
+            f"{percent(row.between.low)} to {percent(row.between.high)}"
+            if row.between.high
+            else f"of {counted(int(done.judged.clean.sum()), 'clean window')}",
         )
 
 

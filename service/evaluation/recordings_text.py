@@ -15,11 +15,13 @@ from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.naming import fitted, shortened
 from oddcall.service.quantities import Budget, counted, format_duration, number
+from oddcall.training.calibrate import PROGRAMS_FOR_TRANSFER
 from oddcall.training.figures import RATES, Interval, Result
 from oddcall.training.recording_figures import (
     ALIKE,
     TOGETHER,
     AttackFound,
+    BarelyMet,
     Kept,
     ProgramJudged,
     Rate,
@@ -51,6 +53,7 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
             "clean": int(judged.clean.sum()),
             "attack": int(judged.attacked.sum()),
         },
+        "barely_met": asdict(done.barely_met) if done.barely_met else None,
         "detectors": {name: _figures(result) for name, result in results.items()},
         "calibration": [asdict(row) for row in kept(judged)],
         "alerts": {
@@ -214,6 +217,8 @@ def _head(done: Evaluation, split: str) -> Iterator[str]:
 def what_was_judged(done: Evaluation) -> Iterator[str]:
     """Say how many windows the figures are of, and how many were passed over, and why."""
     judged = done.judged
+    if done.barely_met:
+        yield from _how_judged(done.barely_met, len(done.models))
     behind = _left_behind(done)
     or_failed = " or of what failed" if judged.failed else ""
     and_behind = f", {behind:,} of what they left behind{or_failed}" if behind else ""
@@ -221,8 +226,10 @@ def what_was_judged(done: Evaluation) -> Iterator[str]:
         f"{int(judged.clean.sum()):,} clean and {int(judged.attacked.sum()):,} of attacks"
         f"{and_behind}"
     )
+    # Whoever is judged so was met: of an unknown window only the binary is another.
+    unknown = "of a binary that was not met" if done.barely_met else "without a baseline"
     others = (
-        (int((~judged.known).sum()), "without a baseline"),
+        (int((~judged.known).sum()), unknown),
         (_unsettled(done), "of programs that may not alert yet"),
     )
     if said := " and ".join(f"{count:,} {why}" for count, why in others if count):
@@ -230,6 +237,21 @@ def what_was_judged(done: Evaluation) -> Iterator[str]:
     if done.left_out:
         left_out = counted(done.left_out, "window")
         yield f"{left_out} in, across or just after the learned time left out"
+
+
+def _how_judged(met: BarelyMet, models: int) -> Iterator[str]:
+    """Say how many programs were judged that were barely met, and by whom."""
+    first = f"the first {met.few} windows"
+    yield f"{models} models: each judged programs of which it learned {first} only"
+    others = (
+        (met.unvouched, f"not judged (fewer than {PROGRAMS_FOR_TRANSFER} others vouch)"),
+        (met.unknown, "of another binary later, not judged"),
+    )
+    said = [f"{met.by_like:,} judged by programs like them"]
+    said += [f"{count:,} {why}" for count, why in others if count]
+    yield f"{counted(met.programs, 'program')}: {', '.join(said)}"
+    if met.least_p is not None:
+        yield f"least p of a clean window {met.least_p:.2g}, alerts from {met.alerts_from:.1e}"
 
 
 def _unsettled(done: Evaluation) -> int:
@@ -354,4 +376,5 @@ def _share(share: float) -> str:
 
 
 def _range(between: Interval) -> str:
-    return f"{100 * between.low:.2g} to {100 * between.high:.2g}"
+    # Where none came, none comes however it is drawn again: that is no range.
+    return f"{100 * between.low:.2g} to {100 * between.high:.2g}" if between.high else "-"

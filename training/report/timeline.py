@@ -94,7 +94,10 @@ def _not_judged(judged: Judged, rows: NDArray[np.bool_]) -> str:
     """Say which of a strip's windows were not judged, and why; empty where all were."""
     lacking = (
         (rows & ~judged.known, "it was not met in what was learned from, or too seldom"),
-        (rows & judged.known & ~judged.ready, "its baseline is not settled, so it may not alert"),
+        (
+            rows & judged.known & ~judged.ready,
+            "neither a settled baseline nor enough programs like it vouch, so it may not alert",
+        ),
     )
     said = []
     for which, why in lacking:
