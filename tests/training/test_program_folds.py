@@ -41,6 +41,8 @@ UPGRADED = replace(PROGRAMS[1], ino=901)
 ELSEWHERE = replace(PROGRAMS[2], unit="other.service")
 LINKED = replace(PROGRAMS[3], exe="/opt/also-p3")
 COPY = replace(PROGRAMS[0], ino=777)
+#: Too few windows to be judged, though its executable has enough elsewhere.
+SELDOM = replace(PROGRAMS[6], unit="seldom.service")
 SMALL = Program("/usr/bin/small", 0x801, 300, "work.service")
 
 
@@ -52,7 +54,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for second in range(LENGTH):
         programs = [p for i, p in enumerate(PROGRAMS) if i != 1 or second < LENGTH // 2]
         programs += [UPGRADED] * (second >= LENGTH // 2) + [ELSEWHERE, LINKED]
-        programs += [SMALL] * (second < SETTLED - 1)
+        programs += [SMALL, SELDOM] * (second < SETTLED - 1)
         ticks.append([made(p, second, pid=100 + n) for n, p in enumerate(programs)])
         # Twice in one second: more than the few end at the same moment as the last of them.
         ticks[-1] += [made(PROGRAMS[4], second, pid=900 + n) for n in range(3)]
@@ -115,6 +117,8 @@ def test_of_a_judged_program_only_its_first_windows_are_learned(root):
             assert begins >= max(row[2] for row in first) + pause
         # The same executable in another unit, and the same file by another name.
         exes = {place[0] for place in places}
+        if SELDOM.exe in exes:
+            assert len(by_place[SELDOM.place]) == FEW
         for one, other in ((PROGRAMS[2], ELSEWHERE), (PROGRAMS[3], LINKED)):
             assert (one.exe in exes) == (other.exe in exes)
             if one.exe in exes:
@@ -123,7 +127,7 @@ def test_of_a_judged_program_only_its_first_windows_are_learned(root):
         kept = {one for one in whole if len(by_place[one]) > FEW}
         assert all(by_place[place] and len(by_place[place]) == len(whole[place]) for place in kept)
         assert kept | {p for p in whole if p[0] in exes} == set(whole)
-    assert set(times) == set(whole) - {SMALL.place}
+    assert set(times) == set(whole) - {SMALL.place, SELDOM.place}
     assert set(times.values()) == {1}
 
 
