@@ -13,10 +13,10 @@ from oddcall.models.window import Program, WindowBatch
 from oddcall.service.cli import run
 from oddcall.training.labels import Label, write_labels
 from oddcall.training.recording import METADATA, RecordingWriter
-from oddcall.training.synthetic import Chain, window
+from oddcall.training.synthetic import BEGAN_S, Chain, window
 
-#: Seconds, of which the attacks are in two, and the second that made time begins with.
-LENGTH, LOUD, USUAL, ORIGIN = 160, 120, 140, 1_000_000
+#: Seconds, and the two in which the first tool is attacked.
+LENGTH, LOUD, USUAL = 160, 120, 140
 #: What tools do: begin, and read, list, write, map, rename and the like in their own proportions.
 BEGIN = (12, 9, -21, 257, 5, 9, 3, 257, 0, 5, 9, 3, 158, 10, 10)
 PATHS = ((257, 5, 0, 3), (262,), (1,), (9, 11), (217,), (82,), (12,), (-257,), (33, 3), (74, 3))
@@ -55,7 +55,7 @@ def tools(folder: Path, count: int) -> Path:
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("labels") / "labels.jsonl"
-    begins = {"loud": (ORIGIN + LOUD) * 10**9, "usual": (ORIGIN + USUAL) * 10**9}
+    begins = {"loud": (BEGAN_S + LOUD) * 10**9, "usual": (BEGAN_S + USUAL) * 10**9}
     write_labels(path, [Label(n, at, at + 10**9 - 1, pid=100) for n, at in begins.items()])
     return path
 
