@@ -28,6 +28,7 @@
 #define IS_COMPAT_EXEC(nr) ((nr) == COMPAT_NR_EXECVE || (nr) == COMPAT_NR_EXECVEAT)
 
 #define EEXIST 17
+#define EINPROGRESS 115
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 #define RESTART_FIRST 512     /* ERESTARTSYS to ERESTART_RESTARTBLOCK never reach the program */
 #define RESTART_LAST 516

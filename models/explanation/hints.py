@@ -54,6 +54,8 @@ class Need:
     part : float
         Of all calls of the window they are at least this part: what goes on beside much other
         work is no sign of a technique that anything may need.
+    more_than : tuple of str
+        They are more than all of these calls together, usual ones as well.
     """
 
     calls: tuple[str, ...] = ()
@@ -63,6 +65,7 @@ class Need:
     working: bool = False
     odd: bool = True
     part: float = 0.0
+    more_than: tuple[str, ...] = ()
 
     def met_by(self, made: Sequence[Call]) -> list[Call]:
         """Give the calls that meet the need; none when it is not met."""
@@ -79,6 +82,9 @@ class Need:
             counted = [call for call in counted if call.unusual]
         count = sum(map(self._counts, counted))
         enough = max(self.at_least, self.part * sum(call.count for call in made))
+        if self.more_than:
+            beside = sum(call.count for call in made if call.plain in self.more_than)
+            enough = max(enough, beside + 1)
         return counted if count >= enough else []
 
     def _counts(self, call: Call) -> int:
@@ -105,6 +111,8 @@ _OPEN = ("open", "openat", "openat2")
 _READ = ("read", "readv", "pread64", "preadv", "preadv2")
 _SET_TIME = ("utime", "utimes", "futimesat", "utimensat")
 _WRITE = ("write", "writev", "pwrite64", "pwritev", "pwritev2")
+_SEND = ("sendto", "sendmsg", "sendmmsg")
+_RECEIVE = ("recvfrom", "recvmsg", "recvmmsg")
 _SET_IDS = ("setuid", "setreuid", "setresuid", "setgid", "setregid", "setresgid")
 _LOOK = (
     *_OPEN,
@@ -215,8 +223,15 @@ RULES: tuple[Rule, ...] = (
         "T1046",
         "network service discovery",
         (Need(("connect",), at_least=10, failing=True),),
-        "connections that fail one after another are what a port scan looks like, and a client "
-        "that does not wait for them",
+        "connections that are refused one after another are what a port scan looks like, and a "
+        "client whose servers are gone",
+    ),
+    Rule(
+        "T1046",
+        "network service discovery",
+        (Need(("connect",), at_least=100, more_than=(*_READ, *_WRITE, *_SEND, *_RECEIVE)),),
+        "connections begun in bulk, over which hardly anything is said, are what a port scan "
+        "looks like that does not wait for answers",
     ),
     Rule(
         "T1059.004",
@@ -296,5 +311,5 @@ def _hint(rule: Rule, support: list[Call], never: str) -> Hint:
 def _counted(call: Call, never: str) -> str:
     said = f"{call.count:,} {call.name}"
     if call.failing:
-        said += f" ({call.failed:,} {call.unsuccessful})"
+        said += f" ({call.failed:,} failing)"
     return f"{said}, never made {never}" if call.novel else said

@@ -81,11 +81,6 @@ class Call:
         """Never made in the baseline, or far more of it than usual."""
         return self.novel or self.excess
 
-    @property
-    def unsuccessful(self) -> str:
-        """What calls that returned an error are: of ``connect`` it may be that they go on."""
-        return "failing or pending" if self.plain == "connect" else "failing"
-
 
 @dataclass(frozen=True, slots=True)
 class Transition:

@@ -181,7 +181,7 @@ def _more(made: Sequence[Call], time: str, against: str) -> str:
         usual = _typical(lead.failed_typical)
         said = f"{_made(lead)} in {time}, {_failing(lead)}"
         return (
-            f"{said}; {lead.unsuccessful} {lead.name} is {_share(lead.failed_share)} of its calls, "
+            f"{said}; failing {lead.name} is {_share(lead.failed_share)} of its calls, "
             f"against {usual} in {against}{also}"
         )
     share, usual = _share(lead.share), _typical(lead.typical)
@@ -250,9 +250,9 @@ def _compared(call: Call) -> str:
         return _made(call) + _aside(call)
     if call.failing and not call.excess:
         usual = _typical(call.failed_typical)
-        made = _number(call.failed, f"{call.unsuccessful} {call.name} call")
+        made = _number(call.failed, f"failing {call.name} call")
         return f"{made} ({_share(call.failed_share)}; {usual})"
-    failing = f"{_all_or(call)} {call.unsuccessful}; " if call.failing else ""
+    failing = f"{_all_or(call)} failing; " if call.failing else ""
     usual = f"never more than {call.most:,}" if call.beyond else _typical(call.typical)
     return f"{_made(call)} ({failing}{_share(call.share)} of its calls; {usual})"
 
@@ -271,12 +271,12 @@ def _all_or(call: Call) -> str:
 
 def _failing(call: Call) -> str:
     if call.count == 1:
-        return "which failed" + (" or is pending" if call.plain == "connect" else "")
-    return f"{_all_or(call)} of them {call.unsuccessful}"
+        return "which failed"
+    return f"{_all_or(call)} of them failing"
 
 
 def _aside(call: Call) -> str:
-    return f" ({_all_or(call)} {call.unsuccessful})" if _fails(call) else ""
+    return f" ({_all_or(call)} failing)" if _fails(call) else ""
 
 
 def _number(count: int, noun: str) -> str:

@@ -242,6 +242,14 @@ def test_calls_that_fail_are_counted_by_number(count):
     assert counted.total("errors", calls.number("fchdir"), rows) == 1013
 
 
+def test_a_connection_that_is_begun_has_not_failed(count):
+    """What a program does not wait for (EINPROGRESS) is a call, and no failure; a refusal is."""
+    counted = count("connecting", 509, 307)
+    rows = counted.of({int(counted.output)})
+    assert counted.calls("connect", rows) == 509 + 307
+    assert counted.total("errors", calls.number("connect"), rows) == 307
+
+
 @x86_only
 def test_32_bit_calls_are_kept_apart(count):
     """Number 20 by the 32-bit gate is getpid, and never the 64-bit number 20 (writev)."""
