@@ -21,6 +21,14 @@ SUMMED = 0.2
 #: A lesson of fewer seconds says nothing of false alerts a day. One of ten minutes has more, also
 #: where its first windows came late.
 SHORT_S = 540.0
+#: What comes round on many hosts, and every how many seconds.
+_ROUNDS = (
+    (300.0, "a database's checkpoint every five minutes"),
+    (3600.0, "an hourly job"),
+    (86_400.0, "a backup at night"),
+)
+#: What is to be usual must have come so often: nearly twice, as a lesson begins anywhere.
+_TURNS = 1.8
 #: No threshold is laxer, however few windows a quiet host sees a day.
 LAXEST = 0.01
 
@@ -139,6 +147,18 @@ def cannot_tell(span_s: float, able: int, programs: int) -> str:
     if 2 * able < programs:
         return f"with {able:,} of {programs:,} programs able to alert nobody can tell"
     return ""
+
+
+def missed(span_s: float) -> str:
+    """Name what a lesson is too short to have met often enough; empty after some two days.
+
+    Parameters
+    ----------
+    span_s : float
+        How long it was, or is to be, in seconds.
+    """
+    found = [what for every_s, what in _ROUNDS if span_s < _TURNS * every_s]
+    return " or ".join(filter(None, (", ".join(found[:-1]), *found[-1:])))
 
 
 def past_counting(threshold: float, independent: float) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
 
+from oddcall.models.budget import missed
 from oddcall.models.bundle import load_bundle
 from oddcall.models.errors import BundleError, OddcallError, RecordingError
 from oddcall.models.explanation.explanation import explain
@@ -289,6 +290,12 @@ def _upkeep(
     return Upkeep(settings, episodes, board, screen.say, newcomers, shadow, request.reload, resink)
 
 
+def _seldom(lesson_s: float) -> str:
+    """Say before a lesson what it is too short for; empty where it is long enough."""
+    rare = missed(lesson_s)
+    return f"; what comes more seldom will be new to it, and may alert ({rare})" if rare else ""
+
+
 def _learning(
     state: StateDir, settings: Settings, here: Here, screen: Screen, board: Board
 ) -> Learning:
@@ -296,6 +303,7 @@ def _learning(
     screen.say(
         f"no model yet: learning this host for {format_duration(section.duration)}, "
         f"or up to {section.patience} times that where programs show too little"
+        f"{_seldom(section.duration)}"
     )
     interval_s = settings.sensor.interval
     evidence = Evidence(section.duration, section.patience, section.min_windows, interval_s)

@@ -270,6 +270,9 @@ def test_learning_first_then_watching(
     kept = tmp_path / "kept"
     session.run(Request(settings, record=kept), None, here(fake_sensor(ordinary)), screen)
     assert screen.lines[0].startswith("no model yet: learning this host for 1m40s")
+    assert screen.lines[0].endswith(
+        "may alert (a database's checkpoint every five minutes, an hourly job or a backup at night)"
+    )
     assert "program  windows  state" in screen.lines[1]
     assert all(line in screen.lines[1] for line in warned(odd_calls))
     assert odd_calls.warnings, "what it cannot promise is said to whoever only watches"

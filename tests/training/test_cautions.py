@@ -49,6 +49,36 @@ def test_a_lesson_of_seconds_does_not_tell_what_to_expect(
         assert "is a guess: so short a recording cannot tell. Learn from ten minutes" in text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "every", "lasted", "shown"),
+    [
+        (180, 1, "3 minutes", ()),
+        (600, 1, "10 minutes", ("every five minutes",)),
+        (1200, 12, "4 hours", ("every five minutes", "hourly")),
+        (1800, 96, "", ("every five minutes", "hourly", "at night")),
+    ],
+)
+def test_what_a_lesson_is_too_short_for_is_told(
+    ticks: list[WindowBatch], seconds: int, every: int, lasted: str, shown: tuple[str, ...]
+) -> None:
+    """What comes round more seldom than a lesson is long is named, and how long it should be."""
+    stretched = [
+        replace(
+            batch,
+            t_start_ns=batch.t_start_ns + number * (every - 1) * 10**9,
+            t_end_ns=batch.t_end_ns + number * (every - 1) * 10**9,
+        )
+        for number, batch in enumerate(ticks[:seconds])
+    ]
+    said = [text for text in fit(stretched).warnings if text.startswith("The lesson of")]
+    assert len(said) == bool(lasted)
+    for text in said:
+        assert text.startswith(f"The lesson of {lasted} has not shown ")
+        assert "twice as long as what is to be usual takes" in text
+        told = {word for word in ("every five minutes", "hourly", "at night") if word in text}
+        assert told == {"every five minutes", "hourly", "at night"} - set(shown)
+
+
 def test_where_most_programs_cannot_alert_the_rate_is_a_guess(ticks: list[WindowBatch]) -> None:
     """However long the lesson: of one that can and three that cannot there is no telling."""
     random = np.random.default_rng(0)
