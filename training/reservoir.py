@@ -210,18 +210,18 @@ class Reservoir:
         fresh = self._kept[self._met :]
         vectors = vstack([part for part, _ in fresh], format="csr")
         columns = {name: np.concatenate([part[name] for _, part in fresh]) for name in _OF_FIRSTS}
-        program, entries = columns["program"], np.diff(vectors.indptr)
-        where = (np.repeat(program, entries), vectors.indices)
-        unmet = np.flatnonzero(self._first_met[where] == NEVER)
-        np.minimum.at(self._first_met, where, np.repeat(columns["ordinal"], entries))
-        row = np.repeat(np.arange(len(program)), entries)
-        row = row[unmet]
-        met = self._first_met[program[row], vectors.indices[unmet]]
         tick = columns["t_end_ns"] // TICK_NS
+        rows = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+        program = columns["program"][rows]
+        unmet = np.flatnonzero(self._first_met[program, vectors.indices] == NEVER)
+        # Only these: a later window's ordinal is larger than that of any before it.
+        row, program, symbol = rows[unmet], program[unmet], vectors.indices[unmet]
+        np.minimum.at(self._first_met, (program, symbol), columns["ordinal"][row])
+        met = _row_of(columns, program, self._first_met[program, symbol])
         first = np.zeros(vectors.nnz, np.bool_)
-        first[unmet] = tick[row] == tick[_row_of(columns, program[row], met)]
-        self._firsts.append(_firsts(vectors, first, columns))
-        self._peaks.meet(vectors, program)
+        first[unmet] = tick[row] == tick[met]
+        self._firsts.append(_firsts(vectors, rows, first, columns))
+        self._peaks.meet(vectors, columns["program"])
         self._met, self._unmet = len(self._kept), 0
 
     def _compact(self) -> None:
@@ -274,9 +274,13 @@ def _row_of(columns: dict[str, IntArray], program: IntArray, ordinal: IntArray) 
     return rows
 
 
-def _firsts(vectors: csr_matrix, first: NDArray[np.bool_], columns: dict[str, IntArray]) -> Firsts:
-    """Keep of windows what they met first, and of those that met nothing first nothing."""
-    row = np.repeat(np.arange(vectors.shape[0]), np.diff(vectors.indptr))
+def _firsts(
+    vectors: csr_matrix, row: IntArray, first: NDArray[np.bool_], columns: dict[str, IntArray]
+) -> Firsts:
+    """Keep of windows what they met first, and of those that met nothing first nothing.
+
+    ``row`` is the window of each entry of the vectors, and ``first`` whether it was met first.
+    """
     telling = np.unique(row[first])
     # How many events a window holds is no symbol, and is asked of every vector.
     first = first | (vectors.indices == FeatureSpec().column("scalars", SCALARS.index("events")))
