@@ -135,18 +135,22 @@ def _worth(made: Sequence[Call], first: Collection[str], lead: int) -> list[Call
 
 
 def _picked(made: Sequence[Call], first: Collection[str]) -> list[Call]:
-    """Order by meaning, then by weight, and leave out what is worth little beside the rest.
+    """Put those that mean more before the others, and leave out what is worth little beside them.
 
-    What weighs most comes before whatever means more: 400 ``splice`` before a ``socket``.
+    What weighs most is of those, whatever it means: 400 ``splice`` before a ``socket``. Calls come
+    with the largest weight first, and each part keeps that order.
     """
-    most = max((call.contribution for call in made), default=0.0)
-
-    def rank(call: Call) -> tuple[bool, bool, bool, float]:
-        weighs_less, tells_less = call.contribution < most, call.plain not in _TELLING
-        return call.name not in first, weighs_less, tells_less, -call.contribution
-
-    ranked = sorted(made, key=rank)
-    return [c for c in ranked if c.name in first or c.contribution >= _WORTH * most]
+    if not made:
+        return []
+    most = max(made, key=lambda call: (call.contribution, call.plain in _TELLING))
+    ranked = sorted(
+        made,
+        key=lambda call: (
+            call.name not in first,
+            call is not most and call.plain not in _TELLING,
+        ),
+    )
+    return [c for c in ranked if c.name in first or c.contribution >= _WORTH * most.contribution]
 
 
 def _weight(made: Sequence[Call]) -> float:

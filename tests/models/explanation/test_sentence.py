@@ -105,6 +105,18 @@ def test_a_step_that_is_not_decoded_is_one_step(step: Transition, level: str, wo
     assert told == f"web took a step from one known call to another, {words}"
 
 
+def test_one_that_weighs_most_leads_and_then_those_that_mean_more() -> None:
+    """Of many that weigh the same only one is named before what tells a reader something."""
+    alike = tuple(
+        replace(MKDIR, name=name, plain=name, failed=0)
+        for name in ("getpid", "alarm", "fcntl", "getrandom")
+    )
+    socket = replace(MKDIR, name="socket", plain="socket", failed=0, contribution=0.4)
+    assert "made 1 getpid call, 1 socket call, 1 alarm call and 2 other" in said((*alike, socket))
+    told = said((*alike, socket), first=("fcntl",))
+    assert "made 1 fcntl call, 1 getpid call, 1 socket call and 2 other" in told
+
+
 @pytest.mark.parametrize("beside", [{"transitions": (STEP,)}, {"scalars": (RATE,)}])
 def test_the_sentence_leads_with_what_the_verdict_rests_on(beside: dict[str, Any]) -> None:
     """A call that carries next to nothing gives way to the step or number that carries most."""
