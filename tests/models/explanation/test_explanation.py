@@ -1,4 +1,4 @@
-"""Explanations: a person reads what the program did, and it is what it really did."""
+"""What stands beside a sentence holds it up: features, what is usual, the nearest windows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -15,181 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oddcall.models import calls
-from oddcall.models.baseline import QUANTILES, Baseline, Contributions, Exemplars
 from oddcall.models.explanation.comparison import natural
-from oddcall.models.explanation.explanation import NOTHING_SHARED, TOP, Explanation, explain
+from oddcall.models.explanation.explanation import NOTHING_SHARED, TOP, Explanation
 from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.models.features import SCALARS, FeatureSpec
-from oddcall.models.peaks import Peaks
-from oddcall.models.sparse import Sparse
-from oddcall.models.transitions import START, bucket
-from oddcall.models.verdict import Verdicts
-from oddcall.models.window import BLOCKS, CALLS, URING, Program, WindowBatch
 
-WEB = Program("/usr/bin/python3.11", 2049, 77, "web.service", "")
-
-#: One request, and what a worker does now and then. ``!`` marks a call that fails.
-REQUEST = ["epoll_wait", "accept4", "recvfrom", "openat", "fstat", "read", "close", "sendto"]
-RARE = ["stat!", "openat", "getdents64", "getdents64", "close", "futex", "futex!"]
-
-
-def window(*parts: Sequence[str], program: Program = WEB, seconds: float = 1.0) -> WindowBatch:
-    """One window of one thread that makes these calls in this order; ``!`` marks a failure."""
-    said = [call for part in parts for call in part]
-    numbers = np.array([calls.number(call.rstrip("!")) for call in said])
-    failed = np.array([call.endswith("!") for call in said])
-    steps = bucket(np.concatenate([[START], numbers[:-1]]), numbers)
-    columns: dict[str, object] = {
-        name: Sparse.from_dense(np.bincount(ids, minlength=BLOCKS[name])[None, :])
-        for name, ids in {
-            "syscalls": numbers,
-            "errors": numbers[failed],
-            "transitions": steps,
-        }.items()
-    }
-    end = 1_700_000_000_000_000_000
-    return WindowBatch.of(
-        programs=(program,),
-        pid=np.array([4242]),
-        start_time_ns=np.array([99]),
-        t_start_ns=np.array([end - int(seconds * 1e9)]),
-        t_end_ns=np.array([end]),
-        observed_s=np.array([seconds]),
-        **columns,
-    )
-
-
-def clean(rng: np.random.Generator, n: int = 40) -> WindowBatch:
-    """Windows of the web server under its usual load."""
-    made = []
-    for _ in range(n):
-        requests = [REQUEST for _ in range(int(rng.integers(20, 60)))]
-        rare = [RARE] * int(rng.integers(0, 3))
-        made.append(window(*requests, *rare))
-    return WindowBatch.concat(made)
-
-
-@dataclass
-class Made:
-    """As much of a model as an explanation asks for, with a baseline of these windows."""
-
-    spec: FeatureSpec
-    profiles: list[Baseline]
-    peaks: Peaks
-    metadata: dict[str, str]
-
-    @classmethod
-    def of(cls, windows: WindowBatch) -> Made:
-        """Learn quantiles and typical windows, as training does."""
-        spec = FeatureSpec()
-        vectors = spec.vectors(windows)
-        seen = np.flatnonzero(np.asarray((vectors != 0).sum(axis=0)).ravel())
-        quantiles = np.quantile(vectors[:, seen].toarray(), QUANTILES, axis=0).T
-        kept = Exemplars(
-            vectors[:5],
-            *(getattr(windows, name)[:5] for name in ("t_start_ns", "t_end_ns", "pid")),
-            windows.n_events[:5],
-        )
-        times = int(windows.t_start_ns.min()), int(windows.t_end_ns.max())
-        baseline = Baseline(
-            "python3.11", len(windows), *times, seen, quantiles.astype(np.float32), kept
-        )
-        peaks = Peaks.of(vectors, np.zeros(len(windows), np.int64), 1)
-        return cls(spec, [baseline], peaks, {"arch": "x86_64"})
-
-    def contributions(
-        self,
-        batch: WindowBatch,
-        row: int,
-        *,
-        news_only: bool = False,  # noqa: ARG002  as the model's
-    ) -> Contributions:
-        """Half of the verdict for squared distance past the quantiles, half for what is new."""
-        baseline = self.profiles[0]
-        observed = self.spec.vectors(batch).toarray()[row]
-        every = np.arange(self.spec.width)
-        typical = baseline.typical(every)
-        past = np.maximum(observed - typical[:, 2], 0) + np.maximum(typical[:, 0] - observed, 0)
-        novel = ~np.isin(every, baseline.features) & (observed > 0)
-        mixture, novelty = past.astype(np.float64) ** 2, np.where(novel, observed, 0.0)
-        parts = (mixture / max(mixture.sum(), 1e-9), novelty / max(novelty.sum(), 1e-9))
-        weight = sum(parts) / max(sum(part.sum() for part in parts), 1e-9)
-        order = np.argsort(-weight, kind="stable")
-        order = order[(observed[order] > 0) | (typical[order, 2] > 0)]
-        columns = observed[order], typical[order], novel[order], mixture[order], novelty[order]
-        return Contributions(order, *columns, self.peaks.most(order, 0), weight[order])
-
-
-def verdicts(level: str = "program", n: int = 1) -> Verdicts:
-    """Verdicts that all alert, held against profile 0, or against none when unknown."""
-    known = level != "unknown"
-    return Verdicts(
-        score=np.full(n, 30.0),
-        p_value=np.full(n, 1e-9),
-        threshold=1e-6,
-        alert=np.full(n, known),
-        extrapolated=np.full(n, known),
-        level=np.full(n, level),
-        ready=np.full(n, known),
-        profile=np.full(n, 0 if known else -1),
-    )
-
-
-MODEL = Made.of(clean(np.random.default_rng(0)))
-
-
-def said(batch: WindowBatch, level: str = "program") -> Explanation:
-    """Explain the only window of a batch."""
-    return explain(MODEL, batch, 0, verdicts(level))  # type: ignore[arg-type]
-
-
-#: What a child does between its fork and the shell it becomes.
-SHELL = [*["rt_sigaction"] * 3, "dup2", "dup2", "dup2", *["close!"] * 20, "execve"]
-SCAN = ["socket", "connect!", "close"] * 300
-RENAMES = ["openat", "read", "write", "close", "rename"] * 60
-PTRACE = ["clone", "wait4", *["ptrace", "wait4"] * 20]
-MEMFD = ["memfd_create", "write", "fcntl", "execve"]
-OPENS = ["openat!"] * 2000
-
-
-@pytest.mark.parametrize(
-    ("did", "words", "technique"),
-    [
-        (SHELL, ("3 dup2 calls", "1 execve call", "never made any of them"), "T1059.004"),
-        (
-            SCAN,
-            ("300 connect calls", "(all failing)", "never made any of them"),
-            "T1046",
-        ),
-        (RENAMES, ("60 rename calls", "never made"), "T1486"),
-        (PTRACE, ("20 ptrace calls", "never made any of them"), "T1055.008"),
-        (MEMFD, ("1 memfd_create call", "1 execve call", "never"), "T1620"),
-        (OPENS, ("openat calls", "2,000 of them failing", "openat never failed"), "T1083"),
-    ],
-    ids=["shell", "scan", "renames", "ptrace", "memfd", "opens"],
-)
-@pytest.mark.parametrize("beside", [0, 30], ids=["alone", "beside its work"])
-def test_the_cause_is_named(
-    did: list[str], words: tuple[str, ...], technique: str, beside: int
-) -> None:
-    """The sentence names the program, the injected calls with their counts, and the baseline."""
-    told = said(window(*[REQUEST] * beside, did))
-    assert told.sentence.startswith("python3.11 (unit web.service) made ")
-    if did is OPENS and not beside:
-        words = ("openat calls", "all of them failing", "openat never failed")
-    for word in (*words, "40 windows of its baseline"):
-        assert word in told.sentence
-    assert technique in {hint.technique for hint in told.hints}
-    assert told.sentence.endswith(".")
-
-
-def test_one_new_call() -> None:
-    """A single kind of new call gets the shortest sentence."""
-    sentence = said(window(*[REQUEST] * 20, ["connect!"] * 409, ["connect"] * 3)).sentence
-    assert sentence == (
-        "python3.11 (unit web.service) made 412 connect calls in 1.0 s, 409 of them failing; "
-        "in 40 windows of its baseline it never made one."
-    )
+from .made import OPENS, RARE, REQUEST, clean, said, window
 
 
 def test_new_calls_explain_their_transitions() -> None:
@@ -197,107 +27,6 @@ def test_new_calls_explain_their_transitions() -> None:
     told = said(window(*[REQUEST] * 30, ["ptrace", "read"] * 20))
     assert told.top[0].feature == "ptrace (share of calls)"
     assert not any("ptrace then" in f.feature or "then ptrace" in f.feature for f in told.top)
-
-
-def test_excess() -> None:
-    """A known call in excess is given with its share and the usual one."""
-    sentence = said(window(*[REQUEST] * 10, ["getdents64"] * 300)).sentence
-    assert "made 300 getdents64 calls in 1.0 s, 79% of its calls against typically" in sentence
-    assert "in 40 windows of its baseline" in sentence
-
-
-def test_bulk() -> None:
-    """Where no window held nearly as many, the most that one held is said; else it is not."""
-    sentence = said(window(*[REQUEST] * 10, ["getdents64"] * 300)).sentence
-    assert sentence.endswith("windows of its baseline, none of which held more than 4.")
-    assert "held more" not in said(window(*[REQUEST] * 2, ["getdents64"] * 30)).sentence
-
-
-def test_what_a_hint_rests_on_leads() -> None:
-    """A flood that a hint names comes before the few new calls that came along with it."""
-    sentence = said(window(*[REQUEST] * 5, ["fcntl", "mkdir"] * 9, OPENS[:60])).sentence
-    assert "made 65 openat calls in 1.0 s, 60 of them failing" in sentence
-    assert "openat never failed; it also made" in sentence
-    assert sentence.endswith("calls, never made before.")
-
-
-def test_telling_calls_lead() -> None:
-    """Of calls that are all new, those that mean something to a reader come first."""
-    did = ["getpid", "fcntl", "alarm", "getrandom", "memfd_create", "clone"]
-    sentence = said(window(*[REQUEST] * 30, did)).sentence
-    for name in ("memfd_create", "clone"):
-        assert f"1 {name} call" in sentence
-
-
-def test_a_new_order_of_known_calls() -> None:
-    """Where every call is known and none in excess, the step that is new is named."""
-    swapped = ["epoll_wait", "accept4", "openat", "recvfrom", "fstat", "read", "close", "sendto"]
-    told = said(window(*[swapped] * 40))
-    steps = {"accept4 to openat", "openat to recvfrom", "recvfrom to fstat"}
-    assert any(f"went from {step} 40 times in 1.0 s" in told.sentence for step in steps)
-    assert told.sentence.endswith("in 40 windows of its baseline it never did.")
-
-
-def test_a_lack_of_calls() -> None:
-    """Where calls are missing, the sentence says what was not done."""
-    told = said(window(["epoll_wait"] * 9))
-    assert "epoll_wait" in told.sentence or "no " in told.sentence
-
-
-def test_how_many_calls_is_exact() -> None:
-    """Where only the number of calls stands out it is told to the last call, however large."""
-    ordinary = clean(np.random.default_rng(0))
-    batch = ordinary.take(np.array([0]))
-    counts = {name: getattr(batch, name) for name in ("syscalls", "transitions", "errors")}
-    more = {name: replace(c, counts=c.counts * 54_321) for name, c in counts.items()}
-    batch = replace(batch, **more)
-    said = explain(Made.of(ordinary), batch, 0, verdicts()).sentence
-    assert f"made {batch.n_events[0]:,} calls" in said
-
-
-@pytest.mark.parametrize(
-    ("level", "words", "hinted"),
-    [
-        ("predecessor", "of its predecessor it never made one", "never made before"),
-        ("similar", "of programs like it none made one", "never made by programs like it"),
-    ],
-)
-def test_whose_baseline(level: str, words: str, hinted: str) -> None:
-    """The sentence and the hint say whose baseline it was when it was not the program's own."""
-    told = said(window(["ptrace"] * 20, *[REQUEST] * 9), level)
-    assert words in told.sentence
-    assert hinted in told.hints[0].why
-
-
-def test_unknown_program() -> None:
-    """A program without a baseline is described, not judged."""
-    told = said(window(OPENS, program=Program("/opt/new")), "unknown")
-    assert told.sentence == (
-        "new made 2,000 calls in 1.0 s, mostly openat; "
-        "it has no baseline yet, so they cannot be judged."
-    )
-    assert (told.top, told.nearest_windows, told.hints) == ([], [], [])
-
-
-def test_container() -> None:
-    """A program in a container is named with the kind and the short id of it."""
-    batch = window(["ptrace"], program=Program("/app/run", container="docker"))
-    batch = replace(batch, container=np.array(["0123456789abcdef" * 4]))
-    assert said(batch).sentence.startswith("run (docker 0123456789ab) made 1 ptrace call in")
-
-
-def test_io_uring_and_32_bit_calls() -> None:
-    """Calls that bypass the usual path are named with the way they were made."""
-    opcode, number = calls.uring_names().index("connect"), calls.compat_names().index("ptrace")
-    batch = replace(
-        window(*[REQUEST] * 20),
-        uring=Sparse.from_dense(np.bincount([opcode] * 50, minlength=URING)[None, :]),
-        compat=Sparse.from_dense(np.bincount([number] * 40, minlength=CALLS)[None, :]),
-    )
-    told = said(batch)
-    assert "50 io_uring connect calls" in told.sentence
-    assert "40 32-bit ptrace calls" in told.sentence
-    assert "T1055.008" in {hint.technique for hint in told.hints}
 
 
 #: A call that a sentence names with how often it was made.
@@ -455,10 +184,3 @@ def test_imports_are_light() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-def test_program_without_a_path() -> None:
-    """A process whose executable was never learned still gets a sentence."""
-    assert said(window(["ptrace"], program=replace(WEB, exe=""))).sentence.startswith(
-        "unknown program (unit web.service) made"
-    )
