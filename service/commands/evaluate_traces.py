@@ -100,9 +100,10 @@ def command(
     """Tell attacks from normal traces, one score a trace.
 
     A trace is what a process called, in order, by number or by name, in a text
-    file of its own, as what strace printed, or in a table (CSV, JSON); gzip is
-    unpacked. What was taken for a trace is said. Detectors learn from the clean
-    traces only. --train, --normal and --attack are files or folders.
+    file of its own, as what strace printed, or in a table (CSV, JSON). What was
+    taken for a trace is said. Detectors learn from the clean traces only.
+    --train, --normal and --attack are files, folders or archives (tar, zip),
+    packed by gzip or not.
     """
     from oddcall.models.storage import require_place
     from oddcall.service.screen import Status, open_screen

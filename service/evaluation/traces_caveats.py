@@ -44,6 +44,8 @@ def how_read(split: Split) -> Iterator[str]:
         yield "normal: held out of --train, copies of a trace together"
     if empty := sum(traces.empty for traces in parts.values()):
         yield f"empty: {counted(empty, 'file')} without a call, left out"
+    if twice := sum(traces.twice for traces in parts.values()):
+        yield f"left out: {counted(twice, 'packed file')}, there unpacked as well"
     if lists := [name for traces in parts.values() for name in traces.lists]:
         shown = fitted(lists[0], _PATH) + (f" and {len(lists) - 1} more" if lists[1:] else "")
         yield f"left out: {shown}: names of the calls that there are, and no trace"

@@ -80,6 +80,7 @@ def as_dict(
                         "damaged": list(traces.damaged),
                         "partly": traces.partly,
                         "lists": list(traces.lists),
+                        "twice": traces.twice,
                         "read_as": list(traces.read_as),
                         "keys": [list(key) for key in traces.keys],
                     }

@@ -70,6 +70,8 @@ class TraceSet:
         Files of which only the first lines or rows were read, as they are too large.
     lists : tuple of str
         Files that name the calls there are, and were left out.
+    twice : int
+        Packed files that were left out, as they are there unpacked as well.
     read_as : tuple of str
         What was a trace in the files.
     keys : tuple of tuple of str
@@ -86,6 +88,7 @@ class TraceSet:
     damaged: tuple[str, ...] = ()
     partly: int = 0
     lists: tuple[str, ...] = ()
+    twice: int = 0
     read_as: tuple[str, ...] = ()
     keys: tuple[tuple[str, ...], ...] = ()
 

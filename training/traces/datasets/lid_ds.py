@@ -20,6 +20,7 @@ import numpy as np
 from oddcall.models.errors import EvidenceError, RecordingError, SettingError, reason
 from oddcall.models.sparse import IntArray
 from oddcall.training.traces.datasets.csv_rows import csv_rows
+from oddcall.training.traces.parsing.files import TraceFile
 from oddcall.training.traces.parsing.gathered import Found
 from oddcall.training.traces.parsing.reading import collect
 from oddcall.training.traces.parsing.tokens import call_token
@@ -96,12 +97,13 @@ def lid_ds(scenario: Path, progress: Progress | None = None) -> Split:
 def _part(
     paths: list[Path], scenario: Path, year: int, vocabulary: Vocabulary, progress: Progress | None
 ) -> TraceSet:
-    def read(path: Path) -> list[Found]:
-        lines = _lines(path) if year == 2019 else _unpacked(path)
-        calls = _recording(lines, year, str(path), vocabulary)
+    def read(file: TraceFile) -> list[Found]:
+        lines = _lines(file.path) if year == 2019 else _unpacked(file.path)
+        calls = _recording(lines, year, file.where, vocabulary)
         return [Found("", calls)] if len(calls) else []
 
-    return collect(paths, read, scenario, vocabulary, progress, leave_out=True)[0]
+    files = [TraceFile.at(path, scenario) for path in paths]
+    return collect(files, read, scenario, vocabulary, progress, leave_out=True)[0]
 
 
 def _named(scenario: Path) -> list[list[Path]]:

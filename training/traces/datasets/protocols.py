@@ -42,7 +42,7 @@ def adfa_833(path: Path | None = None) -> Split:
     """ADFA-LD as its authors split it: 833 to learn from, 4,372 normal, 746 attacks.
 
     Creech and Hu 2013; Ubuntu 11.04, 32-bit call numbers. ``path`` is the archive, the
-    directory that it unpacks to, or one that holds either.
+    directory that it unpacks to, or one that holds either, or an archive of each part.
     """
     return _adfa(path, "adfa-833")
 
@@ -71,13 +71,13 @@ def mit_lpr(path: Path | None = None) -> Split:
     """MIT live lpr (Warrender, Forrest and Pearlmutter 1999), split by time.
 
     The first half of the normal processes is learned from. ``path`` is the directory that
-    holds ``lpr-live-mit-new.tar.gz`` and ``exploit-ai.int.gz``.
+    holds ``lpr-live-mit-new.tar.gz`` and ``exploit-ai.int.gz``, in folders or not.
     """
     root = path or datasets_root() / "mit-lpr"
     _require_packed(root)
     vocabulary = Vocabulary()
-    normal = read_unm(_present(root / "lpr-live-mit-new.tar.gz"), vocabulary)
-    attack = read_unm(_present(root / "exploit-ai.int.gz"), vocabulary)
+    normal = read_unm(_present(root, "lpr-live-mit-new.tar.gz"), vocabulary)
+    attack = read_unm(_present(root, "exploit-ai.int.gz"), vocabulary)
     half = len(normal) // 2
     order = np.arange(len(normal))
     return Split("mit-lpr", normal.take(order[:half]), normal.take(order[half:]), attack)
@@ -141,7 +141,7 @@ def _adfa_home() -> Path:
 
 
 def _adfa_directory(root: Path, part: str, vocabulary: Vocabulary) -> TraceSet:
-    places = sorted(_present(root).rglob(part))
+    places = sorted(_present(root).rglob(part)) or sorted(root.rglob(f"{part}.zip"))
     if not places:
         raise _not_adfa(root, part)
     return read_traces(places[0], vocabulary)
@@ -176,11 +176,14 @@ def _not_adfa(path: Path, part: str) -> RecordingError:
     )
 
 
-def _present(path: Path) -> Path:
-    if path.exists():
-        return path
+def _present(root: Path, name: str = "") -> Path:
+    """Give the place, or the file of that name in it or in a folder of it."""
+    if (root / name).exists():
+        return root / name
+    if name and (below := sorted(root.rglob(name))):
+        return below[0]
     raise SettingError(
-        f"the data set {path} is not there",
+        f"the data set {root / name} is not there",
         fix=f"Say where it is with --data, or set {_HERE} to the directory of the data sets.",
     )
 

@@ -75,7 +75,7 @@ def traces_of(
         return _table(stream, where, layout, numbering, meaning or Labels())
     if not (strace := is_strace(first)):
         require_calls_alone(first, where)
-    if layout == "process" and not strace and not come_again(lines_of(first)):
+    if layout == "process" and not strace and not any(map(_come_again, (first[:4096], first))):
         raise foreign(
             where,
             "lines of which the first word never comes again, as a process does",
@@ -101,6 +101,10 @@ def traces_of(
     calls = numbering(_words(partial(stream.read, BEGINNING)))
     found = [Found("", calls)] if len(calls) else []
     return Taken("joined" if differ(lines_of(first)) else "file", found)
+
+
+def _come_again(text: bytes) -> bool:
+    return come_again(lines_of(text))
 
 
 def _table(

@@ -23,23 +23,31 @@ def is_list_of_calls(text: bytes) -> bool:
     Such are ``0 exit``, ``1 fork`` and so on, the tables of Linux (``0 common read sys_read``),
     and names alone, a line each.
     """
-    lines = [words_of(line) for line in text.splitlines()[:_LOOKED_AT]]
-    lines = [words for words in lines if words and not words[0].startswith(_COMMENT)]
-    if len(lines) < _NUMBERED or (width := min(map(len, lines))) > _WORDS:
+    raw = (line.strip() for line in text.splitlines()[:_LOOKED_AT])
+    lines = [line for line in raw if line and not line.startswith(_COMMENT)]
+    # The first lines tell of most traces: calls come again in them.
+    if len(lines) < _NUMBERED or not any(map(_names, _columns(lines[:_NUMBERED]))):
         return False
-    columns = list(zip(*(words[:width] for words in lines), strict=True))
-    named = any(not any(map(is_number, column)) and _known(column) for column in columns)
-    if not named:
+    columns = _columns(lines)
+    if not any(map(_names, columns)):
         return False
-    if any(all(map(is_number, column)) and _differ(column) for column in columns):
-        return True
-    return max(map(len, lines)) == 1 and len(lines) >= _NAMED
+    numbered = any(all(map(is_number, one)) and _differ(one) for one in columns)
+    return numbered or (len(lines) >= _NAMED and all(len(words_of(line)) == 1 for line in lines))
 
 
-def _known(column: Sequence[bytes]) -> bool:
-    """Whether the words of a column differ and half of them or more are names of calls."""
+def _columns(lines: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """Words of lines by column, of as many columns as all lines have; none of a wider text."""
+    words = [words_of(line) for line in lines]
+    width = min(map(len, words))
+    return list(zip(*(line[:width] for line in words), strict=True)) if width <= _WORDS else []
+
+
+def _names(column: Sequence[bytes]) -> bool:
+    """Whether words are names that differ, half of the different ones or more of calls."""
     different = set(column)
-    return _differ(column) and sum(map(is_call, different)) >= len(different) / 2
+    if not _differ(column) or any(map(is_number, different)):
+        return False
+    return sum(map(is_call, different)) >= len(different) / 2
 
 
 def _differ(column: Sequence[bytes]) -> bool:

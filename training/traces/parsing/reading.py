@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from oddcall.models.errors import EvidenceError, RecordingError, SettingError
-from oddcall.models.sparse import IntArray
+from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.training.traces.parsing.apart import BEGINNING, traces_of
+from oddcall.training.traces.parsing.files import (
+    Files,
+    TraceFile,
+    files_of,
+    reading_order,
+    require_apart,
+)
 from oddcall.training.traces.parsing.gathered import Found
 from oddcall.training.traces.parsing.labels import Labels
 from oddcall.training.traces.parsing.layouts import LAYOUTS, Lines, layout_of, lines_of
@@ -31,10 +37,6 @@ from oddcall.training.traces.traces import (
     Vocabulary,
 )
 
-#: How much smaller gzip makes a trace, at most: what a packed file may turn out to hold.
-_PACKED = 25
-#: Files that lie beside traces and are none.
-_NO_TRACE = re.compile(r"(\..*|readme.*|licen[cs]e.*|.*\.md|.*\.pdf)", re.IGNORECASE)
 #: Files of a place by which its layout is seen.
 _LOOKED_AT = 200
 #: Bytes of a file that name the columns of a table.
@@ -79,14 +81,15 @@ def read_split(
     """
     flags = {"--train": train, "--normal": normal, "--attack": attack}
     roots = {flag: root for flag, root in flags.items() if root is not None}
-    files = {flag: trace_files(root) for flag, root in roots.items()}
-    _require_apart(files)
     vocabulary, meaning = Vocabulary(), Labels.of(normal_labels)
-    layouts = _layouts(files, layout)
-    places = {
-        flag: _read(paths, roots[flag], layouts[flag], vocabulary, meaning, progress)
-        for flag, paths in files.items()
-    }
+    with ExitStack() as stack:
+        files = {flag: files_of(root, stack) for flag, root in roots.items()}
+        require_apart(files)
+        layouts = _layouts(files, layout)
+        places = {
+            flag: _read(place, layouts[flag], vocabulary, meaning, progress)
+            for flag, place in files.items()
+        }
     require_one_kind((str(roots[flag]), place.traces) for flag, place in places.items())
     known = len(places["--train"].traces)
     if layouts["--train"] == "file" != layout and known < FOLDS:
@@ -102,34 +105,22 @@ def read_split(
 def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = None) -> TraceSet:
     """Read the traces of one place, in the order of the paths of its files; labels say nothing.
 
-    Plain text or gzip. Hidden files, README, LICENSE and empty files are passed over. Calls past
-    ``MOST_CALLS`` of a trace are left out; of a set that holds more than ``MOST_CALLS_OF_SET`` a
-    sample of the files is read, the same one each time. Raises as ``read_split`` does.
+    Plain text or gzip, also in archives. Hidden files, README, LICENSE and empty files are passed
+    over. Calls past ``MOST_CALLS`` of a trace are left out; of a set that holds more than
+    ``MOST_CALLS_OF_SET`` a sample of the files is read, the same one each time. Raises as
+    ``read_split`` does.
     """
-    paths = trace_files(root)
-    layout = _layouts({"": paths}, "auto")[""]
-    traces = _read(paths, root, layout, vocabulary, Labels(), progress).traces
+    with ExitStack() as stack:
+        place = files_of(root, stack)
+        layout = _layouts({"": place}, "auto")[""]
+        traces = _read(place, layout, vocabulary, Labels(), progress).traces
     require_one_kind([(str(root), traces)])
     return traces
 
 
-def trace_files(root: Path) -> list[Path]:
-    """Files of a place that may hold traces, sorted; raises SettingError when there is none."""
-    if root.is_file():
-        return [root]
-    if not root.is_dir():
-        raise SettingError(
-            f"the traces in {root} cannot be read",
-            expected="a file or a folder of traces",
-            got="nothing of that name",
-        )
-    paths = (path for path in root.rglob("*") if path.is_file())
-    return sorted(path for path in paths if not _NO_TRACE.fullmatch(path.name))
-
-
 def collect(
-    paths: Sequence[Path],
-    read: Callable[[Path], Iterable[Found]],
+    files: Sequence[TraceFile],
+    read: Callable[[TraceFile], Iterable[Found]],
     root: Path,
     vocabulary: Vocabulary,
     progress: Progress | None = None,
@@ -140,8 +131,8 @@ def collect(
 
     Parameters
     ----------
-    paths : sequence of Path
-        At or below ``root``, in the order that the set is to have.
+    files : sequence of TraceFile
+        In the order that the set is to have.
     read : callable
         Gives the traces of one file.
     root, vocabulary, progress
@@ -158,12 +149,12 @@ def collect(
     found: dict[int, list[Found]] = {}
     damaged: dict[int, RecordingError] = {}
     total = empty = 0
-    order = _reading_order(paths)
+    order = reading_order(files)
     for done, i in enumerate(order):
         if progress and done % 16 == 0:
             progress(f"reading {root}", done / len(order))
         try:
-            traces = list(read(paths[i]))
+            traces = list(read(files[i]))
         except RecordingError as error:
             if not leave_out:
                 raise
@@ -176,10 +167,10 @@ def collect(
         found[int(i)], total = traces, total + size
     else:
         done = len(order)
-    kept = [(paths[i], one) for i in sorted(found) for one in found[i]]
+    kept = [(files[i], one) for i in sorted(found) for one in found[i]]
     if damaged and not kept:
         raise damaged[min(damaged)]
-    names = (_label(path, root, one.name) for path, one in kept)
+    names = (_label(file, one.name) for file, one in kept)
     traces_set = TraceSet.of([one.calls for _, one in kept], vocabulary, names)
     cut = int(np.sum(traces_set.lengths >= MOST_CALLS))
     left = tuple(f"{error.what} ({error.got})" for _, error in sorted(damaged.items()))
@@ -205,8 +196,7 @@ def _empty(files: int) -> str:
 
 
 def _read(
-    paths: Sequence[Path],
-    root: Path,
+    place: Files,
     layout: str,
     vocabulary: Vocabulary,
     meaning: Labels,
@@ -218,24 +208,24 @@ def _read(
     partly: list[str] = []
     lists: list[str] = []
     seen = 0
-    strange: dict[Path, RecordingError] = {}
+    strange: dict[TraceFile, RecordingError] = {}
 
     def told(part: float) -> None:
         if progress:
-            progress(f"reading {root}", (seen - 1 + part) / len(paths))
+            progress(f"reading {place.root}", (seen - 1 + part) / len(place.each))
 
-    def read(path: Path) -> list[Found]:
+    def read(file: TraceFile) -> list[Found]:
         nonlocal seen
         seen += 1
         try:
-            with opened(path, told) as stream:
+            with opened(file.path, file.where, told) as stream:
                 if is_list_of_calls(beginning(stream, _HEAD)):
-                    lists.append(_label(path, root, ""))
+                    lists.append(file.name)
                     return []
                 columns.update(dict.fromkeys(columns_of(beginning(stream, _HEAD))))
-                taken = traces_of(stream, str(path), layout, vocabulary, meaning)
+                taken = traces_of(stream, file.where, layout, vocabulary, meaning)
         except RecordingError as error:
-            strange[path] = error
+            strange[file] = error
             if len(strange) == _MANY:
                 raise _no_traces(strange) from error
             return []
@@ -244,16 +234,16 @@ def _read(
         if taken.key:
             keys[taken.key] = None
         if taken.partly:
-            partly.append(_label(path, root, ""))
+            partly.append(file.name)
         return taken.found
 
     try:
-        traces, labels = collect(paths, read, root, vocabulary, progress)
+        traces, labels = collect(place.each, read, place.root, vocabulary, progress)
     except EvidenceError:
         if strange:
             raise _no_traces(strange) from None
         if lists:
-            raise _only_lists(root, lists) from None
+            raise _only_lists(place.root, lists) from None
         raise
     if strange:
         raise _no_traces(strange)
@@ -264,6 +254,7 @@ def _read(
         traces,
         empty=traces.empty - len(lists),
         lists=tuple(sorted(lists)),
+        twice=place.twice,
         partly=held,
         read_as=ways,
         keys=tuple(keys),
@@ -280,33 +271,34 @@ def _only_lists(root: Path, lists: list[str]) -> EvidenceError:
     )
 
 
-def _no_traces(strange: dict[Path, RecordingError]) -> RecordingError:
+def _no_traces(strange: dict[TraceFile, RecordingError]) -> RecordingError:
     """Name all files that are no traces at once, and say of the first why."""
-    paths = sorted(strange)
-    first = strange[paths[0]]
-    if len(paths) == 1:
+    files = sorted(strange, key=lambda file: file.where)
+    first = strange[files[0]]
+    if len(files) == 1:
         return first
-    others = ", ".join(path.name for path in paths[1:_NAMED])
-    more = ", ..." if len(paths) > _NAMED else ""
-    many = "or more" if len(paths) == _MANY else "in all"
+    others = ", ".join(PurePosixPath(file.name).name for file in files[1:_NAMED])
+    more = ", ..." if len(files) > _NAMED else ""
+    many = "or more" if len(files) == _MANY else "in all"
     beside = any(BESIDE in error.fix for error in strange.values())
     return RecordingError(
         first.what,
         expected=first.expected,
-        got=f"{first.got}; nor are {others}{more}, {len(paths)} files {many}",
+        got=f"{first.got}; nor are {others}{more}, {len(files)} files {many}",
         fix=f"{first.fix} {BESIDE}" if beside and BESIDE not in first.fix else first.fix,
     )
 
 
-def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
+def _layouts(files: dict[str, Files], asked: str) -> dict[str, str]:
     """See what is a trace in the files of each place: as in the first, where that says it."""
     found: dict[str, str] = {}
     ruling = asked if asked != "auto" else ""
     by_line: list[list[Lines]] = []
     by_file: list[list[Lines]] = []
-    for flag, paths in files.items() if asked in {"auto", "line"} else ():
+    for flag, place in files.items() if asked in {"auto", "line"} else ():
+        paths = place.each
         step = max(len(paths) // _LOOKED_AT, 1)
-        texts = [lines for path in paths[::step] if (lines := _beginning(path))]
+        texts = [lines for file in paths[::step] if (lines := _beginning(file))]
         if found or ruling:
             found[flag] = ruling or layout_of(texts, len(paths))[0]
         else:
@@ -324,44 +316,14 @@ def _layouts(files: dict[str, list[Path]], asked: str) -> dict[str, str]:
     return found or dict.fromkeys(files, asked)
 
 
-def _beginning(path: Path) -> Lines:
+def _beginning(file: TraceFile) -> Lines:
     try:
-        with opened(path) as stream:
+        with opened(file.path, file.where) as stream:
             text = stream.read(BEGINNING)
             return [] if is_list_of_calls(text[:_HEAD]) else lines_of(text)
     except RecordingError:
         return []  # It is named with all others that are no traces, when they are read.
 
 
-def _require_apart(files: dict[str, list[Path]]) -> None:
-    """Raise SettingError when a file is in two places, be it by a link."""
-    real = {flag: {path.resolve() for path in paths} for flag, paths in files.items()}
-    for one, other, fix in (
-        ("--train", "--attack", "Name folders that hold the clean traces only."),
-        ("--normal", "--attack", "Name folders that hold the clean traces only."),
-        ("--train", "--normal", "Leave --normal out: then a third of --train is held out for it."),
-    ):
-        if both := real.get(one, set()) & real.get(other, set()):
-            raise SettingError(
-                "what is learned from and what is judged must be apart",
-                expected=f"no file in both {one} and {other}",
-                got=f"{len(both):,} of them, such as {min(both)}",
-                fix=fix,
-            )
-
-
-def _label(path: Path, root: Path, name: str) -> str:
-    file = path.name if path == root else str(path.relative_to(root))
-    return f"{file}:{name}" if name else file
-
-
-def _reading_order(paths: Sequence[Path]) -> IntArray:
-    """Order of reading: a fixed shuffle where a set may not fit, to make what fits a sample."""
-    order = np.arange(len(paths))
-    size = sum(
-        path.stat().st_size * (_PACKED if path.suffix in {".gz", ".zip"} else 1)
-        for path in paths
-        if path.is_file()
-    )
-    # A call takes two bytes or more.
-    return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order
+def _label(file: TraceFile, name: str) -> str:
+    return f"{file.name}:{name}" if name else file.name

@@ -24,12 +24,16 @@ _FIRST = 65_536
 
 
 @contextmanager
-def opened(path: Path, told: Callable[[float], None] | None = None) -> Iterator[BinaryIO]:
+def opened(
+    path: Path, where: str, told: Callable[[float], None] | None = None
+) -> Iterator[BinaryIO]:
     """Open a file, unpacked where it is gzip; what goes wrong in reading is of the file, too.
 
     Parameters
     ----------
     path : Path
+    where : str
+        What errors call it.
     told : callable, optional
         Told the part of the file that was read, 0 to 1, about once for each million bytes.
 
@@ -43,13 +47,13 @@ def opened(path: Path, told: Callable[[float], None] | None = None) -> Iterator[
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if packed:
-                with _unpacked(file, path) as unpacked:
-                    yield plain(unpacked, str(path))
+                with _unpacked(file, where) as unpacked:
+                    yield plain(unpacked, where)
             else:
-                yield plain(file, str(path))
+                yield plain(file, where)
     except OSError as error:
         raise RecordingError(
-            f"{path} cannot be read",
+            f"{where} cannot be read",
             got=reason(error),
             fix="Run as its owner, or leave it out.",
         ) from error
@@ -93,12 +97,12 @@ class _Followed(io.FileIO):
 
 
 @contextmanager
-def _unpacked(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
+def _unpacked(file: BinaryIO, where: str) -> Iterator[BinaryIO]:
     try:
         with gzip.open(file) as unpacked:
             # GzipFile reads lines by itself, far slower.
             yield io.BufferedReader(cast(io.RawIOBase, unpacked), _AT_ONCE)
     except (OSError, EOFError, zlib.error) as error:
         raise RecordingError(
-            f"{path} cannot be unpacked", expected="a whole gzip file", got=str(error)
+            f"{where} cannot be unpacked", expected="a whole gzip file", got=str(error)
         ) from error

@@ -60,6 +60,26 @@ def test_adfa_is_read_from_its_archive_or_its_folder(tmp_path: Path) -> None:
         adfa_833(tmp_path / "ADFA-LD" / "Attack_Data_Master")
 
 
+def test_an_archive_of_each_part_is_adfa_as_well(tmp_path: Path) -> None:
+    """As some give it: the split, and the names of the kinds of attack, are the same."""
+    for part in ("Training", "Validation", "Attack"):
+        place = put(tmp_path / "parts" / f"{part}_Data_Master.zip", "")
+        with zipfile.ZipFile(place, "w") as archive:
+            for name, text in adfa_files().items():
+                if f"{part}_Data" in name:
+                    archive.writestr(name.removeprefix("ADFA-LD/"), text)
+    for name, text in adfa_files().items():
+        put(tmp_path / name, text)
+    apart, whole = adfa_833(tmp_path / "parts"), adfa_833(tmp_path / "ADFA-LD")
+    for a, b in zip(
+        (apart.train, apart.normal, apart.attack),
+        (whole.train, whole.normal, whole.attack),
+        strict=True,
+    ):
+        assert a.labels == b.labels
+        assert np.array_equal(a.calls, b.calls)
+
+
 def test_ring_draws_746_normals_of_its_lengths(tmp_path: Path) -> None:
     """746 normals are judged, the rest learned from; none is in both; a seed is a split."""
     for name, text in (adfa_files() | {"ADFA-LD/Training_Data_Master/short": "1 2 3"}).items():
@@ -108,6 +128,10 @@ def test_mit_is_split_by_time(tmp_path: Path) -> None:
     assert [words(split.train, i)[0] for i in range(2)] == ["0", "1"]
     assert [words(split.normal, i)[0] for i in range(2)] == ["2", "3"]
     assert words(split.attack, 0) == ["6", "6"]
+    for folder, name in (("normal", "lpr-live-mit-new.tar.gz"), ("attack", "exploit-ai.int.gz")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / name).rename(tmp_path / folder / name)
+    assert mit_lpr(tmp_path).train.labels == split.train.labels, "each in a folder"
 
 
 def test_data_sets_are_found_where_the_variable_says(

@@ -144,7 +144,7 @@ def test_how_much_of_a_large_file_is_read_is_told(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).bytes(3_000_000).hex()
     for raw in (text, gzip.compress(b"trace\n" + b"read close\n" * 9 + b"#" + noise.encode())):
         told: list[float] = []
-        with opened(put(tmp_path / "a", raw), told.append) as stream:
+        with opened(put(tmp_path / "a", raw), "a", told.append) as stream:
             for _ in stream:
                 pass
         assert len(set(told)) >= 3

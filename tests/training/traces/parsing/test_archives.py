@@ -1,0 +1,149 @@
+"""Promises of archives among traces: read as folders, each file once, and nothing else written."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from oddcall.models.errors import EvidenceError, RecordingError, SettingError
+from oddcall.training.traces.attack_kinds import kinds_of
+from oddcall.training.traces.parsing import archives
+from oddcall.training.traces.parsing.reading import read_split
+
+from ..written import everything, put, read
+
+TRACES = {f"set/{kind}/{i}.txt": f"{call} close " * (i + 1)
+          for kind, call in (("scan", "openat"), ("worm", "read")) for i in range(3)}  # fmt: skip
+
+
+def tar(files: dict[str, str | bytes], mode: str = "w") -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode=mode) as archive:
+        for name, text in files.items():
+            raw = text.encode() if isinstance(text, str) else text
+            info = tarfile.TarInfo(name)
+            info.size = len(raw)
+            archive.addfile(info, io.BytesIO(raw))
+    return held.getvalue()
+
+
+def zipped(files: dict[str, str | bytes]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return held.getvalue()
+
+
+def packed(files: dict[str, str | bytes]) -> bytes:
+    return tar({f"{name}.gz": gzip.compress(str(text).encode()) for name, text in files.items()})
+
+
+WAYS: dict[str, Callable[[dict[str, str | bytes]], bytes]] = {
+    "tar": tar,
+    "tar.gz": lambda files: tar(files, "w:gz"),
+    "tar.xz": lambda files: tar(files, "w:xz"),
+    "tar.bz2": lambda files: bz2.compress(tar(files)),
+    "tar of gz": packed,
+    "zip": zipped,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_archive_is_read_as_the_folder_that_it_unpacks_to(tmp_path: Path, way: str) -> None:
+    """By what it holds, not by its name; and its folders name kinds of attack as others do."""
+    for name, text in TRACES.items():
+        put(tmp_path / "plain" / name, text)
+    file = put(tmp_path / "an archive", WAYS[way]({**TRACES, "set/README.md": "Words."}))
+    found, plain = read(file), read(tmp_path / "plain" / "set")
+    assert everything(found) == everything(plain)
+    assert [label.removesuffix(".gz") for label in found.labels] == list(plain.labels)
+    assert set(kinds_of(found.labels)) == {"scan", "worm"}
+
+
+def test_an_archive_beside_files_is_a_folder_among_them(tmp_path: Path) -> None:
+    """Its traces stand where its name does, and say where they were."""
+    put(tmp_path / "a.int", "4 5\n7 3\n4 5\n")
+    put(tmp_path / "b c.tar", tar({"x/2.int": "8 5\n9 3\n9 5\n8 2\n"}))
+    put(tmp_path / "d.int", "4 5\n7 3\n4 5\n")
+    found = read(tmp_path)
+    inside = ("b c.tar/x/2.int:8", "b c.tar/x/2.int:9")
+    assert found.labels == ("a.int:4", "a.int:7", *inside, "d.int:4", "d.int:7")
+    assert found.read_as == ("process",)
+
+
+def test_what_lies_there_packed_and_unpacked_is_read_once(tmp_path: Path) -> None:
+    """Of one name and the same within, in gzip or in an archive: the unpacked one counts."""
+    put(tmp_path / "a.int", "1 2 3")
+    put(tmp_path / "a.int.gz", gzip.compress(b"1 2 3"))
+    put(tmp_path / "all.tar", tar({"old/a.int.gz": gzip.compress(b"1 2 3"), "b.int": "1 2 3"}))
+    put(tmp_path / "c.int.gz", gzip.compress(b"1 2 3"))
+    put(tmp_path / "c.int", "1 2 3 4")
+    put(tmp_path / "deep" / "a.int", "1 2 3")
+    found = read(tmp_path)
+    assert found.labels == ("a.int", "all.tar/b.int", "c.int", "c.int.gz", "deep/a.int")
+    assert found.twice == 2
+
+
+def test_an_archive_in_two_places_is_refused(tmp_path: Path) -> None:
+    """What was learned from it is no test, though it is unpacked for each place."""
+    file = put(tmp_path / "a.tar", tar(dict(TRACES)))
+    with pytest.raises(SettingError, match=r"1 of them, such as .*a\.tar"):
+        read_split(file, None, tmp_path)
+
+
+def test_nothing_is_written_but_what_is_read_and_that_is_taken_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names that lead out of an archive, links and devices in it are not followed."""
+    room = tmp_path / "room"
+    room.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(room))
+    held = io.BytesIO(tar({"../../out.txt": "1 2", "/abs.txt": "1 2 3"}))
+    with tarfile.open(fileobj=held, mode="a") as archive:
+        for name, kind in (("link", tarfile.SYMTYPE), ("pipe", tarfile.FIFOTYPE)):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            archive.addfile(info)
+    found = read(put(tmp_path / "place" / "x.tar", held.getvalue()))
+    assert len(found) == 2
+    assert not list(room.iterdir())
+    there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert there == {"place", "place/x.tar", "room"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_archive_that_is_not_whole_is_named(tmp_path: Path, way: str) -> None:
+    """Cut anywhere it is an error of the file's, or of one in it, and no other."""
+    noise = {f"{i}.txt": " ".join(f"{j * j % 97}" for j in range(i, 3_000)) for i in range(4)}
+    raw = WAYS[way](noise)
+    ends = [int(part * len(raw.rstrip(b"\0"))) for part in (0.2, 0.5, 0.9)]
+    for end in ends:
+        with pytest.raises(RecordingError, match="x"):
+            read(put(tmp_path / "x", raw[:end]))
+    if way == "tar":
+        with pytest.raises(RecordingError, match="it is cut"):
+            read(put(tmp_path / "x", raw.rstrip(b"\0") + bytes(-len(raw.rstrip(b"\0")) % 512)))
+        with pytest.raises(RecordingError, match="damaged in its middle"):
+            read(put(tmp_path / "x", raw.replace(b"2.txt", b"9.txt")))
+
+
+def test_a_large_archive_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file that would fill the disk is refused, with what to do."""
+    monkeypatch.setattr(archives, "_MOST_BYTES", 1_000)
+    file = put(tmp_path / "bomb.zip", zipped({"a": "1 " * 400, "b": "1 " * 400}))
+    with pytest.raises(RecordingError, match=r"bomb\.zip is too large.*Unpack it"):
+        read(file)
+
+
+def test_an_empty_archive_holds_no_trace(tmp_path: Path) -> None:
+    """It is said as of an empty folder."""
+    with pytest.raises(EvidenceError, match="no trace"):
+        read(put(tmp_path / "none.tar", tar({"README": "words"})))
