@@ -59,7 +59,7 @@ def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) 
         f"{counted(len(done.attacks), 'attack')}.{learned}"
     )
     body = [
-        *(remark(f"{line}.") for line in what_was_judged(done)),
+        remark(" ".join(f"{line}." for line in what_was_judged(done))),
         tiles(_tiles(done, results)),
     ]
     if said := " ".join(sentences(done.unmatched, judged.programs)):

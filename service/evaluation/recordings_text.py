@@ -251,7 +251,8 @@ def _how_judged(met: BarelyMet, models: int) -> Iterator[str]:
     said += [f"{count:,} {why}" for count, why in others if count]
     yield f"{counted(met.programs, 'program')}: {', '.join(said)}"
     if met.least_p is not None:
-        yield f"least p of a clean window {met.least_p:.2g}, alerts from {met.alerts_from:.1e}"
+        alerts = f"alerts are from {met.alerts_from:.1e}"
+        yield f"{met.least_p:.2g} is the least p of a clean window, {alerts}"
 
 
 def _unsettled(done: Evaluation) -> int:

@@ -118,5 +118,7 @@ def promises(rows: Sequence[Kept]) -> str:
         x, y = np.array(varied).T
         plot.dots(x, np.log10(np.maximum(y, low)), "ring c0", 4)
     ticks = [(v, percent(v)) for v in (0.001, 0.005, 0.02, 0.1)]
-    heights = [(-4.0, "0"), *((k, percent(10.0**k)) for k in (-3.0, -2.0, -1.0)), (0.0, "100 %")]
+    # What came less often still is drawn at the lowest height, and is not always none.
+    heights = [(-4.0, f"≤ {percent(low)}")]
+    heights += [(k, percent(10.0**k)) for k in (-3.0, -2.0, -1.0, 0.0)]
     return plot.svg(ticks, heights)

@@ -117,7 +117,7 @@ def test_people_are_told_who_was_judged_and_how(twelve, labels, tmp_path, capsys
     ):
         assert said in lines
         assert said in text
-    least = r"^least p of a clean window 0\.\d+, alerts from \d\.\de-0\d$"
+    least = r"^0\.\d+ is the least p of a clean window, alerts are from \d\.\de-0\d$"
     assert re.search(least, out, re.MULTILINE)
     assert "<b>12 of 12</b>" in text
     # Where no clean window got so small a p-value, drawing them again gives no range.
