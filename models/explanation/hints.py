@@ -1,8 +1,11 @@
 """Hints at MITRE ATT&CK techniques: what an unusual window is *consistent with*, never proof.
 
 A table of rules over counted calls. Arguments are not seen, so some well-known pairs cannot be
-told and are left out: a packet socket (T1557.002) is a ``socket`` call like any other, and
-``memfd_create`` says nothing of what is written to the memory.
+told and are left out, as a wrong hint is worse than none: a packet socket (T1557.002) and a
+question after the network's interfaces (T1016) are ``socket`` calls like any other, a job of cron
+is a file (T1053.003), many logins (T1021.004) are connections, reading ``/proc/self/mem``
+(T1003.007) is reading, and ``memfd_create`` says nothing of what is written to the memory. Where
+honest work looks the same, the reason says so.
 """
 
 from __future__ import annotations
@@ -95,12 +98,22 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """All needs met in one window hint at one technique."""
+    """All needs met in one window hint at one technique.
+
+    Attributes
+    ----------
+    technique, title : str
+    needs : tuple of Need
+    reason : str
+    unless : str
+        A technique, of an earlier rule, that the same calls are told by already.
+    """
 
     technique: str
     title: str
     needs: tuple[Need, ...]
     reason: str
+    unless: str = ""
 
 
 _EXEC = ("execve", "execveat")
@@ -109,6 +122,11 @@ _RENAME = ("rename", "renameat", "renameat2")
 _UNLINK = ("unlink", "unlinkat", "rmdir")
 _OPEN = ("open", "openat", "openat2")
 _READ = ("read", "readv", "pread64", "preadv", "preadv2")
+_BEGIN = ("fork", "vfork", "clone", "clone3")
+_OWN = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2"),
+    *("chown", "lchown", "fchown", "fchownat"),
+)
 _SET_TIME = ("utime", "utimes", "futimesat", "utimensat")
 _WRITE = ("write", "writev", "pwrite64", "pwritev", "pwritev2")
 _SEND = ("sendto", "sendmsg", "sendmmsg")
@@ -175,6 +193,13 @@ RULES: tuple[Rule, ...] = (
         "machines that move",
     ),
     Rule(
+        "T1068",
+        "exploitation for privilege escalation",
+        (Need(("msgsnd", "add_key"), at_least=50, working=True),),
+        "they have the kernel keep so many pieces of chosen content as exploits fill its memory "
+        "with; so do programs that talk by queues of messages",
+    ),
+    Rule(
         "T1014",
         "a rootkit",
         (Need(("bpf",)),),
@@ -203,6 +228,18 @@ RULES: tuple[Rule, ...] = (
         "abuse of setuid and setgid",
         (Need(_SET_IDS),),
         "they change the user or group that the process acts as",
+    ),
+    Rule(
+        "T1548",
+        "abuse of elevation control",
+        (Need(("capset",)),),
+        "it changes which of root's powers the process has; giving them up is done so as well",
+    ),
+    Rule(
+        "T1222.002",
+        "changing permissions of files and directories",
+        (Need(_OWN, at_least=20, working=True),),
+        "so many files are given other owners or rights; installing and unpacking do so as well",
     ),
     Rule(
         "T1485",
@@ -246,14 +283,38 @@ RULES: tuple[Rule, ...] = (
         "looking for files that are not there is what searching a host looks like",
     ),
     Rule(
-        "T1552.001",
-        "a search for credentials in files",
+        "T1005",
+        "collecting data from the local system",
         (
             Need(_OPEN, at_least=50, working=True, part=0.02),
             Need(_READ, at_least=50, odd=False, part=0.02),
         ),
         "so many files opened and read in turn are what a search for keys and passwords looks "
-        "like, and any other search through files: their names are not seen",
+        "like, and gathering files to carry off; a backup and any search as well: their names are "
+        "not seen",
+        unless="T1486",
+    ),
+    Rule(
+        "T1048",
+        "exfiltration over a channel of its own",
+        (
+            Need(("socket", "connect")),
+            Need(
+                (*_SEND, "sendfile", "splice"),
+                at_least=100,
+                working=True,
+                part=0.05,
+                more_than=("socket", "connect", *_RECEIVE),
+            ),
+        ),
+        "sockets of a kind it did not use, over which far more is sent than comes back, are what "
+        "carrying data off looks like, and any upload",
+    ),
+    Rule(
+        "T1082",
+        "system information discovery",
+        (Need(("uname", "sysinfo"), at_least=20),),
+        "it asks over and over which system it runs on",
     ),
     Rule(
         "T1070.006",
@@ -261,6 +322,20 @@ RULES: tuple[Rule, ...] = (
         (Need(_SET_TIME, at_least=10, working=True),),
         "it sets the times of files, by which one is made to look old; copying and unpacking do so "
         "as well",
+    ),
+    Rule(
+        "T1070",
+        "indicator removal",
+        (Need(("truncate", "ftruncate"), at_least=20, working=True),),
+        "files cut short one after another are what emptied logs look like; databases and caches "
+        "shrink theirs so as well",
+    ),
+    Rule(
+        "T1027.002",
+        "software packing",
+        (Need(("mprotect", "pkey_mprotect"), at_least=100, working=True, part=0.1),),
+        "the rights of memory change as often as where packed code is laid out; so they do where "
+        "code is compiled as it runs, and where the heaps of threads grow",
     ),
     Rule(
         "T1106",
@@ -280,6 +355,13 @@ RULES: tuple[Rule, ...] = (
         (Need(("sched_yield",), at_least=100),),
         "threads that yield the processor in a loop are what miners look like",
     ),
+    Rule(
+        "T1499",
+        "endpoint denial of service",
+        (Need(_BEGIN, at_least=50, working=True),),
+        "processes or threads are begun as fast as to use a host up; builds and pools of workers "
+        "begin many as well",
+    ),
 )
 
 
@@ -296,7 +378,7 @@ def hints(made: Sequence[Call], level: str = "program") -> list[Hint]:
     found: dict[str, Hint] = {}
     for rule in RULES:
         met = [need.met_by(made) for need in rule.needs]
-        if all(met):
+        if all(met) and rule.unless not in found:
             support = list(dict.fromkeys(call for calls in met for call in calls))
             found.setdefault(rule.technique, _hint(rule, support, _NEVER.get(level, "before")))
     return list(found.values())
