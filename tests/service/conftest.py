@@ -34,6 +34,16 @@ HOST = {
     "kernel": "6.1.0",
     "arch": "x86_64",
 }
+#: What a recording of a host says of where and how it was made.
+METADATA = {
+    "host_id": "5d",
+    "host_name": "web1",
+    "boot_id": "0b",
+    "arch": "x86_64",
+    "kernel": "6.1.0",
+    "interval_s": "1",
+    "loader": "bcc",
+}
 
 
 @dataclass

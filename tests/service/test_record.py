@@ -13,7 +13,8 @@ from oddcall.models.window import Program
 from oddcall.service.record import record, until
 from oddcall.training.recording import RecordingWriter, read_batches
 
-METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+from .conftest import METADATA
+
 SHELL = Program("/bin/dash", 1, 11)
 
 

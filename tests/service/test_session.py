@@ -33,18 +33,11 @@ from oddcall.training.fit import fit
 from oddcall.training.recording import read_batches, read_metadata
 from oddcall.training.synthetic import WEB, Chain, window
 
+from .conftest import METADATA
+
 PTRACE, CONNECT = 101, 42
 #: 2023-11-14T22:13:20Z.
 T0 = 1_700_000_000_000_000_000
-METADATA = {
-    "host_id": "5d",
-    "host_name": "web1",
-    "boot_id": "0b",
-    "arch": "x86_64",
-    "kernel": "6.1.0",
-    "interval_s": "1",
-    "loader": "bcc",
-}
 
 
 @pytest.fixture

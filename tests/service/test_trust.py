@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from oddcall.service.cli import run
 from oddcall.training.recording import RecordingWriter
 
-METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+from .conftest import METADATA
 
 
 def keys(folder: Path, name: str) -> tuple[Path, Path]:

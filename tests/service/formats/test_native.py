@@ -16,7 +16,10 @@ from oddcall.service.alerts import notice
 from oddcall.service.alerts.alert import Alert
 from oddcall.service.formats import FORMATS
 
+from ..sinks.conftest import numbered
+
 TEXTS = st.text(max_size=40)
+SOME: dict[str, Any] = {**numbered(0), "workload": None}
 
 
 def schema(name: str) -> Draft202012Validator:
@@ -71,54 +74,3 @@ def test_notices_differ(host: dict[str, str]) -> None:
         notice.build("dropped", "2 alerts.", host, time_ns, {"full": 2}) for time_ns in (1, 1, 2)
     )
     assert first["id"] == again["id"] != later["id"]
-
-
-SOME: dict[str, Any] = {
-    "schema_version": 1,
-    "id": "6ba7b810-9dad-51d1-80b4-00c04fd430c8",
-    "episode_id": "6ba7b810-9dad-51d1-80b4-00c04fd430c8",
-    "state": "open",
-    "time": "2023-11-14T22:13:21.000000Z",
-    "severity": "high",
-    "host": {"name": "web1", "id": "5d", "boot_id": "0b", "kernel": "6.1.0", "arch": "x86_64"},
-    "program": {"exe": "/usr/sbin/nginx", "comm": "nginx", "container": None, "unit": None},
-    "workload": None,
-    "process": {
-        "pid": 100,
-        "start_time": 5,
-        "ppid": 1,
-        "parent": None,
-        "uid": 33,
-        "cmdline": None,
-    },
-    "window": {
-        "start": "2023-11-14T22:13:20.000000Z",
-        "end": "2023-11-14T22:13:21.000000Z",
-        "events": 300,
-    },
-    "coverage": {
-        "observed_s": 1.0,
-        "late_s": 0.0,
-        "lost": 0,
-        "lost_keys": 0,
-        "identity_complete": True,
-    },
-    "score": {
-        "p_value": 1e-6,
-        "score": 13.8,
-        "threshold": 1e-4,
-        "budget_per_day": 1.0,
-        "extrapolated": True,
-        "detectors": {},
-    },
-    "baseline": {"level": "program", "windows": 9, "trained_span": None, "model_id": "m"},
-    "explanation": {
-        "sentence": "nginx made a call it never made before.",
-        "top": [],
-        "onset": "2023-11-14T22:13:20.000000Z",
-        "nearest_windows": [],
-    },
-    "attack_hints": [],
-    "suppressed_since_last": 0,
-    "returns": 0,
-}

@@ -19,7 +19,7 @@ from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.training.recording import read_batches
 
-METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+from ..conftest import METADATA
 
 
 def test_what_is_written_apart_is_read_apart(tmp_path: Path, batch: Any, row: Any) -> None:

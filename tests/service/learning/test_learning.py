@@ -20,7 +20,7 @@ from oddcall.service.learning.learning import Learning
 from oddcall.service.state import StateDir
 from oddcall.training.recording import read_batches
 
-METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+from ..conftest import METADATA
 
 
 class Child:

@@ -27,7 +27,8 @@ from oddcall.service.state import StateDir
 from oddcall.training.fit import FitSettings
 from oddcall.training.recording import RecordingWriter, read_batches
 
-METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+from ..conftest import METADATA
+
 NGINX = Program("/usr/sbin/nginx", 1, 10, "nginx.service")
 SHELL = Program("/bin/dash", 1, 11)
 UPGRADED = replace(NGINX, ino=4242)

@@ -21,7 +21,7 @@ from oddcall.service.trial.verdict import caught
 from oddcall.service.trial.watching import Watching
 from oddcall.training.recording import RecordingWriter
 
-METADATA = {"host_id": "5d", "host_name": "web1", "boot_id": "0b", "arch": "x86_64"}
+from ..conftest import METADATA
 
 
 @pytest.fixture

@@ -25,18 +25,11 @@ from oddcall.service.origin import host_of
 from oddcall.service.web.address import Address, read
 from oddcall.training.synthetic import attacks, host
 
+from ..conftest import METADATA
+
 S = 1_000_000_000
 #: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
 PATIENCE_S = 120.0
-METADATA = {
-    "host_id": "5d",
-    "host_name": "web1",
-    "boot_id": "0b",
-    "arch": "x86_64",
-    "kernel": "6.1.0",
-    "interval_s": "1",
-    "loader": "bcc",
-}
 
 
 class MadeUp:
