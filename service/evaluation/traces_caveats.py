@@ -157,11 +157,18 @@ def _kept(split: Split, result: Result, default: str) -> Iterator[str]:
     different = result.normal[firsts(split.normal)]
     false = int((different > result.threshold).sum())
     by_chance = chance_of(false, len(different), learned, result.target)
-    if result.fpr > _TOO_MANY * result.target and by_chance < _DOUBT:
+    if result.fpr <= _TOO_MANY * result.target:
+        return
+    above = f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
+    if by_chance < _DOUBT:
         yield (
-            f"Of the normal traces {100 * result.fpr:.1f} % lie above {default}'s own threshold for"
-            f" {promised}, more than chance explains. It holds for traces like those learned from:"
-            " these are of other programs or of other work."
+            f"{above} {promised}, more than chance explains. It holds for traces like those learned"
+            " from: these are of other programs or of other work."
+        )
+    else:
+        yield (
+            f"{above} {promised}: {false:,} of {len(different):,} that differ, and chance makes as"
+            f" many in {100 * by_chance:.0f} of 100 cases."
         )
 
 

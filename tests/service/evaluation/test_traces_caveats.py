@@ -269,13 +269,18 @@ def test_programs_are_blamed_only_beyond_chance(
     numbers = range(first, first + normal)
     parts = judged(range(learned), numbers, range(1_000, 1_030), first + normal - above - 0.5)
     assert parts[1].fpr == pytest.approx(above / normal)
-    assert any("of other programs" in line for line in caveats(*parts, DEFAULT)) == told_of
+    said = list(caveats(*parts, DEFAULT))
+    assert any("of other programs" in line for line in said) == told_of
+    by_chance = any(f": {above} of {normal} that differ, and chance makes" in line for line in said)
+    assert by_chance == (not told_of and above / normal > 0.075)
 
 
 def test_copies_of_one_false_positive_are_one() -> None:
     """A trace that is above the threshold, and came forty times, is no more than one by chance."""
     parts = judged(range(27), [*range(500, 512), *[512] * 40], range(600, 630), 511.5)
-    assert not [line for line in caveats(*parts, DEFAULT) if "of other programs" in line]
+    said = [line for line in caveats(*parts, DEFAULT) if "own threshold" in line]
+    (one,) = said
+    assert one.endswith("5 %: 1 of 13 that differ, and chance makes as many in 32 of 100 cases.")
 
 
 @pytest.mark.parametrize(
