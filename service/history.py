@@ -23,6 +23,7 @@ from oddcall.models.storage import storage_error
 from oddcall.models.tolerance import Behaviour
 from oddcall.service import database
 from oddcall.service.alerts.alert import Alert, iso, to_json
+from oddcall.service.quantities import counted
 
 #: Fewest characters of an id that name it.
 SHORTEST = 4
@@ -213,7 +214,9 @@ class History:
                 f"there has been no alert yet: {self._path} holds none",
                 fix="If a watch writes elsewhere, name its directory with --state-dir.",
             )
-        several = f"{len(episodes)} of that beginning" if episodes else "none"
+        several = f"{len(episodes)} of that beginning" if episodes else "no alert of that beginning"
+        if len(word) < SHORTEST:
+            several = counted(len(word), "character")
         raise SettingError(
             f"no one alert is named {word!r}",
             expected=f"an alert's id, or at least {SHORTEST} characters of its beginning, or last",

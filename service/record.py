@@ -94,6 +94,8 @@ def record(
         When the disk is full or gone; the parts written before are whole.
     """
     tally = Tally()
+    if writer.goes_on:
+        screen.say(f"{writer.path} holds a recording of this host: going on with it")
     with writer:
         for tick in ticks:
             writer.append(tick.windows)

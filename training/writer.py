@@ -79,6 +79,8 @@ class RecordingWriter:
             "oddcall_version": version("oddcall"),
         }
         self.rows = 0
+        #: Whether the folder holds a recording already, which this one goes on with.
+        self.goes_on = False
         self._rows_per_part, self._seconds_per_part = rows_per_part, seconds_per_part
         self._lock = _locked(self.path)
         try:
@@ -86,6 +88,7 @@ class RecordingWriter:
         except BaseException:
             os.close(self._lock)
             raise
+        self.goes_on = self._number > 0
         self._open = True
         self._part: _Part | None = None
 

@@ -172,8 +172,11 @@ def _named(program: Program, name: str) -> bool:
 
 def _most_seen(model: Model) -> str:
     own = [known for known in model.programs if known.level == "program" and known.program.exe]
-    ranked = sorted(own, key=lambda known: -known.windows)[:_SUGGESTED]
-    return ", ".join(dict.fromkeys(known.program.exe for known in ranked)) or "none"
+    ranked = sorted(own, key=lambda known: -known.windows)
+    paths = list(dict.fromkeys(known.program.exe for known in ranked))
+    more = len(paths) - _SUGGESTED
+    shown = ", ".join(paths[:_SUGGESTED]) or "none"
+    return f"{shown} and {counted(more, 'other')} (`oddcall programs`)" if more > 0 else shown
 
 
 def _of(model: Model, own: list[ProgramState]) -> Evidence:

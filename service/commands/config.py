@@ -58,8 +58,8 @@ def command() -> None:
 def check(config: Path | None) -> None:
     """Check every setting; exit code 2 when one cannot be used."""
     told = load(file=config).origin
-    given = "1 is" if len(told) == 1 else f"{len(told)} are"
-    click.echo(f"every setting can be used; {given} not built in")
+    given = f"{len(told)} given, the rest as built in" if told else "all are as built in"
+    click.echo(f"every setting can be used: {given}")
 
 
 @command.command(

@@ -118,7 +118,10 @@ def _undo(settings: Settings, alert: str, note: str, json_: bool) -> None:
     epilog="\b\nExamples:\n  oddcall feedback list\n  oddcall feedback list --alerts --json\n",
 )
 @click.option("--alerts", is_flag=True, help="The latest alerts instead, with their ids.")
-@click.option("--most", metavar="N", default=20, show_default=True, help="Lines to show.")
+@click.option(
+    "--most", metavar="N", type=click.IntRange(1), default=20, show_default=True,
+    help="Answers or alerts to show, the latest.",
+)  # fmt: skip
 @with_settings("state_dir")
 @as_json("Print them as JSON.")
 def _list(settings: Settings, alerts: bool, most: int, json_: bool) -> None:

@@ -24,7 +24,10 @@ _STATES = ("collecting", "learning", "ready", "drifting", "stale", "forgotten", 
 @click.option(
     "--state", "wanted", type=click.Choice(_STATES), multiple=True, help="Only those in it."
 )
-@click.option("--most", metavar="N", type=int, default=40, show_default=True, help="Rows to show.")
+@click.option(
+    "--most", metavar="N", type=click.IntRange(1), default=40, show_default=True,
+    help="Rows to show.",
+)  # fmt: skip
 @with_settings("state_dir")
 @as_json("Print them as JSON, all of them.")
 def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool) -> None:

@@ -150,11 +150,12 @@ def named(name: str) -> Behaviour:
     found = {behaviour.name: behaviour for behaviour in behaviours()}
     names = list(found)
     if name not in found:
-        near = difflib.get_close_matches(name, names, n=1)
+        meant = difflib.get_close_matches(name, names, n=1)
+        near = f"Did you mean {meant[0]}? " if meant else ""
         raise SettingError(
             "there is no such behaviour",
-            expected=f"{near[0]}?" if near else f"one of {', '.join(names)}",
+            expected="" if near else f"one of {', '.join(names)}",
             got=name,
-            fix="`oddcall simulate list` shows them all.",
+            fix=f"{near}`oddcall simulate list` shows them all.",
         )
     return found[name]

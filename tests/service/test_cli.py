@@ -139,7 +139,9 @@ BAD = [
     (["train", "{tmp}/foreign", "-o", "{tmp}/none/m"], 7, "the folder does not exist"),
     (["train", "{tmp}/foreign", "-o", "/dev/null"], 7, "not a file"),
     (["replay", "{tmp}/foreign", "--model", "{tmp}/file"], 6, "file"),
-    (["simulate", "run", "port-scam"], 2, "port-scan?"),
+    (["simulate", "run", "port-scam"], 2, "got port-scam. Did you mean port-scan?"),
+    (["programs", "--most", "-1"], 2, "-1 is not in the range"),
+    (["feedback", "list", "--most", "0"], 2, "0 is not in the range"),
     (
         ["simulate", "run", "port-scan", "--workdir", "{tmp}/w", "--via", "http://127.0.0.1:abc"],
         2,

@@ -343,7 +343,11 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["feedback", "forget", "last", "--json", *at]) == 0
     assert json.loads(capsys.readouterr().out)["programs"][0]["exe"] == WEB.program.exe
     assert run(["feedback", "ack", "beef", *at]) == 2
-    assert "no one alert is named 'beef'" in capsys.readouterr().err
+    err = " ".join(capsys.readouterr().err.split())
+    assert "no one alert is named 'beef'" in err
+    assert "got no alert of that beginning" in err
+    assert run(["feedback", "ack", "3f", *at]) == 2
+    assert "got 2 characters" in " ".join(capsys.readouterr().err.split())
     assert run(["feedback", "tolerate", "3f2a", "--expires", "soon", *at]) == 2
 
 

@@ -80,11 +80,15 @@ def test_an_alert_is_found_by_what_a_person_types(history: History) -> None:
         assert history.find(word).episode_id == line(0xABCD0001)["id"]
     history.add(line(0xFFFF0001, "close", episode=0xABCD0001))
     assert history.find("last").id == line(0xABCD9999)["id"]
-    for word, got in (("abcd", "2 of that beginning"), ("beef", "none"), ("abc", "none")):
+    for word, got in (
+        ("abcd", "2 of that beginning"),
+        ("beef", "no alert of that beginning"),
+        ("abc", "3 characters"),
+    ):
         with pytest.raises(SettingError, match=got):
             history.find(word)
-    with pytest.raises(SettingError, match="none"):
-        history.find("*")
+    with pytest.raises(SettingError, match="no alert of that beginning"):
+        history.find("abc*")
 
 
 def test_the_oldest_go_first_and_the_days_stay(history: History) -> None:

@@ -40,8 +40,22 @@ def test_the_summary_counts_what_was_written(
     }
     assert str(tally) == "6 windows, 4 processes, 2 programs, 1,507 calls, lost 0"
     read = list(read_batches(tmp_path / "r"))
+    assert not any("going on" in line for line in screen.lines)
     assert sum(map(len, read)) == 6
     assert sum(int(b.syscalls.counts.sum()) for b in read) == 1507
+
+
+def test_a_recording_that_goes_on_says_so(
+    tmp_path: Path, fake_sensor: Any, screen: Any, batch: Any, row: Any
+) -> None:
+    """Whoever names a folder twice is told that its windows join those that are there."""
+    for _ in range(2):
+        writer = RecordingWriter(tmp_path / "r", METADATA)
+        tally = record(fake_sensor([batch(row(pid=1))]).ticks(), writer, screen, None)
+        assert tally.windows == 1, "of this time"
+    said = [line for line in screen.lines if "going on" in line]
+    assert said == [f"{tmp_path / 'r'} holds a recording of this host: going on with it"]
+    assert sum(map(len, read_batches(tmp_path / "r"))) == 2
 
 
 def test_memory_goes_with_the_processes_alive(

@@ -179,6 +179,13 @@ def test_who_judges_a_program_is_said_as_train_says_it(trained: Model) -> None:
         gather(short, [p.program.exe for p in short.programs])
 
 
+def test_of_many_programs_the_most_seen_are_suggested(trained: Model) -> None:
+    """A name that is none is answered with some of those known, and how many there are besides."""
+    assert len(trained.programs) == 10
+    with pytest.raises(SettingError, match=r"one of /\S+, .* and 2 others \(`oddcall programs`\)"):
+        gather(trained, ["apache"])
+
+
 def test_programs_of_a_glob_without_a_baseline_are_named(trained: Model) -> None:
     """A profile of several programs says which of them it holds nothing of."""
     first, *others = trained.programs
