@@ -104,7 +104,7 @@ class TraceSet:
         np.cumsum([len(trace) for trace in traces], out=indptr[1:])
         calls = np.concatenate(traces) if traces else np.zeros(0, np.int64)
         named = tuple(labels) or tuple(str(i) for i in range(len(traces)))
-        return cls(calls.astype(np.int64), indptr, named, vocabulary)
+        return cls(calls.astype(np.int64, copy=False), indptr, named, vocabulary)
 
     @classmethod
     def joined(cls, sets: Sequence[TraceSet], place: TraceSet | None = None) -> TraceSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import BinaryIO, NamedTuple
@@ -13,10 +14,18 @@ from oddcall.training.traces.parsing.layouts import broken, come_again, differ, 
 from oddcall.training.traces.parsing.strace import events, is_strace
 from oddcall.training.traces.parsing.tables import is_table, table_of
 from oddcall.training.traces.parsing.texts import beginning
-from oddcall.training.traces.parsing.tokens import foreign, numbered, words_of
+from oddcall.training.traces.parsing.tokens import (
+    foreign,
+    numbered,
+    numbered_once,
+    plain_words,
+    words_of,
+)
 from oddcall.training.traces.parsing.unnamed import require_calls_alone
 from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, Vocabulary
 
+#: Lines of two words, or of none.
+_PAIRS = re.compile(rb"(?>[^\S\r\n]*+(?:\S++[^\S\r\n]++\S++[^\S\r\n]*+)?[\r\n])*+")
 #: Bytes by which is seen what a file is, and that are read at a time where it is one trace.
 BEGINNING = 1_000_000
 
@@ -71,7 +80,7 @@ def traces_of(
     """
     first = beginning(stream, BEGINNING)
     if is_table(first):
-        numbering = partial(numbered, where=where, vocabulary=vocabulary)
+        numbering = partial(numbered_once, where=where, vocabulary=vocabulary)
         return _table(stream, where, layout, numbering, meaning or Labels())
     if not (strace := is_strace(first)):
         require_calls_alone(first, where)
@@ -82,13 +91,14 @@ def traces_of(
             "Take the file away, or say with --layout what a trace is in all of them.",
         )
     fix = "" if strace else _table_fix(first)
-    numbering = partial(numbered, where=where, vocabulary=vocabulary, fix=fix)
+    numbering = partial(numbered_once, where=where, vocabulary=vocabulary, fix=fix)
     if strace or layout == "process":
         by_process = layout == "process"
         held = Gathered(MOST_CALLS_OF_SET if by_process else MOST_CALLS, numbering)
-        for process, call in events(stream) if strace else _pairs(stream, where):
-            if not held.add(process, [call]):
-                break
+        if strace:
+            all(held.add(process, [call]) for process, call in events(stream))
+        else:
+            all(held.add_each(processes, calls) for processes, calls in _pairs(stream, where))
         if not by_process:
             return Taken("file", held.joined())
         return Taken(layout, held.by_process(), partly=held.full)
@@ -98,7 +108,7 @@ def traces_of(
             if not held.add("", words_of(line)):
                 break
         return Taken(layout, held.by_row(), partly=held.full)
-    calls = numbering(_words(partial(stream.read, BEGINNING)))
+    calls = numbered(_words(partial(stream.read, BEGINNING)), where, vocabulary, fix)
     found = [Found("", calls)] if len(calls) else []
     return Taken("joined" if differ(lines_of(first)) else "file", found)
 
@@ -126,19 +136,26 @@ def _table(
     return Taken("file", held.by_process())
 
 
-def _pairs(stream: Iterable[bytes], where: str) -> Iterable[tuple[str, bytes]]:
-    for line in _lines(stream, b""):
-        words = words_of(line)
-        if not words:
-            continue
-        if len(words) != 2:
-            raise foreign(
-                where,
-                ascii(b" ".join(words)[:40].decode("utf-8", "replace")),
-                "Other files have lines of a process and a call: take this one away, or say with"
-                " --layout what they are.",
-            )
-        yield words[0].decode("ascii", "replace"), words[1]
+def _pairs(stream: BinaryIO, where: str) -> Iterable[tuple[list[bytes], list[bytes]]]:
+    """Give processes and their calls, of many lines at a time: a line at a time is slow."""
+    while lines := stream.readlines(BEGINNING):
+        text = plain_words(b"".join(lines)) + b"\n"
+        if not _PAIRS.fullmatch(text):
+            # Which line it is of is told by words.
+            for line in _lines(lines, b""):
+                _require_pair(words_of(line), where)
+        words = text.split()
+        yield words[::2], words[1::2]
+
+
+def _require_pair(words: list[bytes], where: str) -> None:
+    if len(words) not in {0, 2}:
+        raise foreign(
+            where,
+            ascii(b" ".join(words)[:40].decode("utf-8", "replace")),
+            "Other files have lines of a process and a call: take this one away, or say with"
+            " --layout what they are.",
+        )
 
 
 def _lines(stream: Iterable[bytes], first: bytes) -> Iterable[bytes]:

@@ -12,8 +12,8 @@ from oddcall.models.sparse import IntArray
 from oddcall.training.traces.parsing.labels import Labels
 from oddcall.training.traces.traces import MOST_CALLS
 
-#: Gives each word the number of its call, or refuses it.
-Numbering = Callable[[Sequence[bytes]], IntArray]
+#: Gives calls their numbers, or refuses them: words, each once, and which of them each call is.
+Numbering = Callable[[Sequence[bytes], IntArray], IntArray]
 
 Word = TypeVar("Word", str, bytes)
 
@@ -87,6 +87,23 @@ class Gathered:
         self._label.append(self._labels[label])
         return True
 
+    def add_each(self, processes: Sequence[bytes], calls: Sequence[bytes]) -> bool:
+        """Take rows of one call each, without labels, and tell whether there was room for all."""
+        room = max(self._most - len(self._calls), 0 if self._calls else 1)
+        if len(calls) > room:
+            self.full = True
+            processes, calls = processes[:room], calls[:room]
+        number = {
+            word: self._processes[word.decode("ascii", "replace")]
+            for word in dict.fromkeys(processes)
+        }
+        begin = len(self._calls)
+        self._calls.extend([self._words[call] for call in calls])
+        self._ends.extend(range(begin + 1, len(self._calls) + 1))
+        self._process.extend([number[word] for word in processes])
+        self._label.extend([self._labels[""]] * len(calls))
+        return not self.full
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of the rows, each once."""
@@ -128,7 +145,9 @@ class Gathered:
 
     def _deciding(self) -> list[str]:
         """Label of each process, of all that it has."""
-        labels, width = list(self._labels), max(len(self._labels), 1)
+        labels, width = list(self._labels), len(self._labels)
+        if width < 2:
+            return (labels or [""]) * len(self._processes)
         pairs = np.asarray(self._process).astype(np.int64) * width + np.asarray(self._label)
         found: list[str | None] = [None] * len(self._processes)
         for at in np.sort(np.unique(pairs, return_index=True)[1]).tolist():
@@ -141,6 +160,7 @@ class Gathered:
         """Give the traces that end where it is said, laid end to end in ``calls``."""
         words, begin = list(self._words), 0
         for end in ends.tolist():
-            some = calls[begin : min(end, begin + MOST_CALLS)].tolist()
-            yield self._numbering([words[call] for call in some])
+            some = calls[begin : min(end, begin + MOST_CALLS)]
+            met, place = np.unique(some, return_inverse=True)
+            yield self._numbering([words[call] for call in met.tolist()], place)
             begin = end

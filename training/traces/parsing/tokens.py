@@ -44,7 +44,12 @@ _MOST_OTHERWISE, _FEW_OTHERWISE = 0.05, 1
 
 def words_of(text: bytes) -> list[bytes]:
     """Split a text into what stands for calls, the first ``MOST_CALLS`` of them."""
-    return text.translate(_BETWEEN).split(None, MOST_CALLS)[:MOST_CALLS]
+    return plain_words(text).split(None, MOST_CALLS)[:MOST_CALLS]
+
+
+def plain_words(text: bytes) -> bytes:
+    """Write blanks for what may stand between calls; lines stay."""
+    return text.translate(_BETWEEN)
 
 
 def call_token(word: bytes) -> str | None:
@@ -66,14 +71,26 @@ def numbered(words: Sequence[bytes], where: str, vocabulary: Vocabulary, fix: st
     RecordingError
         They are no calls, or numbers that are none; with ``fix``, if there is one, as what to do.
     """
-    words = words[:MOST_CALLS]
-    if not words:
+    number: dict[bytes, int] = {}
+    place = [number.setdefault(word, len(number)) for word in words[:MOST_CALLS]]
+    return numbered_once(list(number), np.array(place, np.int64), where, vocabulary, fix)
+
+
+def numbered_once(
+    different: Sequence[bytes], place: IntArray, where: str, vocabulary: Vocabulary, fix: str = ""
+) -> IntArray:
+    """Give the numbers of calls, (n,), of which each word is there once, and ``place`` says where.
+
+    Raises as ``numbered`` does.
+    """
+    if not len(place):
         return np.zeros(0, np.int64)
-    if long := next((word for word in words if len(word) > _LONGEST), None):
+    if long := next((word for word in different if len(word) > _LONGEST), None):
         raise foreign(where, _shown(long), fix)
-    different, place = np.unique(np.array(words), return_inverse=True)
+    # Numbers go by what is written, not by what was met first.
+    order = sorted(range(len(different)), key=different.__getitem__)
     tokens = []
-    for word in different.tolist():
+    for word in (different[i] for i in order):
         token = call_token(word)
         if token is None:
             raise foreign(where, _shown(word), fix)
@@ -81,11 +98,13 @@ def numbered(words: Sequence[bytes], where: str, vocabulary: Vocabulary, fix: st
     strange = [token for token in tokens if not _known(token)]
     if len(strange) > max(_MOST_STRANGE * len(tokens), _FEW_STRANGE):
         raise foreign(where, f"words that no kernel has: {', '.join(strange[:3])}", fix)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
     odd = np.array([_is_number(token) and not _possible(int(token)) for token in tokens])
-    if odd.any() and odd[place].mean() > _MOST_ODD:
+    if odd.any() and odd[rank[place]].mean() > _MOST_ODD:
         shown = ", ".join(tokens[i] for i in np.flatnonzero(odd)[:3])
         raise foreign(where, f"numbers that no kernel has: {shown}", fix or column_fix())
-    return np.array([vocabulary.id(token) for token in tokens], np.int64)[place]
+    return np.array([vocabulary.id(token) for token in tokens], np.int64)[rank[place]]
 
 
 def foreign(where: str, got: str, fix: str = "") -> RecordingError:

@@ -165,6 +165,35 @@ def test_words_are_whole_wherever_a_piece_ends(calls: list[int], size: int) -> N
         assert apart._words(lambda pieces=pieces: pieces.read(size)) == [n.encode() for n in names]
 
 
+@given(
+    st.lists(st.tuples(st.integers(40, 43), st.integers(0, 9)), min_size=1, max_size=40),
+    st.integers(1, 60),
+    st.sampled_from([" ", "\t", ", ", " ,  ", "|"]),
+    st.sampled_from(["\n", "\r\n", "\r", " \n\n"]),
+    st.integers(0, 40),
+)
+def test_processes_are_the_same_however_many_lines_are_taken_at_once(
+    pairs: list[tuple[int, int]], size: int, between: str, end: str, bad: int
+) -> None:
+    """A call is of the process on its line; lines of other words are named wherever they are."""
+    pairs += pairs  # Processes that never come again are refused.
+    lines = [f"{process}{between}{call}" for process, call in pairs]
+    expected: dict[str, list[int]] = {}
+    for process, call in pairs:
+        expected.setdefault(str(process), []).append(call)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(apart, "BEGINNING", size)
+        vocabulary = Vocabulary()
+        stream = io.BytesIO(end.join(lines).encode())
+        found = traces_of(stream, "x", "process", vocabulary).found
+        calls = {name: [int(vocabulary.tokens[i]) for i in each] for name, each, _ in found}
+        assert calls == expected
+        # As many words in all as if every line had two.
+        lines[bad % len(lines) : bad % len(lines)] = ["40 3 77", "78"]
+        with pytest.raises(RecordingError, match="got '40 3 77'"):
+            traces_of(io.BytesIO(end.join(lines).encode()), "x", "process", Vocabulary())
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=8))
 def test_objects_are_read_on_one_line_and_on_many(wide: list[bool]) -> None:
     """Each object is found, be it a line, several lines, or a part of one; a cut one is refused."""
