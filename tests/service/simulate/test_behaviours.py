@@ -211,7 +211,7 @@ def test_durations_out_of_range_are_refused(seconds: float, tmp_path: Path):
 
 def test_an_unknown_name_is_answered_with_the_nearest():
     """Promise: a slip of the pen is met with the name that was meant."""
-    with pytest.raises(SettingError, match=r"port-scan\?; got prot-scan"):
+    with pytest.raises(SettingError, match=r"got prot-scan. Did you mean port-scan\?"):
         named("prot-scan")
 
 
