@@ -189,4 +189,5 @@ def _table_fix(text: bytes) -> str:
     if len(lines) > 1 and widths == {2}:
         return f"If a line is a process and its call add --layout process. {column_fix()}"
     even = len(lines) > 1 and len(widths) == 1
-    return column_fix() if b"," in lines[0] or even else ""
+    divided = any(all(by in line for line in lines) for by in (b",", b";", b"|"))
+    return column_fix() if divided or even else ""

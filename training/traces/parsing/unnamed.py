@@ -56,9 +56,16 @@ def require_calls_alone(text: bytes, where: str) -> None:
     Raises
     ------
     RecordingError
-        With the columns that it has, and the names that are known.
+        With the columns that it has, and the names that are known; or, where columns are of calls
+        and hold how often each was made, with that.
     """
     lines = [line for line in text[:1_000_000].splitlines()[: 2 * _LOOKED_AT] if line.strip()]
+    if counted := _counted(lines):
+        raise foreign(
+            where,
+            f"a table of how often each call was made, in columns named {listed(counted)}",
+            "Counts have no order: a trace is what a process called, one call after another.",
+        )
     if names := _header(lines):
         raise foreign(where, f"columns named {listed(names)}, none of calls", _header_fix(names))
     if _is_set_apart(lines[:_LOOKED_AT]):
@@ -152,6 +159,20 @@ def require_no_labels(places: Sequence[Sequence[Lines]]) -> None:
                 got=listed(shown),
                 fix=f"Take it away, or make a table of it. {column_fix()}",
             )
+
+
+def _counted(lines: list[bytes]) -> list[str]:
+    """Columns that are named after calls, as ``open`` or ``n_open``, most of them, over numbers."""
+    names = cells(lines[0]) if len(lines) > 1 else []
+    below = cells(lines[1]) if names else []
+    called = [
+        i
+        for i, name in enumerate(names)
+        if not is_number(name.encode())
+        and (is_call(name.strip().encode()) or is_call(name.partition("_")[2].strip().encode()))
+    ]
+    over = len(below) == len(names) and all(is_number(below[i].strip().encode()) for i in called)
+    return [names[i] for i in called] if over and len(called) > max(len(names) / 2, 2) else []
 
 
 def _header(lines: list[bytes]) -> list[str]:

@@ -89,13 +89,28 @@ def test_traces_that_end_alike_are_read(
         ("s0,s1,s2,label\n3,4,5,0\n", "s0, s1, s2, label"),
         ("when|what\nread close|open\n", "when, what"),
         ("pid name\n12 read\n", "pid, name"),
-        ("read,write,open,label\n12,3,4,0\n", "read, write, open, label"),
+        ("length,label\n12,0\n", "length, label"),
         ("timestamp;args\n1.5;read\n", "timestamp, args"),
     ],
 )
 def test_a_first_line_of_names_is_no_trace(text: str, said: str) -> None:
     """Columns of which none is known as that of calls are named, with the names that are known."""
     with pytest.raises(RecordingError, match=rf"columns named {said}, none.*syscall \(or syscalls"):
+        require_calls_alone(text.encode(), "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,accept,bind,close\n1,3,4,5\n2,0,0,9\n",
+        "apk_hash;apk_is_mal;apk_open;apk_read;apk_epoll_wait\nx;0;3;4;5\n",
+        "n_openat n_read n_close label\n4 5 6 0\n",
+        "openat\tread\tclose\n0.0\t5\t6\n",
+    ],
+)
+def test_how_often_each_call_was_made_is_no_trace(text: str) -> None:
+    """A table of counts is told as that: it says nothing of an order."""
+    with pytest.raises(RecordingError, match=r"how often each call was made.*have no order"):
         require_calls_alone(text.encode(), "x")
 
 
