@@ -59,7 +59,7 @@ def check(config: Path | None) -> None:
     """Check every setting; exit code 2 when one cannot be used."""
     told = load(file=config).origin
     given = f"{len(told)} given, the rest as built in" if told else "all are as built in"
-    click.echo(f"every setting can be used: {given}")
+    click.echo(f"every setting can be used; {given}")
 
 
 @command.command(
