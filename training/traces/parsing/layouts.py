@@ -104,8 +104,10 @@ def differ(lines: Lines) -> bool:
 
 
 def come_again(lines: Lines) -> bool:
-    """Tell whether the first words of lines come again, as processes do that make several calls."""
-    return len(lines) < _ENOUGH or len({words[0] for words in lines}) < len(lines)
+    """Tell whether the first of two words comes again, as processes do that make several calls."""
+    if len(lines) < _ENOUGH or any(len(words) != 2 for words in lines):
+        return True
+    return len({words[0] for words in lines}) < len(lines)
 
 
 def _is_pair(words: list[bytes]) -> bool:

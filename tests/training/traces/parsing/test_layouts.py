@@ -121,6 +121,9 @@ def test_numbers_that_never_come_again_are_no_processes(tmp_path: Path) -> None:
     put(tmp_path / "b.int", PAIRS * 9)
     with pytest.raises(RecordingError, match=r"index\.txt is not .*never comes again"):
         read(tmp_path)
+    put(tmp_path / "index.txt", "".join(f"real/{i}.gz\n" for i in range(30)))
+    with pytest.raises(RecordingError, match=r"got 'real/0\.gz'\. Other files have lines of"):
+        read(tmp_path)
 
 
 @given(st.lists(st.integers(0, 300), min_size=8, max_size=200), st.integers(2, 12))
