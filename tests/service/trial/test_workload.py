@@ -13,7 +13,7 @@ from oddcall.service.trial import servers
 from oddcall.service.trial.catalogue import WORKLOADS, chosen
 from oddcall.service.trial.workload import Work, Workload
 
-QUICK = [w for w in WORKLOADS if w.name not in {"web", "nginx", "pip", "python-service"}]
+QUICK = [w for w in WORKLOADS if w.name not in {"web", "pip", "python-service"}]
 
 
 def descendants() -> set[str]:
