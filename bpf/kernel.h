@@ -7,6 +7,7 @@
 #define NR_RT_SIGRETURN 15
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
+#define IS_CONNECT(nr) ((nr) == 42 || (nr) == 44 || (nr) == 46) /* connect, sendto, sendmsg */
 #define IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == 435)
 #define COMPAT_NR_SIGRETURN 173
 #define COMPAT_NR_EXECVE 11
@@ -17,6 +18,7 @@
 #define NR_RT_SIGRETURN 139
 #define NR_EXECVE 221
 #define NR_EXECVEAT 281
+#define IS_CONNECT(nr) ((nr) == 203 || (nr) == 206 || (nr) == 211) /* connect, sendto, sendmsg */
 #define IS_FORK(nr) ((nr) == 220 || (nr) == 435)
 #define COMPAT_NR_SIGRETURN 173
 #define COMPAT_NR_EXECVE 11

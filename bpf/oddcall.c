@@ -202,11 +202,12 @@ static inline void add(u32 *counter, u32 shared)
 		*counter += 1;
 }
 
-/* Of a result below zero: a call that is made again does not return, and one that is in progress,
- * as the connect of a program that does not wait, does what it was asked to. */
-static inline bool no_failure(long ret)
+/* Of a result below zero: a call that is made again does not return, and a connection that is in
+ * progress does what it was asked to. Of 32-bit calls no failure is counted. */
+static inline bool no_failure(u32 nr, long ret)
 {
-	return ret == -EINPROGRESS || (ret <= -RESTART_FIRST && ret >= -RESTART_LAST);
+	return (ret == -EINPROGRESS && IS_CONNECT(nr)) ||
+	       (ret <= -RESTART_FIRST && ret >= -RESTART_LAST);
 }
 
 /* One call of the thread whose last call was `previous`. */
@@ -256,7 +257,7 @@ HOT_HOOK(on_sys_exit, "sys_exit")
 	/* The kernel heeds the lower half alone, whatever a caller puts into the upper. */
 	u32 full = number_of(ctx->args[0]);
 	bool compat = compat_of(current) & COMPAT_BIT;
-	bool failed = ret < 0 && ret >= -4095 && !no_failure(ret);
+	bool failed = ret < 0 && ret >= -4095 && !no_failure(full, ret);
 
 	/* rt_sigreturn restores another call's registers and marks the number as none. */
 	if ((s32)full == -1) {

@@ -243,11 +243,13 @@ def test_calls_that_fail_are_counted_by_number(count):
 
 
 def test_a_connection_that_is_begun_has_not_failed(count):
-    """What a program does not wait for (EINPROGRESS) is a call, and no failure; a refusal is."""
-    counted = count("connecting", 509, 307)
+    """A connect in progress has not failed; a refused one has, and others that return the same."""
+    counted = count("connecting", 509, 307, 211)
     rows = counted.of({int(counted.output)})
     assert counted.calls("connect", rows) == 509 + 307
     assert counted.total("errors", calls.number("connect"), rows) == 307
+    assert counted.calls("fchdir", rows) == 211
+    assert counted.total("errors", calls.number("fchdir"), rows) == 211
 
 
 @x86_only
