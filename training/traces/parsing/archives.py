@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -26,10 +27,11 @@ _ZIP = b"PK\x03\x04"
 #: Bytes that are written for one archive at most: it must not fill the disk.
 _MOST_BYTES = 2_000_000_000
 _AT_ONCE = 1 << 20
-#: What is raised for an archive that is not whole; RuntimeError for one that is encrypted.
+#: What is raised for an archive that is not whole; RuntimeError for one that is encrypted. Numbers
+#: and names that damage made are taken on trust: ValueError (also of UTF-8), OverflowError.
 _DAMAGED = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
-    *(OSError, RuntimeError, NotImplementedError),
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError),
+    *(OSError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError),
 )
 
 Member = tuple[str, IO[bytes]]
@@ -39,17 +41,24 @@ def is_archive(path: Path) -> bool:
     """Whether a file is a zip or tar archive, be that packed, by what it holds."""
     try:
         with path.open("rb") as file:
-            first = file.read(tarfile.BLOCKSIZE)
-            if first.startswith(_ZIP):
+            if _is_zip(file):
                 return True
+            first = file.read(tarfile.BLOCKSIZE)
             for mark, unpack in _PACKED.items():
                 if first.startswith(mark):
                     file.seek(0)
                     with unpack(file) as stream:
                         first = stream.read(tarfile.BLOCKSIZE)
             return _begins_tar(first)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+    except _DAMAGED:
         return False  # It is named when it is read as a file of traces.
+
+
+def _is_zip(file: BinaryIO) -> bool:
+    """Whether a file begins as a zip does: what ends as one may be a tar whose last file is one."""
+    first = file.read(len(_ZIP))
+    file.seek(0)
+    return first == _ZIP
 
 
 def unpack(archive: Path, into: Path) -> Iterator[tuple[Path, PurePosixPath]]:
@@ -84,12 +93,14 @@ def _whole(archive: Path) -> Iterator[None]:
         raise RecordingError(
             f"{archive} cannot be unpacked",
             expected="a whole archive, not encrypted",
-            got=reason(error) if isinstance(error, OSError) else str(error),
+            got=reason(error) if isinstance(error, OSError) else ascii(str(error))[1:-1],
         ) from error
 
 
 def _members(archive: Path) -> Iterator[Member]:
-    if zipfile.is_zipfile(archive):
+    with archive.open("rb") as file:
+        is_zip = _is_zip(file)
+    if is_zip:
         with zipfile.ZipFile(archive) as zipped:
             for info in zipped.infolist():
                 if not info.is_dir():
@@ -117,6 +128,7 @@ def _require_end(tarred: tarfile.TarFile) -> None:
 def _write(stream: IO[bytes], path: Path, archive: Path, most: int) -> int:
     """Write what a stream holds, and give its size."""
     size = 0
+    _append(path, b"", archive)  # There may be nothing in it.
     while some := stream.read(_AT_ONCE):
         size += len(some)
         if size > most:
@@ -125,17 +137,20 @@ def _write(stream: IO[bytes], path: Path, archive: Path, most: int) -> int:
                 expected=f"at most {_MOST_BYTES:,} bytes in it",
                 fix="Unpack it, and give the folder.",
             )
-        try:
-            with path.open("ab") as file:
-                file.write(some)
-        except OSError as error:
-            raise StorageError(
-                f"there is no room to unpack {archive} in {path.parent}",
-                got=reason(error),
-                fix="Set TMPDIR to a folder with room, or unpack it and give the folder.",
-            ) from error
-    path.touch()
+        _append(path, some, archive)
     return size
+
+
+def _append(path: Path, some: bytes, archive: Path) -> None:
+    try:
+        with path.open("ab") as file:
+            file.write(some)
+    except OSError as error:
+        raise StorageError(
+            f"there is no room to unpack {archive} in {path.parent}",
+            got=reason(error),
+            fix="Set TMPDIR to a folder with room, or unpack it and give the folder.",
+        ) from error
 
 
 def _begins_tar(block: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -177,5 +178,5 @@ def _digest(file: TraceFile) -> bytes:
                 return file_digest(raw, "blake2b").digest()
         with gzip.open(file.path) as unpacked:
             return file_digest(unpacked, "blake2b").digest()
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return file.where.encode()

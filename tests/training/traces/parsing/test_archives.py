@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import tarfile
@@ -10,9 +11,16 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from oddcall.models.errors import EvidenceError, RecordingError, SettingError
+from oddcall.models.errors import (
+    EvidenceError,
+    OddcallError,
+    RecordingError,
+    SettingError,
+    StorageError,
+)
 from oddcall.training.traces.attack_kinds import kinds_of
 from oddcall.training.traces.parsing import archives
 from oddcall.training.traces.parsing.reading import read_split
@@ -133,6 +141,76 @@ def test_an_archive_that_is_not_whole_is_named(tmp_path: Path, way: str) -> None
             read(put(tmp_path / "x", raw.rstrip(b"\0") + bytes(-len(raw.rstrip(b"\0")) % 512)))
         with pytest.raises(RecordingError, match="damaged in its middle"):
             read(put(tmp_path / "x", raw.replace(b"2.txt", b"9.txt")))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_damaged_archive_is_read_or_named(tmp_path: Path, way: str) -> None:
+    """Whatever bytes are other than they were, no error is one of reading archives."""
+    rng = np.random.default_rng(7)
+    names = [f"d\N{LATIN SMALL LETTER E WITH ACUTE}/{i}" + "x" * 120 * (i % 2) for i in range(3)]
+    raw = WAYS[way](dict.fromkeys(names, "read close openat " * 9))
+    heads = [i for i, byte in enumerate(raw) if byte][: 3_000 if way.startswith("tar") else None]
+    refused = 0
+    for _ in range(400):
+        bad = bytearray(raw)
+        for at in rng.choice(heads, rng.integers(1, 4)):
+            bad[at] = rng.integers(256)
+        damaged = put(tmp_path / "x", repaired(bytes(bad)) if way == "tar" else bytes(bad))
+        try:
+            read(damaged)
+        except OddcallError:
+            refused += 1
+    assert refused > 20
+
+
+def repaired(raw: bytes) -> bytes:
+    """Write the sums of a tar's blocks anew where they were heads: what else is bad is met then."""
+    blocks = [raw[i : i + 512] for i in range(0, len(raw), 512)]
+    for i, block in enumerate(blocks):
+        if block[257:262] == b"ustar" and len(block) == 512:
+            held = sum(block[:148]) + sum(block[156:]) + 8 * 32
+            blocks[i] = block[:148] + b"%06o\0 " % held + block[156:]
+    return b"".join(blocks)
+
+
+def test_a_tar_that_ends_in_a_zip_is_a_tar(tmp_path: Path) -> None:
+    """It is told by how it begins: a small zip that is its last file says nothing of it."""
+    files = {f"{i}.txt": "read close " * (i + 1) for i in range(8)}
+    inner = zipped({"README": "words"})
+    found = read(put(tmp_path / "a.tar", tar({**files, "README.zip": inner})))
+    assert len(found) == 8
+
+
+def test_a_damaged_copy_beside_a_trace_is_named(tmp_path: Path) -> None:
+    """Whether it is the same within cannot be known, and it is no mistake of the program's."""
+    put(tmp_path / "0.txt", "read close " * 50)
+    raw = bytearray(gzip.compress(b"".join(b"read close %d " % i for i in range(300))))
+    raw[12:40] = b"\xff" * 28
+    put(tmp_path / "0.txt.gz", bytes(raw))
+    with pytest.raises(RecordingError, match=r"0\.txt\.gz cannot be unpacked"):
+        read(tmp_path)
+
+
+def test_no_room_for_an_empty_file_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is told of as one, whatever was to be written."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    file = put(tmp_path / "a.tar", tar({"a.txt": ""}))
+    monkeypatch.setattr(archives.Path, "touch", full)
+    opened = archives.Path.open
+    monkeypatch.setattr(
+        archives.Path,
+        "open",
+        lambda path, mode="r", *rest, **more: (
+            full() if mode[0] in "wax" else opened(path, mode, *rest, **more)
+        ),
+    )
+    with pytest.raises(StorageError, match=r"no room to unpack .*a\.tar"):
+        read(file)
 
 
 def test_a_large_archive_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
