@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from oddcall.training.failed_calls import CONNECTING, NO_FAILURE
+
 _HOST = ("name", "id", "boot_id", "kernel", "arch")
 _IN_RECORDING = {"name": "host_name", "id": "host_id"}
 
@@ -11,7 +13,8 @@ _IN_RECORDING = {"name": "host_name", "id": "host_id"}
 def metadata_of(host: Mapping[str, str], interval_s: float, loader: str) -> dict[str, str]:
     """Say where and how a recording is made."""
     named = {_IN_RECORDING.get(key, key): host.get(key, "") for key in _HOST}
-    return {**named, "interval_s": f"{interval_s:g}", "loader": loader}
+    sensed = {"interval_s": f"{interval_s:g}", "loader": loader, NO_FAILURE: CONNECTING}
+    return {**named, **sensed}
 
 
 def host_of(metadata: Mapping[str, str]) -> dict[str, str]:

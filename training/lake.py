@@ -14,6 +14,7 @@ import numpy as np
 from oddcall.models.errors import RecordingError
 from oddcall.models.sparse import IntArray
 from oddcall.training.columns import values
+from oddcall.training.failed_calls import joined
 from oddcall.training.frame import read_recording
 from oddcall.training.parts import finished, read_metadata, tables
 
@@ -94,7 +95,8 @@ def provenance(sources: Sequence[Source]) -> dict[str, str]:
     """Say where and how a model's windows were recorded: as the first recording says it.
 
     Where they are of several hosts, ``hosts`` names all of them, with spaces between, and
-    ``hosts_ns`` says when each was recorded; see `host_times`.
+    ``hosts_ns`` says when each was recorded; see `host_times`. What counts as a failed call is
+    said of all.
     """
     hosts = sorted({source.metadata.get("host_id", "") for source in sources} - {""})
     several = {"hosts": " ".join(hosts)} if len(hosts) > 1 else {}
@@ -106,7 +108,8 @@ def provenance(sources: Sequence[Source]) -> dict[str, str]:
     # An id is written so that neither a space nor a colon is in it.
     each = [f"{quote(host, safe='')}:{begin}:{end}" for host, (begin, end) in times.items()]
     spans = {"hosts_ns": " ".join(sorted(each))} if len(each) > 1 else {}
-    return {**sources[0].metadata, **several, **spans}
+    failed = joined(source.metadata for source in sources)
+    return {**sources[0].metadata, **several, **spans, **failed}
 
 
 def host_times(metadata: Mapping[str, str]) -> list[tuple[str, int, int]]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from oddcall.models.errors import RecordingError, reason
 from oddcall.training.columns import SCHEMA, SCHEMA_VERSION
+from oddcall.training.failed_calls import joined
 
 _NAME = re.compile(r"part-(\d{6,})\.parquet")
 #: A part being written, or what is left of one whose writer was killed.
@@ -199,6 +200,12 @@ def _check_shared(part: Path, metadata: dict[str, str], first: dict[str, str]) -
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
-    """Read what a recording says about its host, as of its first part."""
-    with opened(parts(path)[0]) as file:
-        return metadata_of(file.schema_arrow)
+    """Read what a recording says about its host, as of its first part.
+
+    What counts as a failed call is as of its last part too: it may have been gone on with since.
+    """
+    found = []
+    for part in {parts(path)[0]: "", parts(path)[-1]: ""}:
+        with opened(part) as file:
+            found.append(metadata_of(file.schema_arrow))
+    return found[0] | joined(found)

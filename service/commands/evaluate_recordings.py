@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -117,6 +118,8 @@ def command(
         progress("measuring", 1.0)
         both = done.judged.clean.any() and done.judged.attacked.any()
         results = separated(done.judged, resamples=_RESAMPLES) if both else {}
+    for said in _failed_calls(sources, ready):
+        click.echo(fill(said, 80, subsequent_indent="  "), err=json_)
     if json_:
         for sentence in sentences(done.unmatched, done.judged.programs):
             click.echo(f"warning: labels: {sentence}", err=True)
@@ -128,6 +131,17 @@ def command(
 
         write(html, done, name, results)
         click.echo(f"\nwrote {html}", err=json_)
+
+
+def _failed_calls(sources: Sequence[Source], model: Model | None) -> list[str]:
+    """Warn where what counts as a failed call is not the same in all that meets."""
+    from oddcall.service.failed_calls import differing, mixed
+
+    if model:
+        told = [differing(model.metadata, s.metadata, str(s.path)) for s in sources]
+        return [said for said in told if said]
+    said = mixed(sources)
+    return [f"warning: {said}"] if said else []
 
 
 def _one_of(train: Sequence[Path], model: Path | None, split: str | None) -> None:

@@ -77,6 +77,7 @@ def command(
     Alerts a day are given for a day or more: of less, --json has null for them.
     """
     from oddcall.service.alerts.context import recorded
+    from oddcall.service.failed_calls import differing
     from oddcall.service.judgeable import made_elsewhere
     from oddcall.service.learning.memory import recalled
     from oddcall.service.origin import host_of
@@ -94,6 +95,7 @@ def command(
     metadata = read_metadata(recording)
     check_fit(judge, metadata, recording)
     host = host_of(metadata)
+    other = differing(judge.metadata, metadata, str(recording))
     answers = _Answers(settings.state_dir, feedback)
     if what_if:
         _compare(settings, recording, judge, what_if, answers, alerts, json_)
@@ -109,7 +111,7 @@ def command(
                 screen.say(fill(made_elsewhere(judge), 80, subsequent_indent="  "))
             account = replay(read_batches(recording), episodes, delivery, screen)
     already = file.already if file else 0
-    for note in answers.notes(account):
+    for note in filter(None, [other, *answers.notes(account)]):
         click.echo(fill(note, 80, subsequent_indent="  "), err=json_)
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))

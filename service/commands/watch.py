@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from textwrap import fill
 
 import click
 from click.core import ParameterSource
@@ -72,6 +73,7 @@ def command(
     """
     from oddcall.service import live, session, upkeep
     from oddcall.service.config.reload import Reload
+    from oddcall.service.failed_calls import RELEARN, TRAIN, differing
     from oddcall.service.learning.summary import not_learned
     from oddcall.service.notify import Notifier
     from oddcall.service.origin import host_of
@@ -103,6 +105,9 @@ def command(
         screen.say(live.how_it_counts(sensor))
         screen.say(sensor.shed_privileges(live.written(settings, alerts, record)))
         metadata = live.recording_metadata(sensor)
+        fix = TRAIN if model else RELEARN
+        if known and (said := differing(known.metadata, metadata, "what is counted now", fix)):
+            screen.say(fill(said, 80, subsequent_indent="  "))
         notifier = Notifier()
         source = live.Paced(sensor, screen.say, notifier.waiting)
         here = session.Here(source, metadata, host_of(metadata), live.AskHost(), notifier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import numpy as np
 
 from oddcall.models.bundle import save_bundle
 from oddcall.models.window import Program, WindowBatch
+from oddcall.service.failed_calls import mixed
 from oddcall.service.quantities import counted
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.lake import lake, provenance
@@ -89,5 +91,7 @@ def train(
         presence.pass_on(read_batches(source.path), forgotten.leave_out) for source in sources
     )
     model = fit(batches, settings, provenance(sources), progress, presence)
+    if warning := mixed(sources):
+        model = replace(model, warnings=(*model.warnings, warning))
     save_bundle(model, output, signing_key=signing_key)
     return model

@@ -15,6 +15,7 @@ from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.context import unknown
 from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
+from oddcall.service.failed_calls import differing
 from oddcall.service.learning.memory import recalled
 from oddcall.service.origin import host_of
 from oddcall.service.quantities import BUDGETS, Budget, parse_duration
@@ -226,6 +227,11 @@ def notes(outcomes: Sequence[Outcome], recording: Path) -> list[str]:
             f"{', '.join(learned)}: the model learned from a part of this time, and what it "
             "learned cannot surprise it"
         )
+    warned: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        other = differing(outcome.model.metadata, source.metadata, str(recording))
+        warned.setdefault(other, []).append(outcome.alternative.name)
+    said += [f"{', '.join(names)}: {other}" for other, names in warned.items() if other]
     longer = [o.alternative.name for o in outcomes if o.alternative.interval_s is not None]
     if longer:
         said.append(

@@ -218,3 +218,25 @@ def test_without_privilege_it_says_so(tmp_path: Path, verb: str) -> None:
     assert done.stderr.count("\n") == 1
     assert "CAP_BPF" in done.stderr
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("named", "types"),
+    [(True, "`oddcall train DIR -o FILE`"), (False, "`oddcall watch --relearn`")],
+)
+def test_a_model_of_another_meaning_of_failing_is_told_of(
+    tmp_path: Path, small_lake: Any, running: Start, named: bool, types: str
+) -> None:
+    """A baseline that learned connections in progress as failures is told of, named or own."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    model = tmp_path / "m.oddcall" if named else state / "baseline.oddcall"
+    train = [*ODDCALL, "train", str(small_lake.clean("web1")), "-o", str(model)]
+    subprocess.run(train, check=True, capture_output=True)
+    words = [*ODDCALL, "watch", "--state-dir", str(state)]
+    watch = running([*words, "--model", str(model)] if named else words)
+    wait_for(lambda: watch.said("watching with model"), watch)
+    said = " ".join(" ".join(watch.lines).split())
+    assert "(EINPROGRESS) counts as a failed call in what the model learned" in said
+    assert types in said
+    assert watch.end() == 0

@@ -1,0 +1,58 @@
+"""Warnings where what counted as a failed call meets what counts as one now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from oddcall.training.failed_calls import CONNECTING, IN_PART, joined, meaning
+from oddcall.training.lake import Source
+
+#: What to do where the model is a watch's own, and where it is any other.
+RELEARN = "Learn anew: `oddcall watch --relearn`."
+TRAIN = "Learn anew: `oddcall record -o DIR` in clean time, then `oddcall train DIR -o FILE`."
+
+_MEANS = {
+    CONNECTING: "counts as no failed call in",
+    "": "counts as a failed call in",
+    IN_PART: "counts as a failed call in a part of",
+}
+_SO = "programs that connect without waiting may look odd for no reason, or not be found odd."
+
+
+def differing(
+    model: Mapping[str, str], judged: Mapping[str, str], where: str, fix: str = TRAIN
+) -> str:
+    """Warn of a model that learned another meaning than what it judges; empty where it did not.
+
+    Parameters
+    ----------
+    model, judged : mapping of str
+        Metadata of both.
+    where : str
+        What is judged, after "in": ``"what is counted now"``.
+    fix : str
+        What to do.
+    """
+    ours, theirs = meaning(model), meaning(judged)
+    if ours == theirs:
+        return ""
+    return (
+        f"warning: a connection in progress (EINPROGRESS) {_of(ours)} what the model learned, and "
+        f"{_of(theirs)} {where}: {_SO} {fix}"
+    )
+
+
+def mixed(sources: Sequence[Source]) -> str:
+    """Say of recordings of both meanings that they are; empty where they are of one."""
+    if IN_PART not in joined(source.metadata for source in sources).values():
+        return ""
+    former = next(source for source in sources if meaning(source.metadata) != CONNECTING)
+    return (
+        f"a connection in progress (EINPROGRESS) {_of(meaning(former.metadata))} {former.path}, "
+        f"and as none in others: {_SO} Leave recordings made before out, and record anew: "
+        "`oddcall record -o DIR`."
+    )
+
+
+def _of(meant: str) -> str:
+    return _MEANS.get(meant, f"counts by another rule ({meant}) in")
