@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +13,8 @@ import click
 
 from oddcall.service.commands.options import as_json, duration, same_place, with_settings
 from oddcall.service.config.settings import Settings
-from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
-    from oddcall.service.alerts.alert import Alert
     from oddcall.service.feedback import Feedback, Given
     from oddcall.service.history import History
 
@@ -42,8 +39,6 @@ _DONE = {
     "tolerate": "tolerated already{until}",
     "forget": "the baseline of {program} is dropped already, and not learned anew yet",
 }
-#: What one alert told, as an answer to it repeats: so many sentences.
-_SENTENCES = 6
 _UNTIL = "%Y-%m-%d %H:%M"
 
 
@@ -176,6 +171,7 @@ def _answer(
     verb: str, settings: Settings, alert: str, note: str, expires: str | None, *, json_: bool
 ) -> None:
     from oddcall.service.alerts.alert import short
+    from oddcall.service.alerts.tolerated import told
     from oddcall.service.feedback import Feedback
     from oddcall.service.learning.states import begun
     from oddcall.service.state import StateDir
@@ -211,33 +207,9 @@ def _answer(
             did += ", nor the note"
     click.echo(f"alert {short(kept.episode_id)}: {did}")
     if verb == "tolerate":
-        shown = _shown(lines)
-        if unsaid := _unsaid(said, lines, " ".join(shown)):
-            shown.append(f"also, in no sentence: {unsaid}")
-        for sentence in shown:
+        for sentence in told(lines, said.behaviours):
             click.echo(textwrap.fill(sentence, 80, initial_indent="  ", subsequent_indent="    "))
     click.echo(f"`oddcall feedback undo {short(said.episode)}{same_place()}` takes it back")
-
-
-def _shown(lines: list[Alert]) -> list[str]:
-    """Give what the lines of an episode told, each kind of behaviour once."""
-    from oddcall.service.alerts.past import telling
-    from oddcall.service.alerts.text import clean
-
-    told = [clean(line["explanation"]["sentence"]) for line in telling(lines)]
-    more = len(told) - _SENTENCES
-    return told if more <= 0 else [*told[:_SENTENCES], f"and {counted(more, 'other kind')}"]
-
-
-def _unsaid(said: Given, lines: list[Alert], told: str) -> str:
-    """Name the calls that are tolerated, as new or in such numbers, and that no sentence named."""
-    from oddcall.models import calls
-    from oddcall.models.window import BLOCKS
-
-    arch = lines[0].get("host", {}).get("arch") or "x86_64"
-    columns = {int(column) for behaviour in said.behaviours for column in behaviour.novel}
-    names = {calls.name(column, arch) for column in columns if column < BLOCKS["syscalls"]}
-    return ", ".join(sorted(names - set(re.findall(r"\w+", told))))
 
 
 def _told(said: Given, now_ns: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ from oddcall.models.errors import SettingError
 from oddcall.models.features import FeatureSpec
 from oddcall.models.tolerance import Behaviour, Span
 from oddcall.service import feedback
+from oddcall.service.alerts.tolerated import told
 from oddcall.service.cli import run
 from oddcall.service.commands import train as train_verb
 from oddcall.service.feedback import MOST_TOLERATED, Feedback
@@ -23,6 +24,7 @@ from oddcall.training.recording import read_batches
 from oddcall.training.synthetic import WEB, attacks
 
 NOW = 1_700_000_000_000_000_000
+UNSAID = "also, not said above:"
 DAY = 86_400_000_000_000
 EPISODE = "3f2a9c1b-0000-5000-8000-000000000000"
 
@@ -323,8 +325,12 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["feedback", "tolerate", "3f2a", "--note", "backup", "--expires", "30d", *at]) == 0
     out = capsys.readouterr().out
     assert "alert 3f2a9c1b: what python3.11 did is normal for it until " in out
-    told = ("web made 9 connect calls.", "web made 9 rename calls.", "also, in no sentence: socket")
-    assert "\n  " + "\n  ".join(told) + "\n" in out, "all that it is about"
+    shown = (
+        "web made 9 connect calls.",
+        "web made 9 rename calls.",
+        "also, not said above: socket",
+    )
+    assert "\n  " + "\n  ".join(shown) + "\n" in out, "all that it is about"
     assert f"`oddcall feedback undo 3f2a9c1b --state-dir {state.path}` takes it back" in out
     assert run(["feedback", "list", *at]) == 0
     out = capsys.readouterr().out
@@ -349,6 +355,31 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["feedback", "ack", "3f", *at]) == 2
     assert "got 2 characters" in " ".join(capsys.readouterr().err.split())
     assert run(["feedback", "tolerate", "3f2a", "--expires", "soon", *at]) == 2
+
+
+def test_no_second_attack_is_tolerated_under_the_words_of_the_first(
+    state: StateDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An update of the same kind that names other calls is repeated, and these are not said to be
+    in no sentence; a call named only by a sentence that is left out is."""
+    at = ["--state-dir", str(state.path)]
+    history = History(state.history, print)
+    opened = history.find("3f2a").alert
+    same = opened["explanation"]
+    later = {"id": f"1{EPISODE[1:]}", "state": "update", "explanation": dict(same)}
+    later["explanation"]["sentence"] = "web made 61 socket calls, 60 connect calls."
+    history.add({**opened, **later})
+    assert run(["feedback", "tolerate", "3f2a", *at]) == 0
+    out = capsys.readouterr().out
+    assert "\n  web made 9 connect calls.\n  web made 61 socket calls, 60 connect calls.\n" in out
+    assert "not said above" not in out
+    lines = [opened]
+    for number, call in enumerate(("read", "write", "open", "close", "stat", "socket"), 2):
+        lines.append({**opened, "id": f"{number}{EPISODE[1:]}", **showing(call)})
+    said = told(lines, history.behaviours(EPISODE))
+    history.close()
+    assert said[5:] == ["web made 9 stat calls.", "and 1 other sentence", f"{UNSAID} socket"]
+    assert told([], []) == []
 
 
 def test_what_is_not_learned_is_said(
