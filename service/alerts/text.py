@@ -16,12 +16,13 @@ from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import Program
 from oddcall.service.alerts.alert import Alert, short
 from oddcall.service.alerts.notice import is_notice
+from oddcall.service.alerts.past import telling
 from oddcall.service.quantities import counted, format_duration
 
 _COLOUR = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "bright_red"}
 #: Features of a line: whatever its sentence names is among the first of them.
 _FEATURES = MOST_NAMED
-#: Lines of an episode that are listed, the latest.
+#: Lines of an episode that are listed, the latest, beside those that told of something else.
 _ROWS = 10
 #: Where the text of a labelled line begins.
 _LEFT = 11
@@ -119,15 +120,24 @@ def _episode(episode: Mapping[str, Any], lines: Sequence[Alert], width: int) -> 
 
 
 def _sent(lines: Sequence[Alert], worst: Alert) -> Iterator[_Line]:
-    rows = [
-        f"{_moment(line['time'])}  {line['state']:<6}  {line['severity']:<8}  "
-        f"p = {line['score']['p_value']:.1e}{', shown here' if line is worst else ''}"
-        for line in lines
-    ]
-    if more := len(rows) - _ROWS:
-        rows = [f"{counted(more, 'line')} before these", *rows[more:]] if more > 0 else rows
-    for i, row in enumerate(rows):
-        yield "", f"  {'' if i else 'sent':<{_LEFT}}{row}"
+    """List the latest lines, and those before them that told of something else."""
+    news = {line["id"] for line in telling(lines)}
+    shown = [line for i, line in enumerate(lines) if i >= len(lines) - _ROWS or line["id"] in news]
+    if more := len(lines) - len(shown):
+        yield "", f"  {'sent':<{_LEFT}}{counted(more, 'line')} like these not listed"
+    # A close repeats the oddest line, and what was said once is known.
+    heard = {worst["explanation"]["sentence"]}
+    for i, line in enumerate(shown):
+        label = "" if more or i else "sent"
+        row = (
+            f"{_moment(line['time'])}  {line['state']:<6}  {line['severity']:<8}  "
+            f"p = {line['score']['p_value']:.1e}{', shown here' if line is worst else ''}"
+        )
+        yield "", f"  {label:<{_LEFT}}{row}"
+        said = line["explanation"]["sentence"]
+        if line["state"] != "close" and said not in heard:
+            yield from _wrapped("", said, 80, indent=f"  {'':<{_LEFT}}  ")
+        heard.add(said)
 
 
 def _whole(alert: Alert, width: int) -> Iterator[_Line]:

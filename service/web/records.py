@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 from oddcall.models.errors import OddcallError, SettingError
+from oddcall.models.tolerance import Behaviour
+from oddcall.service.alerts.tolerated import told
 from oddcall.service.board.board import Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.feedback import VERBS, Feedback
@@ -68,6 +70,8 @@ class Records:
     def episode(self, word: str) -> Json | None:
         """Give one episode with every line of it, oldest first, and what holds of what was said.
 
+        ``tolerates`` says what would become normal with it.
+
         Parameters
         ----------
         word : id of the episode, or of one of its lines.
@@ -82,8 +86,13 @@ class Records:
             found = [line for line in self._kept(of or word) if line["id"] not in latest] + found
         if not found:
             return None
-        given = self._feedback.of(str(found[0]["episode_id"]))
-        return {**folded(found)[0], "history": found, "answers": [s.as_dict() for s in given]}
+        episode_id = str(found[0]["episode_id"])
+        return {
+            **folded(found)[0],
+            "history": found,
+            "answers": [said.as_dict() for said in self._feedback.of(episode_id)],
+            "tolerates": told(found, self._behaviours(episode_id)),
+        }
 
     def verbs(self) -> dict[str, list[str]]:
         """Say what holds for each episode, by verb."""
@@ -131,6 +140,16 @@ class Records:
         finally:
             history.close()
         return said.as_dict()
+
+    def _behaviours(self, episode_id: str) -> list[Behaviour]:
+        try:
+            history = History.reading(self._state.history)
+        except OddcallError:
+            return []
+        try:
+            return history.behaviours(episode_id)
+        finally:
+            history.close()
 
     def _kept(self, word: str) -> list[Json]:
         try:

@@ -167,11 +167,12 @@ def test_an_alert_stands_as_the_page_has_it(
         "\n"
         "  nginx made ptrace calls.\n"
     )
-    assert "never did before" not in out
+    assert out.count("never did before") == 1, "beside its time alone"
     assert "call2 " in out
     assert out.endswith(
         f"  alert      {EPISODE}, going on\n"
         "  sent       2023-11-14 22:13:22  open    medium    p = 8.3e-08\n"
+        f"               {LINES[0]['explanation']['sentence']}\n"
         "             2023-11-14 22:13:30  update  high      p = 1.0e-30, shown here\n"
         "             2023-11-14 22:14:00  update  high      p = 8.3e-08\n"
         "\n"
@@ -182,7 +183,10 @@ def test_an_alert_stands_as_the_page_has_it(
     assert "2023-11-14 22:14:00  close   high      p = 1.0e-30\n" in out
     many = [graver | {"id": f"{i}a0b", "score": last["score"]} for i in range(20)]
     out = told(opened, *many)
-    assert "  sent       11 lines before these\n" in out
+    assert "  sent       10 lines like these not listed\n" in out, (
+        "what opened it told another thing"
+    )
+    assert out.count("nginx made ptrace calls.") == 1
     assert "20 other lines of it" in out
     assert max(map(len, out.splitlines())) <= 80
 

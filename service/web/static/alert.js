@@ -13,6 +13,9 @@ const SAID = { ack: "Acknowledged", tolerate: "Tolerated", forget: "Forgotten" }
 const facts = (pairs) => h("dl", { class: "facts" },
   pairs.filter(([, value]) => value || value === 0).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 
+/** A close repeats the oddest line. */
+const repeats = (line, shown) => line.state === "close" || line.explanation.sentence === shown;
+
 /** The line that shows the episode at its oddest. */
 const worst = (lines) => lines.reduce((a, b) => (b.score.p_value < a.score.p_value ? b : a));
 
@@ -45,10 +48,11 @@ function who(line, episode) {
   ]);
 }
 
-function history(lines) {
+function history(lines, shown) {
   return h("ul", { class: "list small" }, lines.map((line) => h("li", { class: "hint" },
     h("span", { class: "soft" }, `${day(line.time)}  `), `${line.state}, `, h("span", { class: `grade ${line.severity}` }, line.severity), `, p = ${chance(line.score.p_value)}`,
-    line.suppressed_since_last ? `, ${some(line.suppressed_since_last, "window")} folded` : "")));
+    line.suppressed_since_last ? `, ${some(line.suppressed_since_last, "window")} folded` : "",
+    !repeats(line, shown) && h("p", { class: "told" }, line.explanation.sentence))));
 }
 
 function nearest(line) {
@@ -83,6 +87,7 @@ function answers(episode, again) {
       },
     },
     h("p", {}, "What it did becomes normal for this program. Anything else it does still alerts."),
+    h("ul", { class: "tolerates" }, episode.tolerates.map((said) => h("li", {}, said))),
     h("label", {}, "How long", hold), h("label", {}, "Note", note),
     h("button", { class: "main", type: "submit" }, "Tolerate"), h("button", { type: "button", onclick: close }, "Cancel")));
     hold.focus();
@@ -144,7 +149,7 @@ export function alert(id) {
         h("div", { class: "stack" },
           h("section", { class: "card" }, h("header", {}, h("h2", {}, "Who")), who(line, episode)),
           h("section", { class: "card" }, h("header", {}, h("h2", {}, "Evidence")), evidence(line)),
-          h("section", { class: "card" }, h("header", {}, h("h2", {}, "What was sent")), history(episode.history)))));
+          h("section", { class: "card" }, h("header", {}, h("h2", {}, "What was sent")), history(episode.history, said.sentence)))));
   }
 
   return {

@@ -72,6 +72,7 @@ def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
     expect(page.locator(".facts").first).to_contain_text("<b>app</b>")
     expect(page.locator(".facts b")).to_have_count(0)
     page.get_by_role("button", name="Tolerate").click()
+    expect(page.locator(".panel .tolerates li").first).to_contain_text("connect")
     page.get_by_label("Note").fill("our own scanner")
     page.get_by_label("How long").select_option("86400")
     page.locator(".panel button.main").click()
@@ -101,6 +102,28 @@ def test_what_came_back_says_when(page: Page) -> None:
     who = page.locator(".facts").first
     expect(who).to_contain_text("2 times, the last at 15 Nov")
     expect(who).to_contain_text(":17:40")
+    page.unroute_all(behavior="wait")
+
+
+def test_what_updates_said_is_listed(page: Page) -> None:
+    """Each line that said something else than the sentence above says it beside its time."""
+
+    def more(asked: Route) -> None:
+        answer = asked.fetch()
+        told = answer.json()
+        opened = told["history"][0]
+        said = {**opened["explanation"], "sentence": "app loaded a kernel module."}
+        told["history"].append(
+            {**opened, "state": "update", "score": {**opened["score"], "p_value": 1.0}}
+            | {"explanation": said}
+        )
+        asked.fulfill(response=answer, json=told)
+
+    page.route("**/api/alerts/*", more)
+    scanned(page).click()
+    expect(page.locator(".sentence")).to_contain_text("connect")
+    expect(page.locator("li .told").last).to_have_text("app loaded a kernel module.")
+    expect(page.locator("li", has_text="update").last).to_contain_text("kernel module")
     page.unroute_all(behavior="wait")
 
 
