@@ -14,10 +14,8 @@ with what it is, so it outlives the history it was taken from.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
-import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -26,10 +24,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from oddcall.models.errors import SettingError, StorageError, reason
-from oddcall.models.storage import storage_error
 from oddcall.models.tolerance import Behaviour, Span, Tolerances
 from oddcall.models.window import Program
 from oddcall.service.alerts.alert import iso, short
+from oddcall.service.appending import alone, append
 from oddcall.service.history import SHORTEST, History, Kept
 
 VERBS = ("ack", "tolerate", "forget")
@@ -201,12 +199,12 @@ class Feedback:
         note: str = "",
         expires_s: float | None = None,
         begun_ns: Callable[[Program], int] = lambda _program: 0,
-    ) -> Given:
-        """Say something of an alert.
+    ) -> tuple[Given, bool]:
+        """Say something of an alert; gives the saying that holds, and whether it held before.
 
-        What holds already is not said again, and the saying that holds is given: an alert that
-        was seen, a behaviour that is tolerated for as long as asked, programs that are forgotten
-        and were not learned anew since.
+        What holds already is not said again: an alert that was seen, a behaviour that is
+        tolerated for as long as asked, programs that are forgotten and were not learned anew
+        since. Of several at once one is said.
 
         Parameters
         ----------
@@ -232,33 +230,34 @@ class Feedback:
                 got="nothing is kept of what its programs did",
                 fix="Answer a later alert of the same program.",
             )
-        now_ns = self._clock()
-        expires_ns = None if expires_s is None else now_ns + round(expires_s * 1e9)
-        if verb == "ack":
-            held = self._acknowledged(kept.episode_id)
-        elif verb == "forget":
-            held = self._forgotten(behaviours, begun_ns)
-        else:
-            held = self._tolerated(kept.episode_id, behaviours, expires_ns)
-        if held:
-            return held
-        if verb == "tolerate":
-            self._require_room(now_ns, len(behaviours))
-        said = Given(
-            id=str(uuid.uuid4()),
-            verb=verb,
-            alert=kept.id,
-            episode=kept.episode_id,
-            title=kept.alert["program"]["exe"] or kept.alert["program"]["comm"],
-            who=who,
-            note=note,
-            time_ns=now_ns,
-            expires_ns=expires_ns,
-            programs=[behaviour.program for behaviour in behaviours],
-            behaviours=behaviours if verb == "tolerate" else [],
-        )
-        self._append(said.as_line())
-        return said
+        with alone(self._path) as file:
+            now_ns = self._clock()
+            expires_ns = None if expires_s is None else now_ns + round(expires_s * 1e9)
+            if verb == "ack":
+                held = self._acknowledged(kept.episode_id)
+            elif verb == "forget":
+                held = self._forgotten(behaviours, begun_ns)
+            else:
+                held = self._tolerated(kept.episode_id, behaviours, expires_ns)
+            if held:
+                return held, True
+            if verb == "tolerate":
+                self._require_room(now_ns, len(behaviours))
+            said = Given(
+                id=str(uuid.uuid4()),
+                verb=verb,
+                alert=kept.id,
+                episode=kept.episode_id,
+                title=kept.alert["program"]["exe"] or kept.alert["program"]["comm"],
+                who=who,
+                note=note,
+                time_ns=now_ns,
+                expires_ns=expires_ns,
+                programs=[behaviour.program for behaviour in behaviours],
+                behaviours=behaviours if verb == "tolerate" else [],
+            )
+            append(file, said.as_line())
+        return said, False
 
     def undo(self, word: str, *, who: str, note: str = "") -> Given:
         """Take back the newest saying that holds, by the id or beginning of it or of its alert.
@@ -268,6 +267,16 @@ class Feedback:
         SettingError
             When nothing that holds is so named.
         """
+        # Looked for before as well: nothing is made where nothing was said.
+        self._named(word)
+        with alone(self._path) as file:
+            undone = self._named(word)
+            line = {"id": str(uuid.uuid4()), "verb": "undo", "undoes": undone.id}
+            append(file, {**line, "who": who, "note": note, "time_ns": self._clock()})
+        return undone
+
+    def _named(self, word: str) -> Given:
+        """Give the newest saying that holds of the alert that is named."""
         now_ns = self._clock()
         named = [
             said
@@ -282,8 +291,6 @@ class Feedback:
                 got="several alerts of that beginning" if named else "no answer that holds",
                 fix="`oddcall feedback list` shows what holds.",
             )
-        line = {"id": str(uuid.uuid4()), "verb": "undo", "undoes": named[-1].id}
-        self._append({**line, "who": who, "note": note, "time_ns": now_ns})
         return named[-1]
 
     def _acknowledged(self, episode_id: str) -> Given | None:
@@ -326,38 +333,6 @@ class Feedback:
                 got=str(held),
                 fix="Undo some, or train anew on time that holds them: `oddcall watch --relearn`.",
             )
-
-    def _append(self, line: Mapping[str, Any]) -> None:
-        """Write one whole line, on the disk before anything is said of it."""
-        content = memoryview((json.dumps(line, separators=(",", ":")) + "\n").encode())
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            file = os.open(self._path, flags, 0o600)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                size = os.fstat(file).st_size
-                _end_cut_line(file, size)
-                _write(file, content, size)
-            finally:
-                os.close(file)
-        except OSError as error:
-            raise storage_error(self._path, error) from error
-
-
-def _write(file: int, content: memoryview, size: int) -> None:
-    try:
-        while content:
-            content = content[os.write(file, content) :]
-        os.fsync(file)
-    except OSError:
-        os.ftruncate(file, size)
-        raise
-
-
-def _end_cut_line(file: int, size: int) -> None:
-    if size and os.pread(file, 1, size - 1) != b"\n":
-        os.write(file, b"\n")
 
 
 def _undo(found: dict[str, Given], undone: str, time_ns: int) -> None:

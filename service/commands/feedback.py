@@ -181,8 +181,7 @@ def _answer(
     feedback = Feedback(state.feedback)
     with _history(settings) as history:
         kept = history.find(alert)
-        before = {one.id for one in feedback.given()}
-        said = feedback.answer(
+        said, repeated = feedback.answer(
             verb,
             kept,
             history,
@@ -192,7 +191,6 @@ def _answer(
             begun_ns=begun(state.programs),
         )
         lines = [one.alert for one in history.episode(kept.episode_id)]
-    repeated = said.id in before
     if json_:
         click.echo(json.dumps({**said.as_dict(), "said_before": repeated}))
         return

@@ -111,6 +111,9 @@ class Records:
     def say(self, asked: Json) -> Json:
         """Say what was asked for: ``verb``, ``alert``, and perhaps ``note`` and ``expires_s``.
 
+        ``said_before`` is true where that held already: what is given is what was said then, and
+        nothing was added, nor the note.
+
         Raises
         ------
         SettingError
@@ -121,14 +124,15 @@ class Records:
         verb, alert = asked.get("verb"), str(asked.get("alert", ""))
         note, expires_s = _note(asked.get("note", "")), _expires(asked.get("expires_s"))
         if verb == "undo":
-            return self._feedback.undo(alert, who=_WHO, note=note).as_dict()
+            undone = self._feedback.undo(alert, who=_WHO, note=note)
+            return {**undone.as_dict(), "said_before": False}
         if verb not in VERBS:
             raise SettingError(
                 "there is no such answer", expected=f"{', '.join(VERBS)} or undo", got=repr(verb)
             )
         history = History.reading(self._state.history)
         try:
-            said = self._feedback.answer(
+            said, before = self._feedback.answer(
                 str(verb),
                 history.find(alert),
                 history,
@@ -139,7 +143,7 @@ class Records:
             )
         finally:
             history.close()
-        return said.as_dict()
+        return {**said.as_dict(), "said_before": before}
 
     def _behaviours(self, episode_id: str) -> list[Behaviour]:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,7 +89,8 @@ def kept(state: StateDir) -> Kept:
 def said(state: StateDir, clock: Clock, verb: str, kept: Kept, **more: Any) -> Any:
     history = History.reading(state.history)
     try:
-        return Feedback(state.feedback, clock).answer(verb, kept, history, who="ann", **more)
+        told, _ = Feedback(state.feedback, clock).answer(verb, kept, history, who="ann", **more)
+        return told
     finally:
         history.close()
 
@@ -230,6 +233,34 @@ def test_what_was_seen_already_is_not_added(state: StateDir, clock: Clock, kept:
     answers.undo("3f2a", who="ann")
     clock.now += 1000
     assert said(state, clock, "ack", kept).id != first.id
+
+
+def test_of_several_at_once_one_is_said(
+    state: StateDir, clock: Clock, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking and writing are one step: however many say it at once, one line and one undo."""
+    looked = Feedback._acknowledged
+
+    def slowly(self: Feedback, episode_id: str) -> Any:
+        found = looked(self, episode_id)
+        time.sleep(0.02)
+        return found
+
+    monkeypatch.setattr(Feedback, "_acknowledged", slowly)
+
+    def acknowledge(_: int) -> bool:
+        history = History.reading(state.history)
+        try:
+            return Feedback(state.feedback, clock).answer("ack", kept, history, who="ann")[1]
+        finally:
+            history.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        before = [*pool.map(acknowledge, range(6))]
+    assert sorted(before) == [False, *[True] * 5]
+    assert len(state.feedback.read_text().splitlines()) == 1
+    Feedback(state.feedback, clock).undo("3f2a", who="ann")
+    assert Feedback(state.feedback, clock).of(EPISODE) == []
 
 
 def test_a_program_is_forgotten_once_until_it_is_learned_anew(

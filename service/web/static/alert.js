@@ -63,13 +63,16 @@ function nearest(line) {
       `${day(w.start)}, process ${w.pid}, ${some(w.events, "call")}, distance ${w.distance.toFixed(2)}`))));
 }
 
-function answers(episode, again) {
-  const wrong = h("p", { class: "soft said", role: "alert" });
+/** What is said where an answer held already. */
+const held = (said, note) => `Said before by ${said.who}, ${day(said.time)}: nothing was added${note && note !== said.note ? ", nor the note" : ""}.`;
+
+function answers(episode, again, told) {
+  const wrong = h("p", { class: "soft said", role: "alert" }, told);
   const place = h("div", {});
   const say = async (body) => {
     try {
-      await send("/api/feedback", body);
-      await again();
+      const { given } = await send("/api/feedback", body);
+      await again(given.said_before ? held(given, body.note) : "");
     } catch (error) {
       put(wrong, `${error.message}. ${error.fix}`);
     }
@@ -116,6 +119,8 @@ function answers(episode, again) {
 export function alert(id) {
   const node = h("div", { class: "stack" }, h("p", { class: "soft" }, "…"));
   let seen = null;
+  // Of the last answer, for as long as the page is open: the state comes anew meanwhile.
+  let told = "";
 
   async function load(state) {
     let episode;
@@ -137,7 +142,7 @@ export function alert(id) {
           h("span", { class: `pill ${episode.state}` }, episode.state === "open" ? "going on" : "over"),
           h("span", { class: "soft" }, course(episode))),
         h("p", { class: "sentence" }, said.sentence),
-        answers(episode, () => load(state))),
+        answers(episode, (text) => { told = text; return load(state); }, told)),
       h("div", { class: "pair even" },
         h("div", { class: "stack" },
           said.top.length > 0 && h("section", { class: "card" },

@@ -92,6 +92,9 @@ def test_feedback_is_heard_and_taken_back(watching: Any) -> None:
     body = {"verb": "tolerate", "alert": episode["id"], "note": "a test", "expires_s": 3600}
     status, told = watching.ask("api/feedback", body)
     assert (status, told["given"]["verb"], told["given"]["who"]) == (200, "tolerate", "the page")
+    assert told["given"]["said_before"] is False
+    again = watching.ask("api/feedback", {**body, "note": "b", "expires_s": 60})[1]["given"]
+    assert (again["said_before"], again["note"]) == (True, "a test"), "the note was not kept"
     (answer,) = watching.ask(f"api/alerts/{episode['id']}")[1]["answers"]
     assert (answer["note"], bool(answer["expires"])) == ("a test", True)
     watching.until(lambda: watching.ask("api/state")[1]["answers"].get(episode["id"]))

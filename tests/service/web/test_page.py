@@ -85,6 +85,23 @@ def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
     assert watching.ask("api/feedback")[1]["given"][0]["undone"]
 
 
+def test_an_answer_that_held_already_is_told_of(page: Page, watching: Any) -> None:
+    """Who types a note to what another said meanwhile is told that it is not kept, and by whom."""
+    scanned(page).click()
+    page.get_by_role("button", name="Tolerate").click()
+    page.get_by_label("Note").fill("mine")
+    alert = page.url.rsplit("/", 1)[1]
+    body = {"verb": "tolerate", "alert": alert, "note": "theirs"}
+    assert watching.ask("api/feedback", body)[0] == 200
+    page.locator(".panel button.main").click()
+    told = page.locator(".answers [role=alert]")
+    expect(told).to_contain_text("Said before by the page")
+    expect(told).to_contain_text("nothing was added, nor the note.")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".answers")).not_to_contain_text("Tolerated")
+    expect(told).not_to_contain_text("Said before")
+
+
 def test_what_came_back_says_when(page: Page) -> None:
     """An alert that came back says when it began, came back and was seen last."""
 
