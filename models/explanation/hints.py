@@ -4,8 +4,9 @@ A table of rules over counted calls. Arguments are not seen, so some well-known 
 told and are left out, as a wrong hint is worse than none: a packet socket (T1557.002) and a
 question after the network's interfaces (T1016) are ``socket`` calls like any other, a job of cron
 is a file (T1053.003), many logins (T1021.004) are connections, reading ``/proc/self/mem``
-(T1003.007) is reading, and ``memfd_create`` says nothing of what is written to the memory. Where
-honest work looks the same, the reason says so.
+(T1003.007) is reading, files that hold passwords (T1552.001) are files by other names, hinted at
+as T1005, and ``memfd_create`` says nothing of what is written to the memory. Where honest work
+looks the same, the reason says so.
 """
 
 from __future__ import annotations
@@ -268,7 +269,7 @@ RULES: tuple[Rule, ...] = (
         "network service discovery",
         (Need(("connect",), at_least=100, more_than=(*_READ, *_WRITE, *_SEND, *_RECEIVE)),),
         "connections begun in bulk, over which hardly anything is said, are what a port scan "
-        "looks like that does not wait for answers",
+        "looks like that does not wait for answers, and a check whether servers still listen",
     ),
     Rule(
         "T1059.004",
@@ -304,11 +305,12 @@ RULES: tuple[Rule, ...] = (
                 at_least=100,
                 working=True,
                 part=0.05,
-                more_than=("socket", "connect", *_RECEIVE),
+                more_than=("socket", "connect", "read", "readv", *_RECEIVE),
             ),
         ),
         "sockets of a kind it did not use, over which far more is sent than comes back, are what "
-        "carrying data off looks like, and any upload",
+        "carrying data off looks like, and any upload, and a program that begins to send logs or "
+        "metrics",
     ),
     Rule(
         "T1082",

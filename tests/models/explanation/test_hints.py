@@ -125,6 +125,7 @@ def test_supported(made: list[Call], technique: str) -> None:
         [call("openat", 900), call("read", 900), call("futex", 90_000, novel=False, usual=0.9)],
         [call("socket", 1), call("sendto", 99)],
         [call("sendto", 400)],
+        [call("socket", 1), call("sendto", 400), call("read", 400, novel=False, usual=0.4)],
         [call("socket", 1), call("sendto", 400), call("recvfrom", 399)],
         [call("socket", 1, novel=False, usual=0.5), call("sendto", 400)],
         [call("uname", 19)],
@@ -146,6 +147,19 @@ def test_supported(made: list[Call], technique: str) -> None:
 def test_unsupported(made: list[Call]) -> None:
     """Too few, only half of what is needed, beside much else, or usual for the program: no hint."""
     assert techniques(*made) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "likeness"),
+    [
+        ([call("socket", 1), call("connect", 1), call("sendto", 150)], "send logs or metrics"),
+        ([call("connect", 120)], "a check whether servers still listen"),
+    ],
+)
+def test_honest_work_that_looks_the_same_is_named(made: list[Call], likeness: str) -> None:
+    """Who begins to log by syslog, or checks that ports answer, is not accused alone."""
+    (hint,) = hints(made)
+    assert likeness in hint.why
 
 
 def test_the_table() -> None:
