@@ -45,7 +45,9 @@ def how_read(split: Split) -> Iterator[str]:
     if empty := sum(traces.empty for traces in parts.values()):
         yield f"empty: {counted(empty, 'file')} without a call, left out"
     if twice := sum(traces.twice for traces in parts.values()):
-        yield f"left out: {counted(twice, 'packed file')}, there unpacked as well"
+        yield f"left out: {counted(twice, 'packed file')}, there unpacked or in an archive as well"
+    if links := sum(traces.links for traces in parts.values()):
+        yield f"left out: {counted(links, 'link')} in archives, to no file in them"
     if lists := [name for traces in parts.values() for name in traces.lists]:
         shown = fitted(lists[0], _PATH) + (f" and {len(lists) - 1} more" if lists[1:] else "")
         yield f"left out: {shown}: names of the calls that there are, and no trace"

@@ -81,6 +81,7 @@ def as_dict(
                         "partly": traces.partly,
                         "lists": list(traces.lists),
                         "twice": traces.twice,
+                        "links": traces.links,
                         "read_as": list(traces.read_as),
                         "keys": [list(key) for key in traces.keys],
                     }

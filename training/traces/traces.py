@@ -71,7 +71,9 @@ class TraceSet:
     lists : tuple of str
         Files that name the calls there are, and were left out.
     twice : int
-        Packed files that were left out, as they are there unpacked as well.
+        Packed files that were left out, as they are there unpacked, or in another archive, as well.
+    links : int
+        Links in archives that were left out, as they lead to no file in them.
     read_as : tuple of str
         What was a trace in the files.
     keys : tuple of tuple of str
@@ -89,6 +91,7 @@ class TraceSet:
     partly: int = 0
     lists: tuple[str, ...] = ()
     twice: int = 0
+    links: int = 0
     read_as: tuple[str, ...] = ()
     keys: tuple[tuple[str, ...], ...] = ()
 

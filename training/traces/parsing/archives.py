@@ -9,11 +9,14 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from posixpath import dirname, join, normpath
+from stat import S_ISLNK
+from tempfile import TemporaryDirectory
+from typing import IO, BinaryIO, NamedTuple, Self
 
 from oddcall.models.errors import RecordingError, StorageError, reason
 
@@ -24,9 +27,12 @@ _PACKED: dict[bytes, Callable[[BinaryIO], BufferedIOBase]] = {
     b"\xfd7zXZ": lzma.LZMAFile,
 }
 _ZIP = b"PK\x03\x04"
-#: Bytes that are written for one archive at most: it must not fill the disk.
-_MOST_BYTES = 2_000_000_000
+#: Bytes that are written for all archives together at most, which must not fill the disk, and
+#: their members: each takes memory, and a packed archive holds millions in a few bytes.
+_MOST_BYTES, _MOST_MEMBERS = 2_000_000_000, 200_000
 _AT_ONCE = 1 << 20
+#: Bytes of the name that a link leads to (PATH_MAX).
+_LONGEST_NAME = 4_096
 #: What is raised for an archive that is not whole; RuntimeError for one that is encrypted. Numbers
 #: and names that damage made are taken on trust: ValueError (also of UTF-8), OverflowError.
 _DAMAGED = (
@@ -34,7 +40,66 @@ _DAMAGED = (
     *(OSError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError),
 )
 
-Member = tuple[str, IO[bytes]]
+
+class Member(NamedTuple):
+    """What an archive holds: a file, a link (``target`` is its name), or else of no account."""
+
+    name: str
+    stream: IO[bytes] | None = None
+    target: str = ""
+
+
+class Unpacked(NamedTuple):
+    """What was in an archive.
+
+    Attributes
+    ----------
+    files : list of (Path, PurePosixPath)
+        Where each file is, and what it is called in the archive.
+    lost : list of PurePosixPath
+        Links that lead to no file of the archive, as they are called in it.
+    """
+
+    files: list[tuple[Path, PurePosixPath]]
+    lost: list[PurePosixPath]
+
+
+class Room:
+    """Where archives are unpacked, until it is closed; what it holds is bounded for all of them."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._bytes, self._members = _MOST_BYTES, _MOST_MEMBERS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def folder(self) -> Path:
+        """Make a folder for an archive."""
+        return Path(self._stack.enter_context(TemporaryDirectory(prefix="oddcall-traces-")))
+
+    def take_member(self, archive: Path) -> None:
+        """Count a member; raises RecordingError when it is one too many."""
+        self._members -= 1
+        if self._members < 0:
+            raise _too_large(archive, f"{_MOST_MEMBERS:,} members")
+
+    def take_bytes(self, size: int, archive: Path) -> None:
+        """Count bytes that are to be written; raises RecordingError when they are too many."""
+        self._bytes -= size
+        if self._bytes < 0:
+            raise _too_large(archive, f"{_MOST_BYTES:,} bytes")
+
+
+def _too_large(archive: Path, most: str) -> RecordingError:
+    return RecordingError(
+        f"{archive} is too large to be unpacked",
+        expected=f"at most {most} in all archives that are read together",
+        fix="Unpack it, and give the folder.",
+    )
 
 
 def is_archive(path: Path) -> bool:
@@ -61,10 +126,11 @@ def _is_zip(file: BinaryIO) -> bool:
     return first == _ZIP
 
 
-def unpack(archive: Path, into: Path) -> Iterator[tuple[Path, PurePosixPath]]:
-    """Write each file of an archive, and give where it is and what it is called there.
+def unpack(archive: Path, room: Room) -> Unpacked:
+    """Write each file of an archive.
 
-    Names are not used as paths: what an archive says of places is not followed.
+    Names are not used as paths, and links are followed to files of the archive alone: what it
+    says of places is not believed.
 
     Raises
     ------
@@ -73,16 +139,39 @@ def unpack(archive: Path, into: Path) -> Iterator[tuple[Path, PurePosixPath]]:
     StorageError
         There is no room for it.
     """
-    left = _MOST_BYTES
+    into = room.folder()
+    at: dict[str, Path] = {}
+    links: dict[str, str] = {}
+    files: list[tuple[Path, PurePosixPath]] = []
     with _whole(archive):
-        for i, (name, stream) in enumerate(_members(archive)):
-            path = into / f"{i}"
-            left -= _write(stream, path, archive, left)
-            yield path, PurePosixPath(*_inside(name))
+        for i, (name, stream, target) in enumerate(_members(archive)):
+            room.take_member(archive)
+            if target:
+                links[normpath(name)] = target
+            if stream:
+                path = at[normpath(name)] = into / f"{i}"
+                _write(stream, path, archive, room)
+                files.append((path, _inside(name)))
+    lost = []
+    for link in links:
+        if held := at.get(_end(link, links)):
+            files.append((held, _inside(link)))
+        else:
+            lost.append(_inside(link))
+    return Unpacked(files, lost)
 
 
-def _inside(name: str) -> list[str]:
-    return [part for part in PurePosixPath(name).parts if part not in {"/", ".."}]
+def _end(name: str, links: Mapping[str, str]) -> str:
+    """Follow links to what is none, or once around."""
+    met = set()
+    while name in links and name not in met:
+        met.add(name)
+        name = links[name]
+    return name
+
+
+def _inside(name: str) -> PurePosixPath:
+    return PurePosixPath(*(part for part in PurePosixPath(name).parts if part not in {"/", ".."}))
 
 
 @contextmanager
@@ -103,17 +192,32 @@ def _members(archive: Path) -> Iterator[Member]:
     if is_zip:
         with zipfile.ZipFile(archive) as zipped:
             for info in zipped.infolist():
-                if not info.is_dir():
-                    with zipped.open(info) as stream:
-                        yield info.filename, stream
+                with zipped.open(info) as stream:
+                    if info.is_dir():
+                        yield Member(info.filename)
+                    elif S_ISLNK(info.external_attr >> 16):
+                        target = stream.read(_LONGEST_NAME).decode("utf-8", "replace")
+                        yield _link(info.filename, target)
+                    else:
+                        yield Member(info.filename, stream)
         return
     with tarfile.open(archive) as tarred:
         for member in tarred:
-            held = tarred.extractfile(member) if member.isfile() else None
-            if held:
+            if member.issym():
+                yield _link(member.name, member.linkname)
+            elif member.islnk():
+                yield Member(member.name, target=normpath(member.linkname))
+            elif member.isfile() and (held := tarred.extractfile(member)):
                 with held:
-                    yield member.name, held
+                    yield Member(member.name, held)
+            else:
+                yield Member(member.name)
         _require_end(tarred)
+
+
+def _link(name: str, target: str) -> Member:
+    """Give a symbolic link, which leads on from the folder that it is in."""
+    return Member(name, target=normpath(join(dirname(name), target)))
 
 
 def _require_end(tarred: tarfile.TarFile) -> None:
@@ -125,20 +229,11 @@ def _require_end(tarred: tarfile.TarFile) -> None:
         raise tarfile.ReadError("it is cut, or damaged in its middle")
 
 
-def _write(stream: IO[bytes], path: Path, archive: Path, most: int) -> int:
-    """Write what a stream holds, and give its size."""
-    size = 0
+def _write(stream: IO[bytes], path: Path, archive: Path, room: Room) -> None:
     _append(path, b"", archive)  # There may be nothing in it.
     while some := stream.read(_AT_ONCE):
-        size += len(some)
-        if size > most:
-            raise RecordingError(
-                f"{archive} is too large to be unpacked",
-                expected=f"at most {_MOST_BYTES:,} bytes in it",
-                fix="Unpack it, and give the folder.",
-            )
+        room.take_bytes(len(some), archive)
         _append(path, some, archive)
-    return size
 
 
 def _append(path: Path, some: bytes, archive: Path) -> None:

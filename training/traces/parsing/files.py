@@ -6,19 +6,17 @@ import gzip
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from os.path import commonpath
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import Path, PurePath, PurePosixPath
 
 import numpy as np
 
 from oddcall.models.errors import SettingError
 from oddcall.models.sparse import IntArray
-from oddcall.training.traces.parsing.archives import is_archive, unpack
+from oddcall.training.traces.parsing.archives import Room, is_archive, unpack
 from oddcall.training.traces.traces import MOST_CALLS_OF_SET
 
 #: How much smaller gzip makes a trace, at most: what a packed file may turn out to hold.
@@ -67,18 +65,29 @@ class TraceFile:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files of a place, and those that were left out as they are there unpacked as well."""
+    """Files of a place, and how many were left out.
+
+    Attributes
+    ----------
+    root : Path
+    each : tuple of TraceFile
+    twice : int, default 0
+        Packed files that are there unpacked, or in another archive, as well.
+    links : int, default 0
+        Links in archives that lead to no file in them.
+    """
 
     root: Path
     each: tuple[TraceFile, ...]
     twice: int = 0
+    links: int = 0
 
 
-def files_of(root: Path, stack: ExitStack) -> Files:
+def files_of(root: Path, room: Room) -> Files:
     """Find the files of a place that may hold traces, by name.
 
-    Archives are unpacked, until the stack is closed. What lies there packed and unpacked is one
-    file: traces that count twice would weigh twice.
+    Archives are unpacked, until the room is closed. What lies there packed and unpacked, or in
+    two archives, is one file: traces that count twice would weigh twice.
 
     Raises
     ------
@@ -88,7 +97,8 @@ def files_of(root: Path, stack: ExitStack) -> Files:
         As ``unpack`` does.
     """
     if root.is_file():
-        return Files(root, tuple(_apart(root, root, stack)))
+        found, links = _apart(root, root, room)
+        return Files(root, tuple(found), links=links)
     if not root.is_dir():
         raise SettingError(
             f"the traces in {root} cannot be read",
@@ -96,10 +106,10 @@ def files_of(root: Path, stack: ExitStack) -> Files:
             got="nothing of that name",
         )
     paths = (path for path in root.rglob("*") if path.is_file())
-    may_be = sorted(path for path in paths if not _NO_TRACE.fullmatch(path.name))
-    each = [file for path in may_be for file in _apart(path, root, stack)]
+    parts = [_apart(path, root, room) for path in sorted(filter(_may_be, paths))]
+    each = [file for found, _ in parts for file in found]
     kept = _once(each)
-    return Files(root, tuple(kept), len(each) - len(kept))
+    return Files(root, tuple(kept), len(each) - len(kept), sum(links for _, links in parts))
 
 
 def require_apart(places: Mapping[str, Files]) -> None:
@@ -131,16 +141,17 @@ def reading_order(files: Sequence[TraceFile]) -> IntArray:
     return np.random.default_rng(0).permutation(order) if size > 2 * MOST_CALLS_OF_SET else order
 
 
-def _apart(path: Path, root: Path, stack: ExitStack) -> Iterable[TraceFile]:
-    """Give a file, or those of an archive."""
+def _may_be(path: PurePath) -> bool:
+    """Whether a file may hold traces, by its name: its folders say nothing."""
+    return not _NO_TRACE.fullmatch(path.name)
+
+
+def _apart(path: Path, root: Path, room: Room) -> tuple[list[TraceFile], int]:
+    """Give a file, or those of an archive and how many of its links lead to none."""
     if not is_archive(path):
-        return [TraceFile.at(path, root)]
-    into = Path(stack.enter_context(TemporaryDirectory(prefix="oddcall-traces-")))
-    members = [
-        (at, name)
-        for at, name in unpack(path, into)
-        if not any(map(_NO_TRACE.fullmatch, name.parts))
-    ]
+        return [TraceFile.at(path, root)], 0
+    unpacked = unpack(path, room)
+    members = [(at, name) for at, name in unpacked.files if _may_be(name)]
     # Given by itself it is a folder of traces: the only one in it says nothing.
     within = PurePosixPath(commonpath([name.parent for _, name in members])) if members else None
     alone = within is not None and path == root
@@ -150,23 +161,36 @@ def _apart(path: Path, root: Path, stack: ExitStack) -> Iterable[TraceFile]:
         for at, name in members
     )
     found = [TraceFile(at, str(short), f"{path}/{name}", path) for at, name, short in named]
-    return sorted(found, key=lambda file: PurePosixPath(file.name))
+    found.sort(key=lambda file: PurePosixPath(file.name))
+    return found, sum(map(_may_be, unpacked.lost))
 
 
 def _once(files: Sequence[TraceFile]) -> list[TraceFile]:
-    """Leave out what is packed and lies there unpacked, under the same name, as well."""
-    plain = defaultdict(list)
+    """Leave out what is packed and there a second time, under the same name and the same within.
+
+    What is unpacked counts before what is packed, and that before what is in an archive. Two of a
+    kind are two traces that happen to be alike, unless they are in two archives.
+    """
+    named = defaultdict(list)
     for file in files:
-        if not file.packed:
-            plain[file.plain_name].append(file)
-    left = {
-        file
-        for file in files
-        if file.packed
-        and (others := plain.get(file.plain_name))
-        and _digest(file) in map(_digest, others)
-    }
+        named[file.plain_name].append(file)
+    left = set()
+    for alike in named.values():
+        # What is of one kind is not even read.
+        if len(set(map(_kind, alike))) > 1:
+            first: dict[bytes, tuple[int, Path | None]] = {}
+            for file in sorted(alike, key=lambda file: _kind(file)[0]):
+                kind = _kind(file)
+                if first.setdefault(_digest(file), kind) != kind:
+                    left.add(file)
     return [file for file in files if file not in left]
+
+
+def _kind(file: TraceFile) -> tuple[int, Path | None]:
+    """Whether a file is unpacked, packed, or in an archive, and in which."""
+    if file.given != file.path:
+        return 2, file.given
+    return int(file.packed), None
 
 
 def _digest(file: TraceFile) -> bytes:

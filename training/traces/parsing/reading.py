@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.training.traces.parsing.apart import BEGINNING, traces_of
+from oddcall.training.traces.parsing.archives import Room
 from oddcall.training.traces.parsing.files import (
     Files,
     TraceFile,
@@ -82,8 +82,8 @@ def read_split(
     flags = {"--train": train, "--normal": normal, "--attack": attack}
     roots = {flag: root for flag, root in flags.items() if root is not None}
     vocabulary, meaning = Vocabulary(), Labels.of(normal_labels)
-    with ExitStack() as stack:
-        files = {flag: files_of(root, stack) for flag, root in roots.items()}
+    with Room() as room:
+        files = {flag: files_of(root, room) for flag, root in roots.items()}
         require_apart(files)
         layouts = _layouts(files, layout)
         places = {
@@ -110,8 +110,8 @@ def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = 
     ``MOST_CALLS_OF_SET`` a sample of the files is read, the same one each time. Raises as
     ``read_split`` does.
     """
-    with ExitStack() as stack:
-        place = files_of(root, stack)
+    with Room() as room:
+        place = files_of(root, room)
         layout = _layouts({"": place}, "auto")[""]
         traces = _read(place, layout, vocabulary, Labels(), progress).traces
     require_one_kind([(str(root), traces)])
@@ -255,6 +255,7 @@ def _read(
         empty=traces.empty - len(lists),
         lists=tuple(sorted(lists)),
         twice=place.twice,
+        links=place.links,
         partly=held,
         read_as=ways,
         keys=tuple(keys),

@@ -6,8 +6,10 @@ import bz2
 import errno
 import gzip
 import io
+import stat
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,8 +23,10 @@ from oddcall.models.errors import (
     SettingError,
     StorageError,
 )
+from oddcall.service.evaluation.traces_caveats import how_read
 from oddcall.training.traces.attack_kinds import kinds_of
 from oddcall.training.traces.parsing import archives
+from oddcall.training.traces.parsing import files as files_module
 from oddcall.training.traces.parsing.reading import read_split
 
 from ..written import everything, put, read
@@ -151,7 +155,7 @@ def test_a_damaged_archive_is_read_or_named(tmp_path: Path, way: str) -> None:
     raw = WAYS[way](dict.fromkeys(names, "read close openat " * 9))
     heads = [i for i, byte in enumerate(raw) if byte][: 3_000 if way.startswith("tar") else None]
     refused = 0
-    for _ in range(400):
+    for _ in range(200):
         bad = bytearray(raw)
         for at in rng.choice(heads, rng.integers(1, 4)):
             bad[at] = rng.integers(256)
@@ -219,6 +223,101 @@ def test_a_large_archive_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = put(tmp_path / "bomb.zip", zipped({"a": "1 " * 400, "b": "1 " * 400}))
     with pytest.raises(RecordingError, match=r"bomb\.zip is too large.*Unpack it"):
         read(file)
+
+
+@pytest.mark.parametrize("bound", ["_MOST_BYTES", "_MOST_MEMBERS"])
+def test_all_archives_together_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    """Many small ones fill a disk as one does, be they of several places; and so do many names."""
+    monkeypatch.setattr(archives, bound, 100 if bound == "_MOST_BYTES" else 7, raising=False)
+    for place in ("train", "attack"):
+        for i in range(2):
+            text = f"{place} {i} ".ljust(30, "1")
+            put(tmp_path / place / f"{i}.tar", tar({f"{i}a": text[:30], f"{i}b": ""}))
+    with pytest.raises(
+        RecordingError, match=r"attack/1\.tar is too large.*all archives.*Unpack it"
+    ):
+        read_split(tmp_path / "train", None, tmp_path / "attack")
+
+
+def test_a_folder_of_an_archive_may_have_any_name(tmp_path: Path) -> None:
+    """Files are passed over for their own names, as in folders."""
+    for name in ("license-server", ".cache", "readme"):
+        files = {f"{name}/{i}.txt": "read close " * (i + 1) for i in range(6)}
+        put(tmp_path / name / "a.tar", tar({**files, f"{name}/README": "words", ".x": "words"}))
+        for file, text in files.items():
+            put(tmp_path / "plain" / file, text)
+        assert everything(read(tmp_path / name)) == everything(read(tmp_path / "plain" / name))
+
+
+def test_links_in_an_archive_lead_to_its_own_files(tmp_path: Path) -> None:
+    """As in the folder that it unpacks to; those that lead elsewhere are counted and said."""
+    put(tmp_path / "out.txt", "mmap mmap")
+    held = io.BytesIO(tar({"run/1.txt": "read close", "run/2.txt": "openat read close"}))
+    with tarfile.open(fileobj=held, mode="a") as archive:
+        for name, kind, target in (
+            ("run/3.txt", tarfile.LNKTYPE, "run/1.txt"),
+            ("other/4.txt", tarfile.SYMTYPE, "../run/2.txt"),
+            ("other/5.txt", tarfile.SYMTYPE, "4.txt"),
+            ("other/out.txt", tarfile.SYMTYPE, "../../out.txt"),
+            ("other/abs.txt", tarfile.SYMTYPE, f"{tmp_path}/out.txt"),
+            ("other/README", tarfile.SYMTYPE, "nowhere"),
+            ("a", tarfile.SYMTYPE, "b"),
+            ("b", tarfile.SYMTYPE, "a"),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+    put(tmp_path / "place" / "x.tar", held.getvalue())
+    found = read(tmp_path / "place")
+    inside = ["other/4.txt", "other/5.txt", "run/1.txt", "run/2.txt", "run/3.txt"]
+    assert list(found.labels) == [f"x.tar/{name}" for name in inside]
+    assert [len(trace) for trace in everything(found)] == [3, 3, 2, 3, 2]
+    assert found.links == 4
+    split = read_split(tmp_path / "place", None, put(tmp_path / "attack", "read"), "file")
+    assert "left out: 4 links in archives, to no file in them" in list(how_read(split))
+
+
+def test_a_link_in_a_zip_is_one(tmp_path: Path) -> None:
+    """What it holds is the name that it leads to, and no trace."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("run/1.txt", "read close")
+        for name, target in (("2.txt", "run/1.txt"), ("3.txt", "/etc/passwd")):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(info, target)
+    found = read(put(tmp_path / "x.zip", held.getvalue()))
+    assert (everything(found), found.links) == ([["read", "close"]] * 2, 1)
+
+
+def test_what_lies_in_several_archives_is_read_once(tmp_path: Path) -> None:
+    """Whatever they are; two traces of one archive that are alike are two, as in a folder."""
+    files: dict[str, str | bytes] = {f"{i}/a.txt": "read close " * (i % 5 + 1) for i in range(6)}
+    for name in ("a.tar", "b.tar", "c.zip", "d.tar.gz"):
+        put(tmp_path / name, WAYS[name.split(".", 1)[1]](files))
+    put(tmp_path / "e.tar", packed({**files, "7/a.txt": "openat"}))
+    found = read(tmp_path)
+    assert found.labels == (*(f"a.tar/{i}/a.txt" for i in range(6)), "e.tar/7/a.txt.gz")
+    assert found.twice == 4 * 6
+
+
+def test_each_file_is_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many have the same name, as where each run is a folder."""
+    for i in range(30):
+        put(tmp_path / f"r{i}" / "trace.txt", f"3 6 {i}")
+        put(tmp_path / f"r{i}" / "trace.txt.gz", gzip.compress(f"3 6 {i}".encode()))
+    read_of: Counter[Path] = Counter()
+    digest = files_module._digest
+
+    def counted(file: files_module.TraceFile) -> bytes:
+        read_of[file.path] += 1
+        return digest(file)
+
+    monkeypatch.setattr(files_module, "_digest", counted)
+    assert read(tmp_path).twice == 30
+    assert set(read_of.values()) == {1}
 
 
 def test_an_empty_archive_holds_no_trace(tmp_path: Path) -> None:
