@@ -28,6 +28,12 @@ from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, Vocabu
 _PAIRS = re.compile(rb"(?>[^\S\r\n]*+(?:\S++[^\S\r\n]++\S++[^\S\r\n]*+)?[\r\n])*+")
 #: Bytes by which is seen what a file is, and that are read at a time where it is one trace.
 BEGINNING = 1_000_000
+#: Bytes of a line of a process and a call at most.
+_LONGEST_LINE = 1_000_000
+_NOT_PAIRS = (
+    "Other files have lines of a process and a call: take this one away, or say with --layout what"
+    " they are."
+)
 
 
 class Taken(NamedTuple):
@@ -56,6 +62,8 @@ def traces_of(
     layout: str,
     vocabulary: Vocabulary,
     meaning: Labels | None = None,
+    *,
+    asked: bool = False,
 ) -> Taken:
     """Take a file apart.
 
@@ -72,6 +80,9 @@ def traces_of(
     vocabulary : Vocabulary
     meaning : Labels, optional
         How the labels of a table are taken.
+    asked : bool, default False
+        Whether the layout was asked for, rather than seen: then processes of one call each are
+        believed.
 
     Raises
     ------
@@ -84,7 +95,8 @@ def traces_of(
         return _table(stream, where, layout, numbering, meaning or Labels())
     if not (strace := is_strace(first)):
         require_calls_alone(first, where)
-    if layout == "process" and not strace and not any(map(_come_again, (first[:4096], first))):
+    seen = layout == "process" and not strace and not asked
+    if seen and not any(map(_come_again, (first[:4096], first))):
         raise foreign(
             where,
             "lines of which the first word never comes again, as a process does",
@@ -138,14 +150,28 @@ def _table(
 
 def _pairs(stream: BinaryIO, where: str) -> Iterable[tuple[list[bytes], list[bytes]]]:
     """Give processes and their calls, of many lines at a time: a line at a time is slow."""
-    while lines := stream.readlines(BEGINNING):
-        text = plain_words(b"".join(lines)) + b"\n"
+    for piece in _whole_lines(stream, where):
+        text = plain_words(piece) + b"\n"
         if not _PAIRS.fullmatch(text):
             # Which line it is of is told by words.
-            for line in _lines(lines, b""):
+            for line in broken(piece):
                 _require_pair(words_of(line), where)
         words = text.split()
         yield words[::2], words[1::2]
+
+
+def _whole_lines(stream: BinaryIO, where: str) -> Iterable[bytes]:
+    """Give many lines at a time, however they end; raises RecordingError for one without end."""
+    rest = b""
+    while more := stream.read(BEGINNING):
+        text = rest + more
+        whole = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        rest = text[whole:]
+        if len(rest) > _LONGEST_LINE:
+            raise foreign(where, f"a line of more than {_LONGEST_LINE:,} bytes", _NOT_PAIRS)
+        if whole:
+            yield text[:whole]
+    yield rest
 
 
 def _require_pair(words: list[bytes], where: str) -> None:
@@ -153,8 +179,7 @@ def _require_pair(words: list[bytes], where: str) -> None:
         raise foreign(
             where,
             ascii(b" ".join(words)[:40].decode("utf-8", "replace")),
-            "Other files have lines of a process and a call: take this one away, or say with"
-            " --layout what they are.",
+            _NOT_PAIRS,
         )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+from typing import TypeVar
 
-from oddcall.training.traces.parsing.tokens import is_call, is_number, words_of
+from oddcall.models.calls import TABLES, compat_names, names
+from oddcall.training.traces.parsing.tokens import call_token, is_call, is_number, words_of
 
-#: Part of a list's lines that have names, and numbers, which no other line has: some kernels have
-#: two calls of one name.
+#: Part of a list's lines that have names, and numbers, which no other line has, and of them that
+#: stand in order: some kernels have two calls of one name.
 _DIFFERENT = 0.9
 #: Lines of a list with numbers at least, and of one of names alone: no trace makes so many calls
 #: of which hardly one comes again.
@@ -16,9 +20,14 @@ _NUMBERED, _NAMED = 20, 100
 _LOOKED_AT, _WORDS = 2_000, 4
 _COMMENT = (b"#", b"//", b"/*", b"*")
 
+_Ordered = TypeVar("_Ordered", int, str)
+
 
 def is_list_of_calls(text: bytes) -> bool:
     """Whether a text names calls rather than making them: each once, with its number or without.
+
+    It is in order: of the numbers, of a kernel's table or of the alphabet. A process that never
+    makes a call again makes them in no such order.
 
     Such are ``0 exit``, ``1 fork`` and so on, the tables of Linux (``0 common read sys_read``),
     and names alone, a line each.
@@ -31,8 +40,35 @@ def is_list_of_calls(text: bytes) -> bool:
     columns = _columns(lines)
     if not any(map(_names, columns)):
         return False
-    numbered = any(all(map(is_number, one)) and _differ(one) for one in columns)
-    return numbered or (len(lines) >= _NAMED and all(len(words_of(line)) == 1 for line in lines))
+    numbers = [one for one in columns if all(map(is_number, one)) and _differ(one)]
+    alone = len(lines) >= _NAMED and all(len(words_of(line)) == 1 for line in lines)
+    if not numbers and not alone:
+        return False
+    return any(map(_in_order, numbers)) or any(map(_in_order, filter(_names, columns)))
+
+
+def _in_order(column: Sequence[bytes]) -> bool:
+    """Whether numbers rise, or names do in the alphabet or in a table of calls."""
+    tokens = [token for word in column if (token := call_token(word)) is not None]
+    if all(map(is_number, column)):
+        return _rise(list(map(int, tokens)))
+    places = ([at[token] for token in tokens if token in at] for at in _tables())
+    return _rise(tokens) or any(len(place) >= len(column) / 2 and _rise(place) for place in places)
+
+
+def _rise(values: Sequence[_Ordered]) -> bool:
+    pairs = list(pairwise(values))
+    return sum(one <= other for one, other in pairs) >= _DIFFERENT * len(pairs)
+
+
+@cache
+def _tables() -> list[dict[str, int]]:
+    """Place of each name in each table."""
+    return [
+        {name: i for i, name in enumerate(table(arch))}
+        for arch in TABLES
+        for table in (names, compat_names)
+    ]
 
 
 def _columns(lines: Sequence[bytes]) -> list[tuple[bytes, ...]]:

@@ -63,7 +63,8 @@ def read_split(
         Files or folders. Without ``normal`` a third of what is learned from is judged instead,
         copies of a trace together; without ``attack`` the traces must have labels.
     layout : str, default "auto"
-        What a trace is in the files, of ``LAYOUTS``.
+        What a trace is in the files, of ``LAYOUTS``. If it is given it is believed: lists of
+        calls and processes of one call each are traces then.
     progress : callable, optional
         Told what is being read and the part that is done, 0 to 1.
     normal_labels : iterable of str, optional
@@ -87,7 +88,7 @@ def read_split(
         require_apart(files)
         layouts = _layouts(files, layout)
         places = {
-            flag: _read(place, layouts[flag], vocabulary, meaning, progress)
+            flag: _read(place, layouts[flag], vocabulary, meaning, progress, asked=layout != "auto")
             for flag, place in files.items()
         }
     require_one_kind((str(roots[flag]), place.traces) for flag, place in places.items())
@@ -201,6 +202,8 @@ def _read(
     vocabulary: Vocabulary,
     meaning: Labels,
     progress: Progress | None,
+    *,
+    asked: bool = False,
 ) -> Place:
     read_as: set[str] = set()
     keys: dict[tuple[str, ...], None] = {}
@@ -219,11 +222,11 @@ def _read(
         seen += 1
         try:
             with opened(file.path, file.where, told) as stream:
-                if is_list_of_calls(beginning(stream, _HEAD)):
+                if not asked and is_list_of_calls(beginning(stream, _HEAD)):
                     lists.append(file.name)
                     return []
                 columns.update(dict.fromkeys(columns_of(beginning(stream, _HEAD))))
-                taken = traces_of(stream, file.where, layout, vocabulary, meaning)
+                taken = traces_of(stream, file.where, layout, vocabulary, meaning, asked=asked)
         except RecordingError as error:
             strange[file] = error
             if len(strange) == _MANY:
@@ -269,6 +272,7 @@ def _only_lists(root: Path, lists: list[str]) -> EvidenceError:
         f"there is no trace in {root}",
         expected="files of system calls, in the order in which a process made them",
         got=f"{min(lists)}, which names the calls that there are, each once{others}",
+        fix="If it is a trace, add --layout file.",
     )
 
 
@@ -299,7 +303,7 @@ def _layouts(files: dict[str, Files], asked: str) -> dict[str, str]:
     for flag, place in files.items() if asked in {"auto", "line"} else ():
         paths = place.each
         step = max(len(paths) // _LOOKED_AT, 1)
-        texts = [lines for file in paths[::step] if (lines := _beginning(file))]
+        texts = [lines for file in paths[::step] if (lines := _beginning(file, asked != "auto"))]
         if found or ruling:
             found[flag] = ruling or layout_of(texts, len(paths))[0]
         else:
@@ -317,11 +321,11 @@ def _layouts(files: dict[str, Files], asked: str) -> dict[str, str]:
     return found or dict.fromkeys(files, asked)
 
 
-def _beginning(file: TraceFile) -> Lines:
+def _beginning(file: TraceFile, asked: bool) -> Lines:
     try:
         with opened(file.path, file.where) as stream:
             text = stream.read(BEGINNING)
-            return [] if is_list_of_calls(text[:_HEAD]) else lines_of(text)
+            return [] if not asked and is_list_of_calls(text[:_HEAD]) else lines_of(text)
     except RecordingError:
         return []  # It is named with all others that are no traces, when they are read.
 

@@ -194,6 +194,25 @@ def test_processes_are_the_same_however_many_lines_are_taken_at_once(
             traces_of(io.BytesIO(end.join(lines).encode()), "x", "process", Vocabulary())
 
 
+def test_processes_of_one_call_each_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+    """An owner who says what a trace is knows; where it is only seen a file of them is strange."""
+    text = "".join(f"{4_000 + i} {'read' if i % 3 else 'close'}\n" for i in range(12))
+    attack = put(tmp_path / "attack", "7 mmap\n")
+    split = read_split(put(tmp_path / "train", text), None, attack, "process")
+    assert len(split.train) + len(split.normal) == 12
+    with pytest.raises(RecordingError, match="never comes again"):
+        taken(text, "process")
+
+
+@pytest.mark.parametrize("line", ["x" * 6_000_000, "7 " + "x" * 6_000_000, "7 " * 3_000_000])
+def test_a_line_without_end_among_processes_is_refused(line: str) -> None:
+    """It is not held whole, and is said to be too long."""
+    stream = io.BytesIO(("7 read\n7 close\n" + line).encode())
+    with pytest.raises(RecordingError, match="got a line of more than 1,000,000 bytes"):
+        traces_of(stream, "x", "process", Vocabulary())
+    assert stream.tell() <= 3_000_000
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=8))
 def test_objects_are_read_on_one_line_and_on_many(wide: list[bool]) -> None:
     """Each object is found, be it a line, several lines, or a part of one; a cut one is refused."""

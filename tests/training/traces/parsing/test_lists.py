@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from oddcall.models.errors import EvidenceError
 from oddcall.training.traces.parsing.lists import is_list_of_calls
 from oddcall.training.traces.parsing.reading import read_split
 
-from ..written import put, read
+from ..written import everything, put, read
 
 CALLS = [name for name in names("x86_64") if name][:150]
 LISTS = {
@@ -43,6 +44,33 @@ def test_a_place_of_a_list_alone_holds_no_trace(tmp_path: Path) -> None:
     file = put(tmp_path / "calls.txt", LISTS["names"])
     with pytest.raises(EvidenceError, match=r"no trace in .*calls\.txt, which names the calls"):
         read_split(file, None, put(tmp_path / "attack", "read close"))
+
+
+def test_calls_in_no_order_are_a_trace(tmp_path: Path) -> None:
+    """A process that makes a hundred calls once each makes them in an order of its own."""
+    calls = random.Random(3).sample(CALLS, 105)
+    found = read(put(tmp_path / "long.txt", "\n".join(calls)))
+    assert (everything(found), found.lists) == ([calls], ())
+    for order in (sorted(calls), [call.upper() for call in CALLS]):
+        assert is_list_of_calls("\n".join(order).encode())
+    numbers = random.Random(4).sample(range(900), 105)
+    text = "".join(f"{number} {call}\n" for number, call in zip(numbers, calls, strict=True))
+    assert not is_list_of_calls(text.encode())
+
+
+@pytest.mark.parametrize(("way", "layout"), [("names", "file"), ("number and name", "process")])
+def test_a_layout_that_is_asked_for_is_believed(tmp_path: Path, way: str, layout: str) -> None:
+    """What looks like a list is read as what its owner says it is."""
+    lines = LISTS[way].splitlines()
+    for i in range(6):
+        put(tmp_path / "all" / f"{i}.txt", "\n".join(lines[: 140 + i]))
+    attack = put(tmp_path / "attack", "9 read\n9 close" if layout == "process" else "read close")
+    split = read_split(tmp_path / "all", None, attack, layout)
+    lengths = {len(trace) for trace in everything(split.train)}
+    assert lengths == {1} if layout == "process" else min(lengths) >= 140
+    assert split.train.lists == ()
+    with pytest.raises(EvidenceError, match=r"0\.txt, which names.*add --layout file"):
+        read_split(tmp_path / "all", None, attack)
 
 
 @given(
