@@ -9,6 +9,7 @@ import numpy as np
 
 from oddcall.models.abroad import hosts_of
 from oddcall.models.verdict import Verdicts
+from oddcall.models.window import WindowBatch
 from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 #: Seconds of windows after which a model that knows none of them is warned of.
 PATIENCE_S = 60.0
+#: What windows of an incomplete identity are: of a process that was gone too soon, mostly.
+PARTLY = "whose program, unit or container was not read in time"
+#: Said where a model judges what it is made of.
+LEARNED = "the model learned from a part of this time, and what it learned cannot surprise it"
 
 
 @dataclass(slots=True)
@@ -24,22 +29,27 @@ class Judgeable:
 
     Attributes
     ----------
-    windows, known, ready : int
-        Judged; of a program that the model has a baseline for; that could have alerted.
+    windows, known, ready, partly : int
+        Judged; of a program that the model has a baseline for; that could have alerted; of these
+        the ones whose program, unit and container could not all be read: judged by what was.
     """
 
     windows: int = 0
     known: int = 0
     ready: int = 0
+    partly: int = 0
 
-    def see(self, verdicts: Verdicts) -> None:
-        """Take the verdicts on one batch."""
+    def see(self, batch: WindowBatch, verdicts: Verdicts) -> None:
+        """Take one batch, and the verdicts on it."""
         self.windows += len(verdicts)
         self.known += int(np.count_nonzero(verdicts.profile >= 0))
         self.ready += int(np.count_nonzero(verdicts.ready))
+        self.partly += int(np.count_nonzero(verdicts.ready & ~batch.identity_complete))
 
     def __str__(self) -> str:
-        return f"{self.ready:,} of {self.windows:,} windows could alert"
+        could = f"{self.ready:,} of {self.windows:,} windows could alert"
+        # Training leaves these out: whoever holds both counts against each other is told why.
+        return could + (f" ({self.partly:,} {PARTLY}, judged by the rest)" if self.partly else "")
 
     def warning(self, model: Model) -> str:
         """Say that nothing can alert, and why; empty where something can, or nothing ran."""

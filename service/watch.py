@@ -137,15 +137,11 @@ class Pulse:
         """Say how the watch was, once it is over."""
         watched = format_duration(max(round((self.last_ns - self.began_ns) / 1e9), 0))
         lost = sum(self.lost.values())
-        back = f", {len(self.back):,} that came back" if self.back else ""
-        return (
-            f"watched for {watched}: {self.judgeable}, "
-            f"{counted(self.alerts, 'alert')}{back}, lost {lost:,}"
-        )
+        return f"watched for {watched}: {self.judgeable}, {self._told()}, lost {lost:,}"
 
-    def judged(self, verdicts: Verdicts, model: Model) -> None:
-        """Take the verdicts on a batch, and warn once where nothing of a minute could alert."""
-        self.judgeable.see(verdicts)
+    def judged(self, batch: WindowBatch, verdicts: Verdicts, model: Model) -> None:
+        """Take a batch and its verdicts, and warn once where nothing of a minute could alert."""
+        self.judgeable.see(batch, verdicts)
         if not self._warned and self.last_ns - self.began_ns >= PATIENCE_S * 1e9:
             self._warned = True
             if warning := self.judgeable.warning(model):
@@ -156,6 +152,10 @@ class Pulse:
         self.alerts += alert["state"] == "open"
         if returns := alert.get("returns"):
             self.back.add((alert["episode_id"], returns))
+
+    def _told(self) -> str:
+        back = f", {len(self.back):,} that came back" if self.back else ""
+        return f"{counted(self.alerts, 'alert')}{back}"
 
     def _tell_losses(self, tick: Tick) -> None:
         grown = {
@@ -176,7 +176,7 @@ class Pulse:
         return Status(
             f"watching {format_duration(max(round(elapsed_s), 1))}: "
             f"{counted(tick.tracked, 'process')}, {counted(self.windows, 'window')}, "
-            f"{counted(self.alerts, 'alert')}, "
+            f"{self._told()}, "
             f"lost {sum(self.lost.values()):,}, {share:.1%} of a core{kernel_side}, "
             f"{tick.cost.rss_bytes / 1e6:.0f} MB",
             pace_s=_PACE_S,
@@ -209,7 +209,7 @@ def watch(
 
     for step in steps(flushed(), episodes):
         board.judged(step.batch, step.verdicts)
-        pulse.judged(step.verdicts, episodes.model)
+        pulse.judged(step.batch, step.verdicts, episodes.model)
         tell(step.alerts, step.held, step.notices)
         upkeep.saw(step)
     told = episodes.end()

@@ -67,11 +67,11 @@ def judge(
     batches: Iterable[WindowBatch],
     episodes: Episodes,
     send: Callable[[Alert | Notice], None],
-    saw: Callable[[Verdicts], None],
+    saw: Callable[[WindowBatch, Verdicts], None],
 ) -> None:
-    """Judge batches to their end, telling of every batch's verdicts; close what is open then."""
+    """Judge batches to their end, telling of each and its verdicts; close what is open then."""
     for step in steps(batches, episodes):
-        saw(step.verdicts)
+        saw(step.batch, step.verdicts)
         for line in (*step.notices, *step.alerts):
             send(line)
     told = episodes.end()

@@ -78,7 +78,7 @@ def command(
     """
     from oddcall.service.alerts.context import recorded
     from oddcall.service.failed_calls import differing
-    from oddcall.service.judgeable import made_elsewhere
+    from oddcall.service.judgeable import LEARNED, made_elsewhere
     from oddcall.service.learning.memory import recalled
     from oddcall.service.origin import host_of
     from oddcall.service.replay.replay import check_fit, replay
@@ -89,7 +89,9 @@ def command(
     from oddcall.service.sinks.terminal import Terminal
     from oddcall.service.trust import named_model
     from oddcall.service.upkeep import budgeted
+    from oddcall.training.lake import lake
     from oddcall.training.recording import read_batches, read_metadata
+    from oddcall.training.splits import has_learned
 
     judge = budgeted(named_model(model, settings.trusted_key), settings)
     metadata = read_metadata(recording)
@@ -111,7 +113,9 @@ def command(
                 screen.say(fill(made_elsewhere(judge), 80, subsequent_indent="  "))
             account = replay(read_batches(recording), episodes, delivery, screen)
     already = file.already if file else 0
-    for note in filter(None, [other, *answers.notes(account)]):
+    (source,) = lake([recording])
+    known = f"warning: {LEARNED}" if has_learned(judge.metadata, source) else ""
+    for note in filter(None, [other, *answers.notes(account), known]):
         click.echo(fill(note, 80, subsequent_indent="  "), err=json_)
     if json_:
         click.echo(json.dumps({**account.as_dict(), "already_in_file": already}))

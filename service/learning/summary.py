@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from oddcall.models.budget import cannot_tell
 from oddcall.models.verdict import JUDGED_BY
 from oddcall.service.alerts.alert import iso
+from oddcall.service.judgeable import PARTLY
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import Budget, counted, format_duration, number, rounded
 
@@ -134,7 +135,7 @@ def trained_on(model: Model) -> str:
     """Say what a model was trained on, in one line."""
     windows = sum(program.windows for program in model.programs)
     unnamed = int(model.metadata.get("windows_without_program", 0))
-    without = f" ({unnamed:,} more, of unknown executables, left out)" if unnamed else ""
+    without = f" ({unnamed:,} more left out, {PARTLY})" if unnamed else ""
     return (
         f"{counted(len(model.programs), 'program')}, {counted(windows, 'window')}{without} over "
         f"{format_duration(max(span_s(model), 1))}; expects {_rate(model)}, "

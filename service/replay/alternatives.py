@@ -16,6 +16,7 @@ from oddcall.service.alerts.context import unknown
 from oddcall.service.alerts.judging import steps
 from oddcall.service.config.settings import AlertSection
 from oddcall.service.failed_calls import differing
+from oddcall.service.judgeable import LEARNED
 from oddcall.service.learning.memory import recalled
 from oddcall.service.origin import host_of
 from oddcall.service.quantities import BUDGETS, Budget, parse_duration
@@ -194,7 +195,7 @@ def compare(
         read = 0
         for step in steps(_batches(recording, alternative), episodes):
             outcome.account.see(step.batch)
-            outcome.account.judgeable.see(step.verdicts)
+            outcome.account.judgeable.see(step.batch, step.verdicts)
             for alert in (*step.alerts, *step.held):
                 outcome.see(alert)
             read += len(step.batch)
@@ -223,10 +224,7 @@ def notes(outcomes: Sequence[Outcome], recording: Path) -> list[str]:
     (source,) = lake([recording])
     learned = [o.alternative.name for o in outcomes if has_learned(o.model.metadata, source)]
     if learned:
-        said.append(
-            f"{', '.join(learned)}: the model learned from a part of this time, and what it "
-            "learned cannot surprise it"
-        )
+        said.append(f"{', '.join(learned)}: {LEARNED}")
     warned: dict[str, list[str]] = {}
     for outcome in outcomes:
         other = differing(outcome.model.metadata, source.metadata, str(recording))

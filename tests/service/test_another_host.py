@@ -89,6 +89,17 @@ def test_replay_gives_the_alerts_of_home(
     assert alerts_of(tmp_path / "home.jsonl") == alerts_of(tmp_path / "there.jsonl") != []
 
 
+def test_a_replay_of_what_was_learned_says_so(
+    small_lake: Any, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That nothing alerts there is no comfort; of a later time there is nothing to say."""
+    said = "warning: the model learned from a part of this time, and what it learned cannot"
+    again = told(capsys, "replay", small_lake.clean("web1"), "--model", bundle)
+    assert said in " ".join(again.split())
+    later = told(capsys, "replay", small_lake.later("web1"), "--model", bundle)
+    assert said not in " ".join(later.split())
+
+
 def test_what_if_and_evaluation_know_the_programs_too(
     small_lake: Any, bundle: Path, there: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -145,15 +145,20 @@ def test_the_person_is_told_and_so_is_the_machine(
     session.run(request_of(json=stream), odd_calls, here(fake_sensor(busy)), quiet)
     assert {json.loads(line)["schema_version"] for line in stream.getvalue().splitlines()} == {1}
     assert "never made before" not in quiet.text
-    assert "2 alerts, lost 0" in screen.statuses[-1].line
+    assert "2 alerts, 1 that came back, lost 0" in screen.statuses[-1].line
 
 
-def test_alerts_that_came_back_are_counted_apart(screen: Any) -> None:
+def test_alerts_that_came_back_are_counted_apart(
+    screen: Any, fake_sensor: Any, batch: Any, row: Any
+) -> None:
     """A watch that saw an earlier alert return does not end with "0 alerts" alone."""
     pulse = Pulse(screen)
     assert "0 alerts, lost 0" in pulse.summary()
     for returns, state in ((1, "update"), (1, "close"), (2, "update")):
         pulse.count({"state": state, "episode_id": "a", "returns": returns})
+    for _ in pulse.pass_on(fake_sensor([batch(row(at_s=1))]).ticks()):
+        pass
+    assert "0 alerts, 2 that came back, lost 0" in screen.statuses[-1].line, "while it goes on"
     assert "0 alerts, 2 that came back, lost 0" in pulse.summary()
 
 

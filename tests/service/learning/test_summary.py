@@ -60,13 +60,14 @@ def test_a_share_of_the_budget_is_written_by_its_time_and_never_as_none(trained:
 
 
 def test_windows_that_were_left_out_are_counted(trained: Model) -> None:
-    """Of unknown executables nothing is learned, and their windows are not passed over."""
+    """Of an incomplete identity nothing is learned: it is said what such windows are."""
     used = sum(known.windows for known in trained.programs)
     none, some = (
         trained_on(replace(trained, metadata={"windows_without_program": n})) for n in ("0", "2")
     )
     assert f"{used:,} windows over " in none
-    assert f"{used:,} windows (2 more, of unknown executables, left out) over " in some
+    why = "whose program, unit or container was not read in time"
+    assert f"{used:,} windows (2 more left out, {why}) over " in some
 
 
 def test_the_rate_and_the_budget_are_said_alike(trained: Model) -> None:
