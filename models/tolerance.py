@@ -204,6 +204,19 @@ class Tolerances:
             for k, kind in enumerate(kinds)
         ]
 
+    def taken_back(self, batch: WindowBatch) -> NDArray[np.bool_]:
+        """Whether each window, (n,), is of a time in which its baseline was dropped by mistake.
+
+        It was not judged, as its program was to be forgotten, and that was undone since.
+        """
+        gone = np.zeros(len(batch), np.bool_)
+        # One turn a saying: a person has said each of them.
+        for known, _, span in self.forgotten:
+            if span.until_ns is not None:
+                same = [program.place == known.place for program in batch.programs]
+                gone |= np.array(same, np.bool_)[batch.program] & span.holds(batch.t_start_ns)
+        return gone
+
     def forgets(self, program: Program, learned_ns: int) -> list[Span]:
         """Spans in which a baseline that was begun at ``learned_ns`` is not to be used."""
         return [

@@ -69,21 +69,26 @@ class Presence:
         batches : iterable of WindowBatch
             In the order they were recorded.
         leave_out : callable, optional
-            Gives a batch without the windows that are not to be learned from. The time of a
-            program begins after the last of its windows that are left out.
+            Gives a batch without the windows that are not to be learned from. The time up to
+            such a window, from the last one of its program that was kept, is none of the program.
         """
         held: set[Program] = set()
-        since: dict[Program, int] = {}
+        gone: dict[Program, int] = {}
+        told: dict[Program, int] = {}
         lasted = Lasted()
         for batch in batches:
             lasted.add(batch)
             kept = leave_out(batch) if leave_out else batch
             if len(kept) < len(batch):
-                since.update(dict.fromkeys(_fewer(kept, batch), lasted.ns))
-            held.update(kept.programs[i] for i in np.unique(kept.program).tolist())
+                for program in _fewer(kept, batch):
+                    gone[program] = gone.get(program, 0) + lasted.ns - told.get(program, 0)
+                    told[program] = lasted.ns
+            here = [kept.programs[i] for i in np.unique(kept.program).tolist()]
+            held.update(here)
+            told.update(dict.fromkeys(here, lasted.ns))
             yield kept
         for program in held:
-            self._ns[program] = self.of(program) + lasted.ns - since.get(program, 0)
+            self._ns[program] = self.of(program) + lasted.ns - gone.get(program, 0)
 
 
 def _fewer(kept: WindowBatch, batch: WindowBatch) -> list[Program]:

@@ -103,6 +103,7 @@ def _forgotten(path: Path | None) -> Forgotten:
     """Read what is to be left out; a file that is not there would leave out nothing, unseen."""
     from oddcall.service.feedback import Feedback
     from oddcall.service.learning.train import Forgotten
+    from oddcall.service.state import StateDir
 
     if path is None:
         return Forgotten()
@@ -121,4 +122,8 @@ def _forgotten(path: Path | None) -> Forgotten:
             got="something else",
         )
     told = feedback.tolerances(now=True, given=given).forgotten
-    return Forgotten([(program, before_ns) for program, before_ns, _ in told])
+    return Forgotten(
+        [(program, before_ns) for program, before_ns, _ in told],
+        feedback.tolerances(given=given),
+        StateDir(path.parent).newcomers,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +94,14 @@ class Evidence:
         self._count = np.zeros(16, np.int64)
         self._news_s = np.zeros(16, np.float64)
         self._first_s: list[float] = []
+
+    def drop(self, places: Collection[tuple[str, str, str]]) -> None:
+        """Leave out what was seen of programs of these places so far."""
+        rows = [row for program, row in self._place.items() if program.place in places]
+        self.windows -= int(self._count[rows].sum())
+        self._count[rows], self._shown[rows] = 0, False
+        for row in rows:
+            self._first_s[row] = self.elapsed_s
 
     def add(
         self, batch: WindowBatch, now_ns: int | None = None, interval_s: float | None = None

@@ -10,7 +10,8 @@
 A model that has lost a program which was ready is not taken over.
 A replaced binary is scored by its predecessor's baseline, without alerts, until it is learned.
 What alerts is not learned from, nor is more of a program than it takes; nor what a person has
-asked to forget.
+asked to forget, or
+was kept because it was to be forgotten, where that was undone.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from oddcall.models.storage import storage_error
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.config.settings import LearningSection
+from oddcall.service.feedback import Feedback
 from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence, Seen
@@ -105,6 +107,8 @@ class Newcomers:
         rows = np.flatnonzero(~settled & ~verdicts.alert)
         full = [self._full(program) for program in batch.programs]
         rows = rows[~np.array(full, np.bool_)[batch.program[rows]]]
+        if self._before:
+            rows = rows[~self._before.tolerances.taken_back(batch)[rows]]
         fresh = batch.take(rows)
         self._evidence.add(fresh, self._now_ns)
         if len(fresh):
@@ -119,6 +123,7 @@ class Newcomers:
             In use: whom it judges the new one must judge too.
         """
         if before is not self._before:
+            self._take_back(self._before, before)
             self._before, self._evidence.before = before, _unsettled(before)
         self._shown = {seen.program: seen for seen in self._evidence.programs()}
         if self._thinning and not self._thinned(self._thinning):
@@ -140,6 +145,21 @@ class Newcomers:
         if self._thinning:
             self._thinning.stop()
         self._end_part()
+
+    def _take_back(self, before: Model | None, after: Model) -> None:
+        """Leave out what was kept of programs since they were to be forgotten, if that is undone.
+
+        What is being trained may hold it, and begins anew; the recordings keep it, and each
+        training leaves it out.
+        """
+        undone = _undone(after) - (_undone(before) if before else set())
+        # What was read at the start went without it.
+        if before is None or not undone:
+            return
+        self._evidence.drop({place for place, _ in undone})
+        if self._child:
+            self._child.stop()
+            self._child, self._trained_ns = None, 0
 
     def _ready(self) -> list[Seen]:
         """Newcomers that have shown enough: for long enough, and nothing new lately."""
@@ -203,8 +223,9 @@ class Newcomers:
         if not any(folder.glob("part-*")):
             return
         try:
+            said = Feedback(self._state.feedback).tolerances()
             for batch in read_apart(folder):
-                self._evidence.add(batch)
+                self._evidence.add(batch.take(~said.taken_back(batch)))
         except OddcallError as error:
             self._say(f"{error} What newcomers showed so far is left out.")
             if isinstance(error, RecordingError):
@@ -305,6 +326,12 @@ def _unsettled(model: Model) -> dict[Program, int]:
     }
 
 
+def _undone(model: Model) -> set[tuple[tuple[str, str, str], int]]:
+    """Places of programs that are to be forgotten no more, each with when that was undone."""
+    told = model.tolerances.forgotten
+    return {(p.place, span.until_ns) for p, _, span in told if span.until_ns is not None}
+
+
 def newly_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that another did not; empty for none."""
     settled = set(ready_in(before))
@@ -314,7 +341,13 @@ def newly_ready(before: Model, after: Model) -> str:
 def no_longer_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that a later one does not, unless asked to forget them."""
     settled = set(ready_in(after))
-    asked = {program.place: before_ns for program, before_ns, _ in before.tolerances.forgotten}
+    told = before.tolerances.forgotten
+    asked = {program.place: before_ns for program, before_ns, _ in told}
+    undone = [
+        (program.place, span.since_ns, span.until_ns)
+        for program, _, span in told
+        if span.until_ns is not None
+    ]
     return listed(
         known.program
         for known in before.programs
@@ -322,4 +355,9 @@ def no_longer_ready(before: Model, after: Model) -> str:
         and known.program not in settled
         # What was learned since then is not to be forgotten.
         and known.first_ns >= asked.get(known.program.place, 0)
+        # Nor what was learned only while it was to be forgotten, where that was undone.
+        and not any(
+            place == known.program.place and since_ns <= known.first_ns < until_ns
+            for place, since_ns, until_ns in undone
+        )
     )

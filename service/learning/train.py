@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oddcall.models.bundle import save_bundle
+from oddcall.models.tolerance import Tolerances
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.failed_calls import mixed
 from oddcall.service.quantities import counted
@@ -31,20 +34,59 @@ class Forgotten:
     ----------
     told : sequence of (Program, int)
         Programs whose windows from before a time (UTC, nanoseconds) are left out.
+    undone : Tolerances, optional
+        What was said at all. Where a program was to be forgotten and that was taken back, what
+        the watch kept of it meanwhile was judged by nothing, and is left out too.
+    newcomers : Path, optional
+        Holds the recordings of that watch which this is about: in any other a window is there
+        because a person recorded it.
     """
 
-    def __init__(self, told: Sequence[tuple[Program, int]] = ()) -> None:
+    def __init__(
+        self,
+        told: Sequence[tuple[Program, int]] = (),
+        undone: Tolerances | None = None,
+        newcomers: Path | None = None,
+    ) -> None:
         self._before = {program.place: before_ns for program, before_ns in told}
+        self._undone, self._newcomers = undone or Tolerances(), newcomers
+        self._first_ns: dict[Program, int] = {}
         self._left_out: Counter[tuple[str, str, str]] = Counter()
 
-    def leave_out(self, batch: WindowBatch) -> WindowBatch:
-        """Give a batch without what is to be forgotten, and count that."""
+    def leave_out(self, batch: WindowBatch, recording: Path | None = None) -> WindowBatch:
+        """Give a batch without what is to be forgotten, and count that.
+
+        Batches come oldest first; ``recording`` says which one this is of.
+        """
         ends = [self._before.get(program.place, 0) for program in batch.programs]
         gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
+        if (
+            self._newcomers
+            and recording
+            and self._newcomers.absolute() in (recording.absolute().parents)
+        ):
+            gone |= self._taken_back(batch)
+        for number in np.unique(batch.program).tolist():
+            first_ns = int(batch.t_start_ns[batch.program == number].min())
+            self._first_ns.setdefault(batch.programs[number], first_ns)
         programs, windows = np.unique(batch.program[gone], return_counts=True)
         for program, count in zip(programs.tolist(), windows.tolist(), strict=True):
             self._left_out[batch.programs[program].place] += count
         return batch.take(~gone) if gone.any() else batch
+
+    def _taken_back(self, batch: WindowBatch) -> NDArray[np.bool_]:
+        """Windows that were kept only as their program was to be forgotten, which was undone."""
+        gone = np.zeros(len(batch), np.bool_)
+        for program, before_ns, span in self._undone.forgotten:
+            if span.until_ns is None:
+                continue
+            # A binary first met since then would have been kept in any case.
+            same = [
+                other.place == program.place and self._first_ns.get(other, before_ns) < before_ns
+                for other in batch.programs
+            ]
+            gone |= np.array(same, np.bool_)[batch.program] & span.holds(batch.t_start_ns)
+        return gone
 
     def as_dict(self) -> dict[str, int]:
         """Give what was left out so far for a machine."""
@@ -88,7 +130,10 @@ def train(
     sources = lake(recordings)
     presence, forgotten = Presence(), forgotten or Forgotten()
     batches = chain.from_iterable(
-        presence.pass_on(read_batches(source.path), forgotten.leave_out) for source in sources
+        presence.pass_on(
+            read_batches(source.path), partial(forgotten.leave_out, recording=source.path)
+        )
+        for source in sources
     )
     model = fit(batches, settings, provenance(sources), progress, presence)
     if warning := mixed(sources):

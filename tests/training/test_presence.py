@@ -98,3 +98,17 @@ def test_a_program_of_which_all_is_left_out_was_not_there():
     nothing = presence.pass_on(ticks([1.0, 2.0]), lambda batch: batch.take(np.zeros(1, np.bool_)))
     assert sum(map(len, nothing)) == 0
     assert presence.of(WEB.program) == 0
+
+
+def test_time_that_is_left_out_in_between_is_none_of_a_program():
+    """What it did before stays, with the time that took: else its windows a day were far more."""
+    presence = Presence()
+    recording = ticks([float(i) for i in range(1, 11)])
+
+    def leave_out(batch: WindowBatch) -> WindowBatch:
+        early, late = (int(recording[i].t_start_ns[0]) for i in (6, 8))
+        return batch.take((batch.t_start_ns < early) | (batch.t_start_ns >= late))
+
+    kept = list(presence.pass_on(recording, leave_out))
+    assert sum(map(len, kept)) == 8
+    assert presence.of(WEB.program) == 8e9

@@ -17,6 +17,7 @@ from oddcall.models.model import Model
 from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.config.settings import LearningSection
+from oddcall.service.feedback import Feedback, Given
 from oddcall.service.learning import newcomers as newcomers_module
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.generations import generations
@@ -365,3 +366,80 @@ def test_what_is_forgotten_is_not_learned_again(
     told = Tolerances(forgotten=[(NGINX, half, Span(half))])
     verdicts = replace(model, tolerances=told).judge(ordinary[-1])
     assert "unknown" not in set(verdicts.level), "what was learned since is used again"
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_kept_while_forgotten_is_not_learned_once_that_is_undone(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch], restarted: bool
+) -> None:
+    """Nothing judged those windows, an attack may be among them: the baseline stays as it was."""
+    model = load_bundle(state.baseline)
+    known = {k.program: k.windows for k in model.programs}
+    meanwhile = moved(ordinary[:40], {NGINX: NGINX, SHELL: SHELL})
+    said_ns = int(meanwhile[0].t_start_ns.min())
+    undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
+    forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
+    feedback = Feedback(state.feedback, lambda: undone_ns)
+    feedback._append(replace(forget, programs=[NGINX]).as_line())
+    forgetting = replace(model, tolerances=feedback.tolerances())
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Here)
+    newcomers.learned(forgetting)
+    for batch in meanwhile:
+        newcomers.see(batch, forgetting.judge(batch))
+    newcomers._shown = {seen.program: seen for seen in newcomers._evidence.programs()}
+    kept = newcomers.seen(NGINX)
+    assert kept is not None, "while it is forgotten, it is learned anew"
+    assert kept.windows == 40
+    feedback.undo("saying", who="me")
+    if restarted:
+        newcomers.close()
+    else:
+        newcomers._write_part()
+    again = replace(model, tolerances=feedback.tolerances())
+    if restarted:
+        newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    else:
+        newcomers._start = TrainingChild
+    newcomers.learned(again)
+    late = meanwhile[-1]
+    newcomers.see(late, forgetting.judge(late))
+    newcomers.learned(again)
+    assert newcomers.seen(NGINX) is None
+    # Another program brings a training about, on every recording there is.
+    trained = fed(newcomers, again, moved(ordinary, {NGINX: RARE, SHELL: SHELL}, 2))
+    newcomers.close()
+    assert trained is not None
+    found = {k.program: k.windows for k in trained.programs}
+    assert found[RARE] >= SECTION.min_windows
+    assert found[NGINX] == known[NGINX]
+
+
+def test_a_binary_first_met_while_another_was_forgotten_is_learned(
+    state: StateDir, tmp_path: Path, ordinary: list[WindowBatch]
+) -> None:
+    """It was kept for being new, which nobody took back; nor is another recording touched."""
+    new = upgraded(ordinary)
+    span = Span(int(new[0].t_start_ns.min()), int(new[-1].t_end_ns.max()) + 1)
+    said = Tolerances(forgotten=[(NGINX, span.since_ns, span)])
+    back = moved(ordinary, {NGINX: NGINX, SHELL: SHELL})
+    first = Forgotten([], said, state.newcomers)
+    for batch in ordinary:
+        first.leave_out(batch, state.learning)
+    recording = state.newcomers / "000001"
+    assert sum(len(first.leave_out(b, recording)) for b in new) == sum(map(len, new))
+    others = [b.programs[n] for b in back for n in first.leave_out(b, recording).program.tolist()]
+    assert others
+    assert NGINX not in others
+    assert sum(len(first.leave_out(b, tmp_path)) for b in back) == sum(map(len, back))
+
+
+def test_undoing_gives_a_baseline_up_that_only_the_forgetting_brought(
+    state: StateDir, ordinary: list[WindowBatch]
+) -> None:
+    """Else no newcomer were ever learned again: each later model lacks it."""
+    before = load_bundle(state.baseline)
+    after = replace(before, programs=tuple(k for k in before.programs if k.program != NGINX))
+    assert "nginx" in no_longer_ready(before, after)
+    start = int(ordinary[0].t_start_ns.min())
+    told = Tolerances(forgotten=[(NGINX, start - 1, Span(start - 1, start + 1))])
+    assert no_longer_ready(replace(before, tolerances=told), after) == ""
