@@ -29,11 +29,21 @@ def command(output: Path, config: Path | None, state_dir: str | None) -> None:
     Secrets, command lines and the content of alerts are not in it; it says what
     is. Look into it before you send it.
     """
-    from oddcall.models.storage import write_whole
+    from oddcall.models.errors import SettingError
+    from oddcall.models.storage import require_place, write_whole
     from oddcall.sensor.checks import checks
     from oddcall.service.doctor import examine
     from oddcall.service.support import CONTENTS, pack, parts
 
+    # Looked at first: to ask a host takes a while.
+    if output.is_file():
+        raise SettingError(
+            f"{output} is there already",
+            expected="a file that is not there yet",
+            got="one that would be lost",
+            fix="Name another with -o, or take it away.",
+        )
+    require_place(output)
     click.echo("looking at this host, as `oddcall doctor` does")
     found = examine(checks, config, state_dir=state_dir)
     write_whole(output, pack(parts(found, config, state_dir)))

@@ -9,6 +9,7 @@ from statistics import median
 
 from oddcall.models.storage import write_whole
 from oddcall.service.evaluation.recordings import Evaluation
+from oddcall.service.evaluation.recordings_caveats import caveats
 from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.evaluation.recordings_text import (
     after,
@@ -18,6 +19,7 @@ from oddcall.service.evaluation.recordings_text import (
     found_word,
     hosts_of,
     what_was_judged,
+    what_was_learned,
     why_not_judged,
 )
 from oddcall.service.naming import shortened
@@ -34,6 +36,7 @@ from oddcall.training.report import curves
 from oddcall.training.report.drawing import percent
 from oddcall.training.report.page import (
     Tile,
+    caveat,
     figure,
     heading,
     page,
@@ -52,7 +55,7 @@ _ROWS = 60
 def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) -> None:
     """Write the page; raises StorageError when it cannot."""
     judged = done.judged
-    learned = f" Learned from {counted(done.learned, 'window')}." if done.learned else ""
+    learned = f" Learned from {what_was_learned(done)}." if done.learned else ""
     lead = (
         f"Judged {split}: {counted(len(judged), 'window')} over "
         f"{format_duration(max(done.host_days * 86400, 1))}, "
@@ -72,6 +75,7 @@ def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) 
         "attack's when it overlaps it, also where the process did its usual work in it. Ranges "
         "are the middle 95 % over resampled stretches of time and programs.",
     )
+    body += map(caveat, caveats(results))
     for part in (windows, _time(done), _attacks(done), _programs(done)):
         body += part
     text = page("What oddcall found", lead, body, f"oddcall {version('oddcall')}. Times are UTC.")

@@ -12,6 +12,7 @@ from typing import Any
 from oddcall.service.alerts.alert import iso
 from oddcall.service.alerts.text import clean
 from oddcall.service.evaluation.recordings import Evaluation
+from oddcall.service.evaluation.recordings_caveats import caveats
 from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.naming import fitted, shortened
 from oddcall.service.quantities import Budget, counted, format_duration, number
@@ -55,6 +56,7 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
         },
         "barely_met": asdict(done.barely_met) if done.barely_met else None,
         "detectors": {name: _figures(result) for name, result in results.items()},
+        "caveats": [*caveats(results)],
         "calibration": [asdict(row) for row in kept(judged)],
         "alerts": {
             "false": done.false_alerts,
@@ -193,6 +195,8 @@ def table(done: Evaluation, split: str, results: dict[str, Result]) -> Iterator[
     if results:
         yield ""
         yield from _separation(results)
+        for said in caveats(results):
+            yield from wrap(said, 80, subsequent_indent="  ")
     promises = kept(done.judged)
     if promises:
         yield ""
@@ -208,10 +212,17 @@ def table(done: Evaluation, split: str, results: dict[str, Result]) -> Iterator[
 
 def _head(done: Evaluation, split: str) -> Iterator[str]:
     judged = done.judged
-    learned = f"learned from {counted(done.learned, 'window')}, " if done.learned else ""
+    learned = f"learned from {what_was_learned(done)}, " if done.learned else ""
     span = format_duration(max(done.host_days * 86400, 1))
-    yield f"{split}: {learned}judged {len(judged):,} over {span}"
+    head = f"{split}: {learned}judged {len(judged):,} over {span}"
+    yield from wrap(head, 80, subsequent_indent="  ")
     yield from what_was_judged(done)
+
+
+def what_was_learned(done: Evaluation) -> str:
+    """Count the windows learned from: over several models one counts in each that has it."""
+    models = len(done.models)
+    return counted(done.learned, "window") + (f" in {models} models" if models > 1 else "")
 
 
 def what_was_judged(done: Evaluation) -> Iterator[str]:

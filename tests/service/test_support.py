@@ -85,6 +85,21 @@ def test_nothing_secret_is_in_it(
     assert all(name in said for name in CONTENTS)
 
 
+def test_no_file_is_lost_to_it(
+    tmp_path: Path,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A file of that name is left as it is, and named before this host is looked at."""
+    monkeypatch.setattr(checks, "checks", lambda: pytest.fail("the host was looked at"))
+    out = tmp_path / "support.tar.gz"
+    out.write_text("my thesis")
+    assert run(["support-bundle", "-o", str(out), "--config", str(config)]) == 2
+    assert f"{out} is there already" in " ".join(capsys.readouterr().err.split())
+    assert out.read_text() == "my thesis"
+
+
 def test_settings_that_cannot_be_used_are_not_quoted(
     tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.cli import run
+from oddcall.service.evaluation.recordings_caveats import caveats
+from oddcall.training.figures import measure
 from oddcall.training.labels import Label, write_labels
 from oddcall.training.recording import METADATA, RecordingWriter
 from oddcall.training.synthetic import BEGAN_S, Chain, window
@@ -102,6 +104,24 @@ def test_what_nobody_ever_did_is_found_and_what_its_like_do_is_not(twelve, label
     odd = counts["attack"] + counts["left_behind"]
     assert odd > 2
     assert counts["learned"] == 4 * (12 * LENGTH - odd) + 12 * 10
+
+
+def test_so_few_windows_of_attacks_are_said_to_tell_little(twelve, labels, tmp_path, capsys):
+    """In every form of the answer; windows learned from are of all the models together."""
+    words = ("--test", twelve, "--labels", labels)
+    found = json.loads(evaluate(capsys, *words, "--json"))
+    few = found["windows"]["attack"]
+    said = f"Only {few} windows of attacks: AUC, AP and what is found of so few tell little of"
+    assert few < 20
+    assert found["caveats"][0].startswith(said)
+    page = tmp_path / "page.html"
+    text = " ".join(evaluate(capsys, *words, "--html", page).split())
+    learned = f"earned from {found['windows']['learned']:,} windows in 5 models"
+    enough = measure(np.zeros(9), np.ones(20), 0.5)
+    assert [*caveats({"any": enough})] == []
+    for whole in (text, page.read_text()):
+        assert said in whole
+        assert learned in whole
 
 
 def test_people_are_told_who_was_judged_and_how(twelve, labels, tmp_path, capsys):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: Bytes that are read and unpacked at a time.
 _AT_ONCE = 1 << 20
 _FIRST = 65_536
+#: How a Parquet file begins.
+_PARQUET = b"PAR1"
 
 
 @contextmanager
@@ -68,6 +70,11 @@ def plain(stream: BinaryIO, where: str) -> BinaryIO:
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         stream = io.BytesIO(stream.read().decode("utf-16", "replace").encode())
         first = beginning(stream, _FIRST)
+    if first.startswith(_PARQUET):
+        fix = (
+            "Type `oddcall evaluate recordings` if that is what oddcall recorded, or take it away."
+        )
+        raise foreign(where, "a Parquet file", fix)
     if b"\0" in first:
         raise foreign(where, "a binary file", "Unpack it if it is an archive, or take it away.")
     if first.startswith(codecs.BOM_UTF8):

@@ -34,6 +34,7 @@ def test_names_are_written_one_way(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (b"1 2\x003", "a binary file"),
+        (b"PAR1\x15\x00", "Type `oddcall evaluate recordings`"),
         (b"1 2 $PATH", "$PATH"),
         (b"It was a dark and stormy night", "words that no kernel has"),
         (b"\x1f\x8bnot gzip at all", "cannot be unpacked"),
