@@ -28,7 +28,7 @@ def _cut_apart(names: Sequence[str], width: int) -> list[str]:
     lead = width // 3
     rest = width - lead - 1
     for begin in range(max(map(len, names)), lead - 1, -1):
-        cut = [f"{name[:lead]}…{name[begin : begin + rest]}" for name in names]
+        cut = [_once(f"{name[:lead]}…{name[begin : begin + rest]}") for name in names]
         if len(set(cut)) == len(names):
             return cut
     return [fitted(name, width) for name in names]
@@ -40,4 +40,11 @@ def fitted(name: str, width: int) -> str:
     if len(shown) <= width:
         return shown
     end = (width - 1) // 2
-    return f"{shown[: width - 1 - end]}…{shown[-end:]}"
+    return _once(f"{shown[: width - 1 - end]}…{shown[-end:]}")
+
+
+def _once(cut: str) -> str:
+    """Leave one sign where what was left out before lies beside what is left out now."""
+    for twice in ("…/…", "……"):
+        cut = cut.replace(twice, "…")
+    return cut

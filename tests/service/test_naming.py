@@ -108,3 +108,8 @@ def test_a_name_fits_and_cannot_act(name: str, width: int) -> None:
     assert len(shown) <= width
     assert shown.isprintable()
     assert fitted("0123456789", 7) == "012…789"
+
+
+def test_what_is_left_out_is_marked_once() -> None:
+    """A name shortened by its folders and again by its width has one sign, not two beside."""
+    assert fitted("simulate/…/long-demo-server", 20) == "simulate/…mo-server"
