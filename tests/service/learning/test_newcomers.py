@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
@@ -380,7 +381,8 @@ def test_what_was_kept_while_forgotten_is_not_learned_once_that_is_undone(
     undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
     forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
     feedback = Feedback(state.feedback, lambda: undone_ns)
-    feedback._append(replace(forget, programs=[NGINX]).as_line())
+    line = json.dumps(replace(forget, programs=[NGINX]).as_line())
+    state.feedback.write_text(line + "\n", encoding="utf-8")
     forgetting = replace(model, tolerances=feedback.tolerances())
     newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Here)
     newcomers.learned(forgetting)
