@@ -40,8 +40,8 @@ def not_learned(model: Model, file: Path | None, folder: Path) -> str:
     ended_ns = max((known.last_ns for known in model.programs), default=0)
     age = format_duration(max(round(time.time() - ended_ns / 1e9), 0))
     return (
-        f"--learn is not used: this host was learned {age} ago, kept in {folder}; "
-        "--relearn learns it anew"
+        f"--learn is not used: this host was learned, of windows up to {age} ago, "
+        f"kept in {folder}; --relearn learns it anew"
     )
 
 

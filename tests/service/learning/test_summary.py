@@ -87,7 +87,7 @@ def test_the_rate_and_the_budget_are_said_alike(trained: Model) -> None:
 def test_who_asks_to_learn_in_vain_is_told_why(trained: Model) -> None:
     """A baseline that is kept, or one that was named, judges: each is named, with what to type."""
     kept = not_learned(trained, None, Path("/var/lib/oddcall"))
-    assert kept.startswith("--learn is not used: this host was learned ")
+    assert kept.startswith("--learn is not used: this host was learned, of windows up to ")
     assert kept.endswith("ago, kept in /var/lib/oddcall; --relearn learns it anew")
     named = not_learned(trained, Path("host.oddcall"), Path("/var/lib/oddcall"))
     assert named == "--learn is not used: host.oddcall judges, as --model names it"
