@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from oddcall.training.failed_calls import CONNECTING, IN_PART, joined, meaning
-from oddcall.training.lake import Source
+
+if TYPE_CHECKING:
+    # It brings Parquet, which a watch has in no process that stays.
+    from oddcall.training.lake import Source
 
 #: What to do where the model is a watch's own, and where it is any other.
 RELEARN = "Learn anew: `oddcall watch --relearn`."
