@@ -204,17 +204,34 @@ class Tolerances:
             for k, kind in enumerate(kinds)
         ]
 
-    def taken_back(self, batch: WindowBatch) -> NDArray[np.bool_]:
+    @property
+    def undone(self) -> list[tuple[Program, int, Span]]:
+        """What of ``forgotten`` was taken back since."""
+        return [said for said in self.forgotten if said[-1].until_ns is not None]
+
+    def taken_back(
+        self, batch: WindowBatch, first_ns: Mapping[Program, int] | None = None
+    ) -> NDArray[np.bool_]:
         """Whether each window, (n,), is of a time in which its baseline was dropped by mistake.
 
         It was not judged, as its program was to be forgotten, and that was undone since.
+
+        Parameters
+        ----------
+        batch : WindowBatch
+        first_ns : mapping of Program to int, optional
+            When each binary was first met. One that was not met before its program was to be
+            forgotten had no baseline to drop, and is left alone.
         """
         gone = np.zeros(len(batch), np.bool_)
         # One turn a saying: a person has said each of them.
-        for known, _, span in self.forgotten:
-            if span.until_ns is not None:
-                same = [program.place == known.place for program in batch.programs]
-                gone |= np.array(same, np.bool_)[batch.program] & span.holds(batch.t_start_ns)
+        for known, before_ns, span in self.undone:
+            same = [
+                program.place == known.place
+                and (first_ns is None or first_ns.get(program, before_ns) < before_ns)
+                for program in batch.programs
+            ]
+            gone |= np.array(same, np.bool_)[batch.program] & span.holds(batch.t_start_ns)
         return gone
 
     def forgets(self, program: Program, learned_ns: int) -> list[Span]:

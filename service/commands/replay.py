@@ -97,7 +97,6 @@ def command(
     metadata = read_metadata(recording)
     check_fit(judge, metadata, recording)
     host = host_of(metadata)
-    other = differing(judge.metadata, metadata, str(recording))
     answers = _Answers(settings.state_dir, feedback)
     if what_if:
         _compare(settings, recording, judge, what_if, answers, alerts, json_)
@@ -115,6 +114,7 @@ def command(
     already = file.already if file else 0
     (source,) = lake([recording])
     known = f"warning: {LEARNED}" if has_learned(judge.metadata, source) else ""
+    other = differing(judge.metadata, metadata, str(recording))
     for note in filter(None, [other, *answers.notes(account), known]):
         click.echo(fill(note, 80, subsequent_indent="  "), err=json_)
     if json_:

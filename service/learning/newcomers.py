@@ -10,8 +10,7 @@
 A model that has lost a program which was ready is not taken over.
 A replaced binary is scored by its predecessor's baseline, without alerts, until it is learned.
 What alerts is not learned from, nor is more of a program than it takes; nor what a person has
-asked to forget, or
-was kept because it was to be forgotten, where that was undone.
+asked to forget, or was kept because it was to be forgotten, where that was undone.
 """
 
 from __future__ import annotations
@@ -326,10 +325,9 @@ def _unsettled(model: Model) -> dict[Program, int]:
     }
 
 
-def _undone(model: Model) -> set[tuple[tuple[str, str, str], int]]:
+def _undone(model: Model) -> set[tuple[tuple[str, str, str], int | None]]:
     """Places of programs that are to be forgotten no more, each with when that was undone."""
-    told = model.tolerances.forgotten
-    return {(p.place, span.until_ns) for p, _, span in told if span.until_ns is not None}
+    return {(p.place, span.until_ns) for p, _, span in model.tolerances.undone}
 
 
 def newly_ready(before: Model, after: Model) -> str:
@@ -341,13 +339,8 @@ def newly_ready(before: Model, after: Model) -> str:
 def no_longer_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that a later one does not, unless asked to forget them."""
     settled = set(ready_in(after))
-    told = before.tolerances.forgotten
-    asked = {program.place: before_ns for program, before_ns, _ in told}
-    undone = [
-        (program.place, span.since_ns, span.until_ns)
-        for program, _, span in told
-        if span.until_ns is not None
-    ]
+    asked = {program.place: before_ns for program, before_ns, _ in before.tolerances.forgotten}
+    undone = before.tolerances.undone
     return listed(
         known.program
         for known in before.programs
@@ -357,7 +350,7 @@ def no_longer_ready(before: Model, after: Model) -> str:
         and known.first_ns >= asked.get(known.program.place, 0)
         # Nor what was learned only while it was to be forgotten, where that was undone.
         and not any(
-            place == known.program.place and since_ns <= known.first_ns < until_ns
-            for place, since_ns, until_ns in undone
+            program.place == known.program.place and span.meets(known.first_ns, known.first_ns + 1)
+            for program, _, span in undone
         )
     )

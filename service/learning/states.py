@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ from oddcall.service.quantities import format_duration
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
+
+_Taken = TypeVar("_Taken")
 
 #: A baseline may be so many times older than a program may be unseen.
 _OLD = 6
@@ -248,36 +251,37 @@ def begun(path: Path) -> Callable[[Program], int]:
 
     By what a watch wrote down last in ``path``; 0 for a program of which nothing is written.
     """
-    latest: dict[tuple[str, str, str], int] = {}
-    try:
-        rows = told_of(path)["programs"]
-    except SettingError:
-        rows = []
-    for row in rows:
-        try:
-            program = Program(**{name: row[name] for name in _IDENTITY})
-            since_ns = _ns((row["learned"] or {}).get("start"))
-        except (KeyError, TypeError, ValueError, AttributeError):
-            continue
-        latest[program.place] = max(latest.get(program.place, 0), since_ns)
-    return lambda program: latest.get(program.place, 0)
+
+    @cache
+    def latest() -> dict[tuple[str, str, str], int]:
+        found: dict[tuple[str, str, str], int] = {}
+        for program, since_ns in _rows(path, lambda row: _ns((row["learned"] or {}).get("start"))):
+            found[program.place] = max(found.get(program.place, 0), since_ns)
+        return found
+
+    return lambda program: latest().get(program.place, 0)
 
 
 def _read(path: Path) -> list[tuple[Program, Since]]:
+    def since(row: Mapping[str, Any]) -> Since:
+        return Since(str(row["state"]), _ns(row["since"]), _ns(row["seen"]), str(row["why"]))
+
+    return list(_rows(path, since))
+
+
+def _rows(
+    path: Path, take: Callable[[Mapping[str, Any]], _Taken]
+) -> Iterator[tuple[Program, _Taken]]:
+    """Give programs that were written down, each with what is taken of its row, if it can be."""
     try:
         rows = told_of(path)["programs"]
     except SettingError:
-        return []
-    found = []
+        return
     for row in rows:
         try:
-            program = Program(**{name: row[name] for name in _IDENTITY})
-            times = _ns(row["since"]), _ns(row["seen"])
-            since = Since(str(row["state"]), *times, str(row["why"]))
-        except (KeyError, TypeError, ValueError):
+            yield Program(**{name: row[name] for name in _IDENTITY}), take(row)
+        except (KeyError, TypeError, ValueError, AttributeError):
             continue
-        found.append((program, since))
-    return found
 
 
 _IDENTITY = ("exe", "dev", "ino", "unit", "container")

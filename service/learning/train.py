@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from oddcall.models.bundle import save_bundle
 from oddcall.models.tolerance import Tolerances
@@ -60,33 +59,18 @@ class Forgotten:
         """
         ends = [self._before.get(program.place, 0) for program in batch.programs]
         gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
-        if (
-            self._newcomers
-            and recording
-            and self._newcomers.absolute() in (recording.absolute().parents)
-        ):
-            gone |= self._taken_back(batch)
-        for number in np.unique(batch.program).tolist():
-            first_ns = int(batch.t_start_ns[batch.program == number].min())
-            self._first_ns.setdefault(batch.programs[number], first_ns)
+        if self._undone.undone:
+            # In any other recording a window is there because a person recorded it.
+            kept = self._newcomers.absolute() if self._newcomers else None
+            if recording and kept in recording.absolute().parents:
+                gone |= self._undone.taken_back(batch, self._first_ns)
+            for number in np.unique(batch.program).tolist():
+                first_ns = int(batch.t_start_ns[batch.program == number].min())
+                self._first_ns.setdefault(batch.programs[number], first_ns)
         programs, windows = np.unique(batch.program[gone], return_counts=True)
         for program, count in zip(programs.tolist(), windows.tolist(), strict=True):
             self._left_out[batch.programs[program].place] += count
         return batch.take(~gone) if gone.any() else batch
-
-    def _taken_back(self, batch: WindowBatch) -> NDArray[np.bool_]:
-        """Windows that were kept only as their program was to be forgotten, which was undone."""
-        gone = np.zeros(len(batch), np.bool_)
-        for program, before_ns, span in self._undone.forgotten:
-            if span.until_ns is None:
-                continue
-            # A binary first met since then would have been kept in any case.
-            same = [
-                other.place == program.place and self._first_ns.get(other, before_ns) < before_ns
-                for other in batch.programs
-            ]
-            gone |= np.array(same, np.bool_)[batch.program] & span.holds(batch.t_start_ns)
-        return gone
 
     def as_dict(self) -> dict[str, int]:
         """Give what was left out so far for a machine."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.tolerance import Behaviour
@@ -16,6 +17,7 @@ from oddcall.service.learning.states import begun
 from oddcall.service.state import StateDir
 
 Json = dict[str, Any]
+_Found = TypeVar("_Found")
 
 #: Episodes on a page of them.
 PAGE = 25
@@ -146,24 +148,25 @@ class Records:
         return {**said.as_dict(), "said_before": before}
 
     def _behaviours(self, episode_id: str) -> list[Behaviour]:
-        try:
-            history = History.reading(self._state.history)
-        except OddcallError:
-            return []
-        try:
-            return history.behaviours(episode_id)
-        finally:
-            history.close()
+        return self._asked(lambda history: history.behaviours(episode_id))
 
     def _kept(self, word: str) -> list[Json]:
+        def lines(history: History) -> list[Json]:
+            try:
+                return [kept.alert for kept in history.episode(history.find(word).episode_id)]
+            except SettingError:
+                return []
+
+        return self._asked(lines)
+
+    def _asked(self, ask: Callable[[History], list[_Found]]) -> list[_Found]:
+        """Ask the history; nothing where there is none that can be read."""
         try:
             history = History.reading(self._state.history)
         except OddcallError:
             return []
         try:
-            return [kept.alert for kept in history.episode(history.find(word).episode_id)]
-        except SettingError:
-            return []
+            return ask(history)
         finally:
             history.close()
 
