@@ -7,8 +7,8 @@ program; programs with too little history share the pool of those most like them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,8 @@ class ProgramState:
         Expected, from training.
     expected_alerts_per_day : float
         Its share of the budget, in episodes; 0 when it cannot alert.
+    forgotten_ns : int, default 0
+        When people asked to forget it, UTC, where a watch learned it anew for that alone.
     """
 
     program: Program
@@ -65,6 +67,15 @@ class ProgramState:
     profile: int
     windows_per_day: float
     expected_alerts_per_day: float = 0.0
+    forgotten_ns: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give everything as JSON; what few programs have, of those alone."""
+        told = asdict(self)
+        if not self.forgotten_ns:
+            # So that models which hold none keep their ids, and are read by earlier versions.
+            del told["forgotten_ns"]
+        return told
 
     @property
     def can_alert(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -173,6 +173,11 @@ class Model:
         """Spans in which a program is not judged, as people asked to forget its baseline."""
         return self._standing.forgetting(program)
 
+    @property
+    def restored(self) -> dict[Program, int]:
+        """Programs learned anew for being forgotten, which was undone then, UTC: not judged."""
+        return self._standing.restored
+
     def profile_for(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.str_]]:
         """Profile that judges each window, (n,), -1 for none, and its level, (n,)."""
         profile, level, _ = self._standing.columns(batch)
@@ -310,7 +315,7 @@ class Model:
         manifest = {
             "state_version": STATE_VERSION,
             "features": {**self.spec.description, "hash": self.spec.hash},
-            "programs": [asdict(known) for known in self.programs],
+            "programs": [known.as_dict() for known in self.programs],
             "profiles": list(self.profiles.names),
             "detectors": [detector.name for detector in self.detectors],
             "budget_per_day": self.budget_per_day,

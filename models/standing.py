@@ -70,7 +70,22 @@ class Standings:
         """Spans in which a program is not judged, as people asked to forget its baseline."""
         if not self._tolerances.forgotten:
             return []
-        return self._tolerances.forgets(program, self._begun_ns.get(program.place, 0))
+        spans = self._tolerances.forgets(program, self._begun_ns.get(program.place, 0))
+        undone_ns = self.restored.get(program)
+        return spans if undone_ns is None else [*spans, Span(undone_ns)]
+
+    @cached_property
+    def restored(self) -> dict[Program, int]:
+        """Programs that were learned anew for being forgotten, which was undone then, UTC.
+
+        They are not judged until what was known of them before is learned again.
+        """
+        found = {
+            known.program: self._tolerances.undone_ns(known.program, known.forgotten_ns)
+            for known in self._programs
+            if known.forgotten_ns
+        }
+        return {program: at for program, at in found.items() if at is not None}
 
     @cached_property
     def _begun_ns(self) -> dict[tuple[str, str, str], int]:

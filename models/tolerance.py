@@ -209,6 +209,15 @@ class Tolerances:
         """What of ``forgotten`` was taken back since."""
         return [said for said in self.forgotten if said[-1].until_ns is not None]
 
+    def undone_ns(self, program: Program, forgotten_ns: int) -> int | None:
+        """When it was undone that a program was forgotten then, UTC; None where it was not."""
+        ends = [
+            span.until_ns
+            for known, before_ns, span in self.undone
+            if before_ns == forgotten_ns and known.place == program.place
+        ]
+        return ends[-1] if ends else None
+
     def taken_back(
         self, batch: WindowBatch, first_ns: Mapping[Program, int] | None = None
     ) -> NDArray[np.bool_]:

@@ -74,6 +74,8 @@ def by_model(model: Model, now: Callable[[], int] = time.time_ns) -> Standings:
         known[state.program] = Standing(state.readiness, why[state.readiness], level, state.windows)
 
     def standing(program: Program) -> Standing:
+        if undone_ns := model.restored.get(program):
+            return _restored(undone_ns)
         if spans := model.forgetting(program):
             here = np.array([now()], np.int64)
             if held := [span.since_ns for span in spans if span.holds(here)[0]]:
@@ -86,8 +88,20 @@ def by_model(model: Model, now: Callable[[], int] = time.time_ns) -> Standings:
 
 
 def _forgotten(since_ns: int) -> Standing:
-    at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(since_ns / 1e9))
-    return Standing("forgotten", f"Forgotten at {at} UTC: not judged until learned anew.")
+    why = f"Forgotten at {_minute(since_ns)}: not judged until learned anew."
+    return Standing("forgotten", why)
+
+
+def _restored(undone_ns: int) -> Standing:
+    why = (
+        f"Since {_minute(undone_ns)} it is not to be forgotten: what was learned anew meanwhile "
+        "judges it no more. It is judged again once what was known before is learned again."
+    )
+    return Standing("learning", why, "unknown")
+
+
+def _minute(time_ns: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time_ns / 1e9))
 
 
 def by_evidence(programs: list[Seen], min_windows: int) -> Standings:

@@ -10,7 +10,8 @@
 A model that has lost a program which was ready is not taken over.
 A replaced binary is scored by its predecessor's baseline, without alerts, until it is learned.
 What alerts is not learned from, nor is more of a program than it takes; nor what a person has
-asked to forget, or was kept because it was to be forgotten, where that was undone.
+asked to forget, or was kept because it was to be forgotten, where that was undone. A baseline that
+was learned of that is learned again at once, of what was known before.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence, Seen
 from oddcall.service.learning.generations import Thinning, begin, generations, listed, ready_in
-from oddcall.service.naming import shortened
 from oddcall.service.state import StateDir
 
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ class Newcomers:
         rows = rows[~np.array(full, np.bool_)[batch.program[rows]]]
         if self._before:
             rows = rows[~self._before.tolerances.taken_back(batch)[rows]]
+            # It is no newcomer: what judged it before is on its way back.
+            back = [program in self._before.restored for program in batch.programs]
+            rows = rows[~np.array(back, np.bool_)[batch.program[rows]]]
         fresh = batch.take(rows)
         self._evidence.add(fresh, self._now_ns)
         if len(fresh):
@@ -130,9 +133,10 @@ class Newcomers:
         if self._child is not None:
             return None if self._child.running else self._finished(before)
         # The absolute gap, here and below: a clock set back must not hold anything up for hours.
-        if abs(self._now_ns - self._trained_ns) >= self.section.again * 1e9 and self._ready():
+        due = abs(self._now_ns - self._trained_ns) >= self.section.again * 1e9
+        if due and (before.restored or self._ready()):
             try:
-                self._train()
+                self._train(before)
             except NoChildError as error:
                 self._unwritten(error)
         return None
@@ -158,6 +162,7 @@ class Newcomers:
         self._evidence.drop({place for place, _ in undone})
         if self._child:
             self._child.stop()
+        if self._child or after.restored:
             self._child, self._trained_ns = None, 0
 
     def _ready(self) -> list[Seen]:
@@ -231,13 +236,14 @@ class Newcomers:
                 shutil.rmtree(folder, ignore_errors=True)
             self._evidence.reset()
 
-    def _train(self) -> None:
+    def _train(self, before: Model) -> None:
         self._trained_ns = self._now_ns
         if self._told_why_not():
             return
-        names = shortened([seen.program for seen in self._ready()])
-        told = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        self._say(f"learning {told}: shown enough while watching")
+        if ready := self._ready():
+            self._say(f"learning {listed(s.program for s in ready)}: shown enough while watching")
+        if before.restored:
+            self._say(f"learning {listed(before.restored)} again, as before it was forgotten")
         self._end_part()
         with suppress(OSError):
             self._trained.unlink(missing_ok=True)
@@ -332,7 +338,11 @@ def _undone(model: Model) -> set[tuple[tuple[str, str, str], int | None]]:
 
 def newly_ready(before: Model, after: Model) -> str:
     """Say which programs a model judges that another did not; empty for none."""
-    settled = set(ready_in(before))
+    settled = {
+        program
+        for program in ready_in(before)
+        if all(span.until_ns is not None for span in before.forgetting(program))
+    }
     return listed(program for program in ready_in(after) if program not in settled)
 
 

@@ -33,7 +33,7 @@ class Forgotten:
     ----------
     told : sequence of (Program, int)
         Programs whose windows from before a time (UTC, nanoseconds) are left out.
-    undone : Tolerances, optional
+    said : Tolerances, optional
         What was said at all. Where a program was to be forgotten and that was taken back, what
         the watch kept of it meanwhile was judged by nothing, and is left out too.
     newcomers : Path, optional
@@ -44,12 +44,13 @@ class Forgotten:
     def __init__(
         self,
         told: Sequence[tuple[Program, int]] = (),
-        undone: Tolerances | None = None,
+        said: Tolerances | None = None,
         newcomers: Path | None = None,
     ) -> None:
         self._before = {program.place: before_ns for program, before_ns in told}
-        self._undone, self._newcomers = undone or Tolerances(), newcomers
+        self._said, self._newcomers = said or Tolerances(), newcomers
         self._first_ns: dict[Program, int] = {}
+        self._anew: dict[Program, int] = {}
         self._left_out: Counter[tuple[str, str, str]] = Counter()
 
     def leave_out(self, batch: WindowBatch, recording: Path | None = None) -> WindowBatch:
@@ -59,18 +60,39 @@ class Forgotten:
         """
         ends = [self._before.get(program.place, 0) for program in batch.programs]
         gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
-        if self._undone.undone:
-            # In any other recording a window is there because a person recorded it.
-            kept = self._newcomers.absolute() if self._newcomers else None
-            if recording and kept in recording.absolute().parents:
-                gone |= self._undone.taken_back(batch, self._first_ns)
+        if self._said.forgotten:
             for number in np.unique(batch.program).tolist():
                 first_ns = int(batch.t_start_ns[batch.program == number].min())
                 self._first_ns.setdefault(batch.programs[number], first_ns)
+            # In any other recording a window is there because a person recorded it.
+            kept = self._newcomers.absolute() if self._newcomers else None
+            if recording and kept in recording.absolute().parents:
+                gone |= self._said.taken_back(batch, self._first_ns)
+                self._note_anew(batch, np.unique(batch.program[~gone]).tolist())
         programs, windows = np.unique(batch.program[gone], return_counts=True)
         for program, count in zip(programs.tolist(), windows.tolist(), strict=True):
             self._left_out[batch.programs[program].place] += count
         return batch.take(~gone) if gone.any() else batch
+
+    def marked(self, model: Model) -> Model:
+        """Build the same model, saying which programs it knows anew because they are forgotten.
+
+        Once that is undone, those baselines are to judge no more.
+        """
+        if not self._anew:
+            return model
+        programs = tuple(
+            replace(known, forgotten_ns=self._anew.get(known.program, 0))
+            for known in model.programs
+        )
+        return replace(model, programs=programs)
+
+    def _note_anew(self, batch: WindowBatch, numbers: list[int]) -> None:
+        """Note which of the programs that are kept, by their numbers, had a baseline to drop."""
+        for program in (batch.programs[number] for number in numbers):
+            before_ns = self._before.get(program.place, 0)
+            if self._first_ns[program] < before_ns:
+                self._anew[program] = before_ns
 
     def as_dict(self) -> dict[str, int]:
         """Give what was left out so far for a machine."""
@@ -122,5 +144,6 @@ def train(
     model = fit(batches, settings, provenance(sources), progress, presence)
     if warning := mixed(sources):
         model = replace(model, warnings=(*model.warnings, warning))
+    model = forgotten.marked(model)
     save_bundle(model, output, signing_key=signing_key)
     return model

@@ -17,6 +17,7 @@ from oddcall.models.bundle import load_bundle
 from oddcall.models.model import Model
 from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import Program, WindowBatch
+from oddcall.service.board.standing import by_model
 from oddcall.service.config.settings import LearningSection
 from oddcall.service.feedback import Feedback, Given
 from oddcall.service.learning import newcomers as newcomers_module
@@ -416,6 +417,59 @@ def test_what_was_kept_while_forgotten_is_not_learned_once_that_is_undone(
     assert found[NGINX] == known[NGINX]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_learned_anew_judges_no_more_once_the_forgetting_is_undone(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch], restarted: bool
+) -> None:
+    """Undone, it was never said: what came of it is dropped at once, and what was known is back."""
+    known = {k.program: k for k in load_bundle(state.baseline).programs}
+    meanwhile = moved(ordinary, {NGINX: NGINX, SHELL: SHELL})
+    said_ns = int(meanwhile[0].t_start_ns.min())
+    undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
+    forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
+    feedback = Feedback(state.feedback, lambda: undone_ns)
+    line = json.dumps(replace(forget, programs=[NGINX]).as_line())
+    state.feedback.write_text(line + "\n", encoding="utf-8")
+    model = replace(load_bundle(state.baseline), tolerances=feedback.tolerances())
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    anew = fed(newcomers, model, meanwhile)
+    assert anew is not None, screen.text
+    assert newly_ready(model, anew) == "nginx"
+    anew = replace(anew, tolerances=feedback.tolerances())
+    late = moved(ordinary[:40], {NGINX: NGINX, SHELL: SHELL}, 2)
+    assert anew.judge(late[0]).ready.all(), "learned anew, it is judged"
+
+    feedback.undo("saying", who="me")
+    if restarted:
+        newcomers.close()
+        anew = load_bundle(state.baseline)
+        newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    anew = replace(anew, tolerances=feedback.tolerances())
+    of_nginx = np.array([late[0].programs[n] == NGINX for n in late[0].program.tolist()])
+    verdicts = anew.judge(late[0])
+    assert not verdicts.ready[of_nginx].any(), "what was learned of an attack excuses none"
+    assert verdicts.ready[~of_nginx].all()
+    standing = by_model(anew)(NGINX)
+    assert (standing.state, standing.level) == ("learning", "unknown")
+    assert "learned again" in standing.why
+    before = replace(anew, tolerances=Tolerances())
+    assert before.judge(meanwhile[-1]).ready.all()
+
+    # No newcomer is needed, and nothing is kept meanwhile of whom nothing judges.
+    newcomers.learned(anew)
+    back = fed(newcomers, anew, late)
+    assert back is not None, screen.text
+    assert newly_ready(anew, back) == "nginx"
+    newcomers.close()
+    assert "learning nginx again, as before it was forgotten" in screen.text
+    again = {k.program: k for k in back.programs}
+    assert again[NGINX].windows == known[NGINX].windows
+    assert again[NGINX].first_ns == known[NGINX].first_ns
+    assert replace(back, tolerances=feedback.tolerances()).judge(late[0]).ready.all()
+    kept = [g for g in generations(state.newcomers) if any(g.glob("part-*"))]
+    assert all(int(b.t_start_ns.max()) < undone_ns for g in kept for b in read_batches(g))
+
+
 def test_a_binary_first_met_while_another_was_forgotten_is_learned(
     state: StateDir, tmp_path: Path, ordinary: list[WindowBatch]
 ) -> None:
@@ -433,6 +487,28 @@ def test_a_binary_first_met_while_another_was_forgotten_is_learned(
     assert others
     assert NGINX not in others
     assert sum(len(first.leave_out(b, tmp_path)) for b in back) == sum(map(len, back))
+
+
+def test_undoing_leaves_a_binary_alone_that_was_learned_for_being_new(
+    state: StateDir, ordinary: list[WindowBatch]
+) -> None:
+    """It would have been learned as well if nobody had asked to forget the one before it."""
+    new = upgraded(ordinary)
+    back = moved(ordinary, {NGINX: NGINX, SHELL: SHELL})
+    since_ns = int(new[0].t_start_ns.min())
+    told = [(NGINX, since_ns)]
+    held = Tolerances(forgotten=[(*told[0], Span(since_ns))])
+    learned = load_bundle(state.baseline)
+    both = tuple(replace(k, program=p) for k in learned.programs for p in (NGINX, UPGRADED))
+    for batches, marked in ((new, {0}), (back, {0, since_ns})):
+        forgotten = Forgotten(told, held, state.newcomers)
+        for batch in ordinary:
+            forgotten.leave_out(batch, state.learning)
+        for batch in batches:
+            forgotten.leave_out(batch, state.newcomers / "000001")
+        found = forgotten.marked(replace(learned, programs=both)).programs
+        assert {k.forgotten_ns for k in found} == marked
+        assert {k.forgotten_ns for k in found if k.program == UPGRADED} == {0}
 
 
 def test_undoing_gives_a_baseline_up_that_only_the_forgetting_brought(
