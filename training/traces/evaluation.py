@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from oddcall.models.errors import EvidenceError, SettingError
+from oddcall.models.features import FloatArray
 from oddcall.training.figures import Result, measure, own_threshold, told
 from oddcall.training.traces.detectors.composition import Composition
-from oddcall.training.traces.detectors.detector import TraceDetector, require_different
+from oddcall.training.traces.detectors.detector import (
+    CHUNK,
+    Done,
+    TraceDetector,
+    require_different,
+    step,
+)
 from oddcall.training.traces.detectors.order import Order
 from oddcall.training.traces.detectors.peers import (
     CumulativeAutoencoder,
@@ -91,12 +99,21 @@ def evaluate(
     results: dict[str, Result] = {}
     fitted: dict[str, TraceDetector] = {}
     for i, detector in enumerate(detectors):
-        if progress:
-            progress(f"{split.name}: {detector.name}", i / len(detectors))
-        judge = fitted.pop(detector.name, None) or detector().fit(split.train)
+
+        def tell(doing: str, done: float, i: int = i, name: str = detector.name) -> None:
+            if progress:
+                progress(f"{split.name}: {name}, {doing}", (i + done) / len(detectors))
+
+        learning, judging = (
+            step(partial(tell, doing), j, 2) for j, doing in enumerate(("learning", "judging"))
+        )
+        judge = fitted.pop(detector.name, None)
+        if judge is None:
+            learning(0.0)
+            judge = detector().fit(split.train, learning)
         if isinstance(judge, Views):
             fitted = judge.parts
-        results[detector.name] = _judged(judge, split, resamples)
+        results[detector.name] = _judged(judge, split, resamples, judging)
     return results
 
 
@@ -114,8 +131,17 @@ def _require(split: Split) -> None:
             raise EvidenceError(f"there is no {what} trace to judge", expected="at least one")
 
 
-def _judged(detector: TraceDetector, split: Split, resamples: int) -> Result:
-    normal, attack = detector.score(split.normal), detector.score(split.attack)
+def _judged(detector: TraceDetector, split: Split, resamples: int, judging: Done) -> Result:
+    n = len(split.normal) + len(split.attack)
+
+    def scored(traces: TraceSet, before: int) -> FloatArray:
+        scores = []
+        for begin, part in traces.chunks(CHUNK):
+            judging((before + begin) / n)
+            scores.append(detector.score(part))
+        return np.concatenate(scores)
+
+    normal, attack = scored(split.normal, 0), scored(split.attack, len(split.normal))
     threshold = own_threshold(detector.held_out)
     # Copies are drawn together: one by one they would promise too much.
     blocks = split.normal.same(), split.attack.same()

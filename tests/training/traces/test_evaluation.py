@@ -34,6 +34,32 @@ def test_nothing_to_judge_is_refused() -> None:
         evaluate(Split("x", some, some, none))
 
 
+def test_long_work_is_told_of_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector that takes minutes says again and again how far it is, and never goes back."""
+    random, vocabulary = np.random.default_rng(4), Vocabulary()
+    calls = np.array([vocabulary.id(call) for call in "abcdef"])
+    walks = [calls[random.integers(0, 6, 40)] for _ in range(60)]
+    train, normal, attack = (
+        TraceSet.of(part, vocabulary) for part in (walks[:20], walks[20:40], walks[40:])
+    )
+    monkeypatch.setattr("oddcall.training.traces.evaluation.CHUNK", 100)
+    heard: list[tuple[str, float]] = []
+    names = ["views", "stide"]
+    evaluate(
+        Split("x", train, normal, attack),
+        names,
+        progress=lambda doing, done: heard.append((doing, done)),
+    )
+    doings = [doing for doing, _ in heard]
+    steps = [f"x: {name}, {doing}" for name in names for doing in ("learning", "judging")]
+    assert list(dict.fromkeys(doings)) == steps
+    assert all(doings.count(each) > 5 for each in steps)
+    parts = [done for _, done in heard]
+    assert parts == sorted(parts)
+    assert parts[0] == 0
+    assert parts[-1] < 1
+
+
 def test_intervals_do_not_count_copies_as_evidence() -> None:
     """Twenty copies of four traces say as little as four: the interval is wider than of eighty."""
     random, vocabulary = np.random.default_rng(3), Vocabulary()

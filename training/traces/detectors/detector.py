@@ -19,6 +19,18 @@ MOST_TRACES = 20_000
 #: Calls scored at once.
 CHUNK = 500_000
 
+#: Told how much of one thing is done, 0 to 1.
+Done = Callable[[float], None]
+
+
+def untold(done: float) -> None:
+    """Tell nobody how much is done."""
+
+
+def step(told: Done, i: int, n: int) -> Done:
+    """Tell of the ``i``-th of ``n`` steps, counted from 0, as a part of the whole."""
+    return lambda done: told((i + done) / n)
+
 
 @runtime_checkable
 class TraceDetector(Protocol):
@@ -35,8 +47,8 @@ class TraceDetector(Protocol):
     name: ClassVar[str]
     held_out: FloatArray
 
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces; returns this detector.
+    def fit(self, traces: TraceSet, told: Done = untold) -> Self:
+        """Learn from clean traces, telling how much of that is done; returns this detector.
 
         Raises
         ------
@@ -85,13 +97,17 @@ def firsts(traces: TraceSet) -> NDArray[np.bool_]:
 
 
 def cross_scores(
-    traces: TraceSet, part: IntArray, judges: Iterable[Callable[[TraceSet], FloatArray]]
+    traces: TraceSet,
+    part: IntArray,
+    judges: Iterable[Callable[[TraceSet], FloatArray]],
+    told: Done = untold,
 ) -> FloatArray:
     """Score each part of the traces by the judge that did not learn from it, (n,)."""
     scores = np.zeros(len(traces))
     for fold, judge in enumerate(judges):
         kept = np.flatnonzero(part == fold)
         scores[kept] = judge(traces.take(kept))
+        told((fold + 1) / FOLDS)
     return scores
 
 
@@ -145,10 +161,10 @@ class AtOnce:
     name: ClassVar[str]
     held_out: FloatArray
 
-    def fit(self, traces: TraceSet) -> Self:
+    def fit(self, traces: TraceSet, told: Done = untold) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        self.held_out = self.scores_without(known, folds(known))
+        self.held_out = self.scores_without(known, folds(known), told)
         return self.learn(known)
 
     def score(self, traces: TraceSet) -> FloatArray:
@@ -171,10 +187,10 @@ class AtOnce:
         return (cls().learn(traces.take(np.flatnonzero(some))) for some in kept)
 
     @classmethod
-    def scores_without(cls, traces: TraceSet, part: IntArray) -> FloatArray:
+    def scores_without(cls, traces: TraceSet, part: IntArray, told: Done = untold) -> FloatArray:
         """Score each part, 0 to ``FOLDS - 1``, by what is learned of the others, (n,)."""
         models = cls.learn_each(traces, [part != fold for fold in range(FOLDS)])
-        return cross_scores(traces, part, (model.score for model in models))
+        return cross_scores(traces, part, (model.score for model in models), told)
 
     def _score(self, traces: TraceSet) -> FloatArray:
         raise NotImplementedError
@@ -194,12 +210,17 @@ class Kindest(AtOnce):
     #: By the rest of each part; none in what was learned at once.
     _models: Sequence[Kindest] = ()
 
-    def fit(self, traces: TraceSet) -> Self:
+    def fit(self, traces: TraceSet, told: Done = untold) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
         part = folds(known)
-        self._models = list(self.learn_each(known, [part != fold for fold in range(FOLDS)]))
-        self.held_out = cross_scores(known, part, (model.score for model in self._models))
+        models = []
+        for model in self.learn_each(known, [part != fold for fold in range(FOLDS)]):
+            models.append(model)
+            step(told, 0, 2)(len(models) / FOLDS)
+        self._models = models
+        judges = (model.score for model in models)
+        self.held_out = cross_scores(known, part, judges, step(told, 1, 2))
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:

@@ -8,7 +8,14 @@ import numpy as np
 
 from oddcall.models.features import FloatArray
 from oddcall.training.traces.detectors.composition import Composition
-from oddcall.training.traces.detectors.detector import Kindest, TraceDetector, sample
+from oddcall.training.traces.detectors.detector import (
+    Done,
+    Kindest,
+    TraceDetector,
+    sample,
+    step,
+    untold,
+)
 from oddcall.training.traces.detectors.groups import apart
 from oddcall.training.traces.detectors.order import Order
 from oddcall.training.traces.detectors.sets import CallSet
@@ -72,13 +79,15 @@ class Views:
         """The detectors that are joined, by name; fitted once this one is."""
         return {member.name: member for member in self._members}
 
-    def fit(self, traces: TraceSet) -> Self:
+    def fit(self, traces: TraceSet, told: Done = untold) -> Self:
         """Learn from clean traces."""
         known = sample(traces)
-        part = apart(known)
-        self._surprises = [Surprise(member.scores_without(known, part)) for member in self._members]
-        for member in self._members:
-            member.fit(known)
+        part, steps = apart(known), 2 * len(self._members)
+        self._surprises = []
+        for i, member in enumerate(self._members):
+            new = member.scores_without(known, part, step(told, 2 * i, steps))
+            self._surprises.append(Surprise(new))
+            member.fit(known, step(told, 2 * i + 1, steps))
         self.held_out = self._sum([member.held_out for member in self._members])
         return self
 

@@ -15,9 +15,11 @@ from oddcall.models.window import BLOCKS, CALLS, Program, WindowBatch
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.traces.detectors.detector import (
     MOST_TRACES,
+    Done,
     in_chunks,
     require_different,
     sample,
+    untold,
 )
 from oddcall.training.traces.traces import TraceSet
 
@@ -45,8 +47,8 @@ class Windows:
     held_out: FloatArray
     _model: Model
 
-    def fit(self, traces: TraceSet) -> Self:
-        """Learn from clean traces."""
+    def fit(self, traces: TraceSet, told: Done = untold) -> Self:
+        """Learn from clean traces, in one step."""
         known = sample(traces)
         require_different(known)
         if len(known) < LEAST:
@@ -62,6 +64,7 @@ class Windows:
         # p-values are calibrated on traces of their own: their law is the uniform one.
         n = len(known)
         self.held_out = -np.log((np.arange(n) + 0.5) / n)
+        told(1.0)
         return self
 
     def score(self, traces: TraceSet) -> FloatArray:
