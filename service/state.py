@@ -8,6 +8,7 @@
     learned.jsonl          what baselines learned since, while watching
     newcomers/             recordings of programs that are learned while watching
     programs.json          how each program stands, and since when
+    lesson.json            how far the lesson is, while there is one
     history.sqlite         alerts as they were written, and what their programs did
     feedback.jsonl         what people said of them
     reports/               what oddcall writes about a mistake of its own
@@ -47,6 +48,7 @@ class StateDir:
         self.catch_up = path / "catch-up"
         self.newcomers = path / "newcomers"
         self.programs = path / "programs.json"
+        self.lesson = path / "lesson.json"
         self.history = path / "history.sqlite"
         self.feedback = path / "feedback.jsonl"
         self.reports = path / "reports"

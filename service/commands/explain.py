@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -48,6 +50,8 @@ def command(settings: Settings, alert: str, alerts: Path | None, all_: bool, jso
     from oddcall.service.alerts.text import explained, summed_up
     from oddcall.service.board.episodes import folded
 
+    if alerts is None and not json_:
+        _tell_lesson(settings)
     lines = _kept(settings, alert) if alerts is None else _written(alerts, alert)
     if json_:
         click.echo(json.dumps({"alerts": lines}))
@@ -60,6 +64,16 @@ def command(settings: Settings, alert: str, alerts: Path | None, all_: bool, jso
     click.echo(summed_up(episode, lines))
     if more := len(lines) - 1:
         click.echo(f"{counted(more, 'other line')} of it; --all shows every one in full")
+
+
+def _tell_lesson(settings: Settings) -> None:
+    """Say that a lesson goes on: nothing alerts until it is over, and what is kept is of before."""
+    from oddcall.service.learning.lesson import lesson_in
+    from oddcall.service.state import StateDir
+
+    if lesson := lesson_in(StateDir(settings.state_dir)):
+        said = f"{lesson.told(time.time_ns())} Nothing alerts until it is over."
+        click.echo(fill(said, 80), err=True)
 
 
 def _kept(settings: Settings, word: str) -> list[Alert]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+import time
+from dataclasses import asdict, fields
 from textwrap import fill
+from typing import Any
 
 import click
 
 from oddcall.service.commands.options import as_json, with_settings
 from oddcall.service.config.settings import Settings
+from oddcall.service.quantities import format_duration
 
 _EXAMPLES = """\b
 Examples:
@@ -17,6 +20,7 @@ Examples:
   oddcall programs --state learning --state collecting
   oddcall programs --json
 """
+_NOTHING: dict[str, Any] = {"written": None, "model": None, "programs": []}
 _STATES = ("collecting", "learning", "ready", "drifting", "stale", "forgotten", "unknown")
 
 
@@ -33,20 +37,34 @@ _STATES = ("collecting", "learning", "ready", "drifting", "stale", "forgotten", 
 def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool) -> None:
     """Show how each program stands, why, and since when.
 
-    A watch writes this down every minute and when it ends; a program is known
-    by its path, its binary, its unit and its kind of container. Its windows are
-    those that its baseline rests on or will rest on: of the first lesson, and
-    those kept since.
+    A watch writes this down every minute and when it ends, and how far a lesson
+    is while there is one; how old that is stands below the table. A program is
+    known by its path, its binary, its unit and its kind of container. Its
+    windows are those that its baseline rests on or will rest on: of the first
+    lesson, and those kept since.
     """
     from oddcall.models.window import Program
-    from oddcall.service.learning.states import table, told_of
+    from oddcall.service.learning.lesson import lesson_in
+    from oddcall.service.learning.states import table, told_of, written_ns
     from oddcall.service.naming import shortened
     from oddcall.service.state import StateDir
 
-    told = told_of(StateDir(settings.state_dir).programs)
+    state, now_ns = StateDir(settings.state_dir), time.time_ns()
+    lesson = lesson_in(state)
+    # In its first lesson a watch has told of no program yet.
+    first = lesson is not None and not state.programs.exists()
+    told = _NOTHING if first else told_of(state.programs)
     rows = [row for row in told["programs"] if not wanted or row["state"] in wanted]
+    age_s = None if first else max(now_ns - written_ns(told), 0) / 1e9
     if json_:
-        click.echo(json.dumps({**told, "programs": rows}))
+        learns = asdict(lesson) if lesson else None
+        click.echo(json.dumps({**told, "age_s": age_s, "lesson": learns, "programs": rows}))
+        return
+    if lesson:
+        before = "How programs stand is known" if first else "What follows is of before:"
+        anew = "" if first else " it is written anew"
+        click.echo(fill(f"{lesson.told(now_ns)} {before}{anew} once it is over.", 80))
+    if age_s is None:
         return
     parts = [field.name for field in fields(Program)]
     programs = [Program(**{part: row[part] for part in parts}) for row in rows]
@@ -54,13 +72,13 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     click.echo("\n".join(lines))
     counts = {state: sum(row["state"] == state for row in told["programs"]) for state in _STATES}
     said = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-    click.echo(f"\n{said or 'no program'}; written {told['written'][:19].replace('T', ' ')} UTC")
+    click.echo(f"\n{said or 'no program'}")
+    holder = state.holder()
+    by = f"the watch, process {holder}, writes it every minute" if holder else "no watch runs now"
+    by = "of before the lesson" if lesson else by
+    at = f"{told['written'][:19].replace('T', ' ')} UTC"
+    click.echo(fill(f"as of {at}, {format_duration(round(age_s))} ago; {by}", 80))
 
 
 def _none(wanted: tuple[str, ...]) -> str:
-    what = f"was {' or '.join(wanted)}" if wanted else "was known"
-    return fill(
-        f"No program {what} when this was written. A running watch writes it anew within a minute: "
-        "what changed since is here then.",
-        80,
-    )
+    return f"No program was {' or '.join(wanted) if wanted else 'known'} when this was written."

@@ -23,6 +23,7 @@ from oddcall.service.board.board import Board
 from oddcall.service.learning.apart import RecordingChild, read_apart
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence
+from oddcall.service.learning.lesson import Telling
 from oddcall.service.naming import shortened
 from oddcall.service.quantities import counted, format_duration
 from oddcall.service.screen import Screen, Status
@@ -66,6 +67,7 @@ class Learning:
         self._start = start
         self._state, self._evidence, self._budget = state, evidence, budget
         self._metadata, self._screen, self._board = metadata, screen, board
+        self._telling = Telling(state)
 
     def run(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         """Learn from ticks until the baseline lies in the state directory.
@@ -82,6 +84,12 @@ class Learning:
         """
         if not self._patiently(self._resume, ticks):
             return None
+        try:
+            return self._learn(ticks)
+        finally:
+            self._telling.end()
+
+    def _learn(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         while True:
             if not self._evidence.enough and not self._collect(ticks):
                 return None
@@ -136,6 +144,8 @@ class Learning:
                 status = progress(self._evidence)
                 self._screen.show(status)
                 self._board.learning(self._evidence, status.line)
+                left_s = self._evidence.remaining_s
+                self._telling.tell(status.line, tick.time_ns, status.done, left_s)
                 if self._evidence.enough:
                     return True
         return False
@@ -155,6 +165,7 @@ class Learning:
                     line = f"training: {child.line or 'begins'}"
                     self._screen.show(Status(line))
                     self._board.training(line)
+                    self._telling.tell(line, tick.time_ns)
                     if not child.running:
                         break
                 else:

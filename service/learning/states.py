@@ -103,6 +103,7 @@ class States:
         self._told_by: Callable[[Program], Standing] = by_evidence([], min_windows)
         self._learned_ns: dict[Program, int] = {}
         self._failed = False
+        self._told: tuple[object, object] = (None, None)
         #: Says of programs that drift why they do.
         self.drifting: Callable[[Program], str] = lambda _program: ""
 
@@ -120,8 +121,11 @@ class States:
                 continue
             known = before or Since("", self._now_ns, self._now_ns)
             self._known[program] = replace(known, seen_ns=self._now_ns)
-        # The absolute gap: a clock set back must not keep them from being written for hours.
-        if abs(self._now_ns - self._written_ns) >= _PACE_NS:
+        model = self._model()
+        # What people said, or was learned, is looked up at once. The absolute gap: a clock set
+        # back must not keep them from being written for hours.
+        changed = model.tolerances is not self._told[0] or model.programs is not self._told[1]
+        if changed or abs(self._now_ns - self._written_ns) >= _PACE_NS:
             self.write()
 
     def standing(self, program: Program) -> Standing:
@@ -156,8 +160,9 @@ class States:
 
     def write(self) -> None:
         """Write them down; a watch goes on where that cannot be done."""
-        self._written_ns = self._now_ns
-        told = {"written": iso(self._now_ns), "model": self._model().id, "programs": self.rows()}
+        self._written_ns, model = self._now_ns, self._model()
+        self._told = (model.tolerances, model.programs)
+        told = {"written": iso(self._now_ns), "model": model.id, "programs": self.rows()}
         try:
             write_whole(self._path, json.dumps(told, separators=(",", ":")).encode())
         except OddcallError as error:
@@ -235,6 +240,7 @@ def told_of(path: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         told["programs"] = [dict(row) for row in told["programs"]]
+        _ns(told["written"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingError(
             f"no states of programs are known in {path.parent}",
@@ -244,6 +250,11 @@ def told_of(path: Path) -> dict[str, Any]:
             "once it has learned.",
         ) from error
     return told
+
+
+def written_ns(told: Mapping[str, Any]) -> int:
+    """Tell when that was written down which ``told_of`` gave, UTC."""
+    return _ns(told["written"])
 
 
 def begun(path: Path) -> Callable[[Program], int]:

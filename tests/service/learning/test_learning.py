@@ -17,6 +17,7 @@ from oddcall.service.board.board import Board
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.learning import Learning
+from oddcall.service.learning.lesson import lesson_in
 from oddcall.service.state import StateDir
 from oddcall.training.recording import read_batches
 
@@ -79,6 +80,31 @@ def test_a_host_is_learned(
     assert any(line.startswith("training: ") for line in shown)
     table = next(s.rows for s in screen.statuses if s.rows)
     assert [row[0] for row in table] == ["nginx", "dash"]
+
+
+def test_how_far_a_lesson_is_can_be_asked(
+    state: StateDir, screen: Any, fake_sensor: Any, ordinary: list[Any]
+) -> None:
+    """What the screen says, and how long still, is written down while it goes on, not after."""
+    told = []
+
+    def asked(ticks: Iterator[Any]) -> Iterator[Any]:
+        for tick in ticks:
+            yield tick
+            told.append(lesson_in(state))
+
+    ticks = asked(fake_sensor(ordinary, endless=True).ticks())
+    with state.held():
+        learning = learning_of(state, screen, lambda *_: Child(polls=12), seconds=60)
+        backlog = learning.run(ticks)
+        assert backlog is not None
+        lessons = [lesson for lesson in told if lesson]
+        first, last = lessons[1], lessons[-1]
+        assert first.line == next(s.line for s in screen.statuses if s.line)
+        assert first.remaining_s is not None
+        assert 50 <= first.remaining_s <= 60
+        assert (last.line, last.remaining_s) == ("training: calibrating", None)
+        assert lesson_in(state) is None
 
 
 def test_a_restart_goes_on(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,9 @@ from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import Program
 from oddcall.service.cli import run
 from oddcall.service.learning.evidence import Seen
+from oddcall.service.learning.lesson import Telling
 from oddcall.service.learning.states import States, told_of
+from oddcall.service.state import StateDir
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.synthetic import REDIS, Chain, window
 
@@ -219,10 +223,93 @@ def test_what_was_written_is_shown(
     none = ["programs", "--state-dir", str(tmp_path), "--state", "stale", "--state", "forgotten"]
     assert run(none) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "No program was stale or forgotten when this was written. A running watch" in out
-    assert "within a minute" in out
+    assert "No program was stale or forgotten when this was written." in out
     assert "judged by" not in out, "no table of nothing"
     assert run(["programs", "--state-dir", str(tmp_path), "--state", "stale", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["programs"] == []
     assert run(["programs", "--state-dir", str(tmp_path / "none")]) == 2
     assert "no states of programs are known in" in capsys.readouterr().err
+
+
+def test_how_old_the_states_are_is_said(
+    opened: Callable[..., States],
+    batch: Any,
+    row: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Below the table, with who writes it anew; a machine is told the age in seconds."""
+    states = opened()
+    states.see(batch(row(at_s=200)))
+    monkeypatch.setattr("time.time_ns", lambda: states._now_ns + 34_000_000_000)
+    asked = ["programs", "--state-dir", str(tmp_path)]
+    assert run(asked) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("as of 2023-11-14 22:16:40 UTC, 34s ago; no watch runs now")
+    with StateDir(tmp_path).held():
+        assert run(asked) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert said.endswith(f"the watch, process {os.getpid()}, writes it every minute")
+    assert run([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["age_s"], told["lesson"]) == (34.0, None)
+
+
+def test_a_lesson_that_goes_on_is_said(
+    opened: Callable[..., States],
+    batch: Any,
+    row: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """How far it is and how long still, before what is of an earlier one; not once it is over."""
+    state = StateDir(tmp_path)
+    telling, line = Telling(state), "learning, 40s more: 99 windows of 28 programs"
+    asked = ["programs", "--state-dir", str(tmp_path)]
+    with state.held():
+        telling.tell(line, time.time_ns(), 0.3, 40.0)
+        assert run(asked) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert said.startswith(f"A watch, process {os.getpid()}, is in its lesson: {line}")
+        assert said.endswith("How programs stand is known once it is over.")
+        assert run([*asked, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["programs"], told["age_s"]) == ([], None)
+        assert (told["lesson"]["done"], told["lesson"]["remaining_s"]) == (0.3, 40.0)
+        assert run(["explain", "last", "--state-dir", str(tmp_path)]) == 2
+        err = " ".join(capsys.readouterr().err.split())
+        assert "40s more" in err
+        assert "Nothing alerts until it is over. oddcall: no alert is known in" in err
+        opened().see(batch(row(at_s=200)))
+        assert run(asked) == 0
+        out = capsys.readouterr().out
+        assert out.index("40s more") < out.index("nginx")
+        assert "What follows is of before" in out
+        assert max(map(len, out.splitlines())) <= 80
+    assert run(asked) == 0
+    assert "lesson" not in capsys.readouterr().out, "a watch that was killed is in none"
+    with state.held():
+        telling.end()
+        assert run(asked) == 0
+        assert "lesson" not in capsys.readouterr().out
+
+
+def test_what_people_say_is_looked_up_at_once(
+    trained: Callable[[list[Any]], Model],
+    ordinary: list[Any],
+    batch: Any,
+    row: Any,
+    tmp_path: Path,
+    screen: Any,
+) -> None:
+    """Whoever forgets a program and asks how it stands is not told what was a minute ago."""
+    plain, path = trained(ordinary), tmp_path / "programs.json"
+    in_use = [plain]
+    states = States(path, lambda: in_use[0], lambda _: None, 30.0 * DAY_S, 40, screen.say, _same)
+    states.see(batch(row(at_s=200)))
+    said_ns = int(plain.programs[0].last_ns) + 1
+    in_use[0] = replace(plain, tolerances=Tolerances(forgotten=[(NGINX, said_ns, Span(said_ns))]))
+    states.see(batch(row(at_s=201)))
+    found = {told["exe"]: told["state"] for told in told_of(path)["programs"]}
+    assert found[NGINX.exe] == "forgotten"
