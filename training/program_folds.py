@@ -36,8 +36,8 @@ from oddcall.training.splits import Fold, Mask, pause_ns
 #: as many as a host has that meets one newcomer.
 FOLDS = 5
 #: First windows of a judged program that its model learns. What a daily job of one window has left
-#: after ten days, and as many as `docs/detection.md` taught of the programs whose pools it held
-#: against a baseline of all; fewer than ``min_windows``, or it would have a baseline of its own.
+#: after ten days, and as many as were taught of programs whose pools were held against a baseline
+#: of all (`docs/measured/rules.md`); fewer than ``min_windows``, or it would have its own baseline.
 FEW = 10
 
 _ORDER = ("t_end", "t_start", "pid", "start_time_ns")

@@ -247,17 +247,25 @@ def _mistake(line: str) -> str:
 
 
 def test_every_link_leads_somewhere() -> None:
-    """Links between pages are to files that are there; the index reaches every page."""
+    """Links are to files and headings that are there, and the index reaches every page."""
     broken, reached = [], set()
     for page in [*pages(), ROOT / "README.md"]:
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        for target in re.findall(r"\]\(([^)\s]+)", page.read_text()):
             if "://" not in target:
-                place = (page.parent / target).resolve()
+                path, _, heading = target.partition("#")
+                place = (page.parent / path).resolve() if path else page
                 reached.add(place)
-                broken += [] if place.exists() else [f"{page.name}: {target}"]
+                there = place.exists() and (not heading or heading in headings(place))
+                broken += [] if there else [f"{page.name}: {target}"]
     assert not broken
     assert {page for page in pages() if page.name != "README.md"} <= reached
     assert DOCS / "README.md" in reached
+
+
+def headings(page: Path) -> set[str]:
+    """What a link to each heading of a page is called, as GitHub names it."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in found}
 
 
 def test_the_reference_is_current() -> None:
