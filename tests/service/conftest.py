@@ -14,6 +14,7 @@ import pytest
 from oddcall.models.features import FeatureSpec
 from oddcall.models.model import Model
 from oddcall.models.sparse import Sparse
+from oddcall.models.tolerance import Tolerances
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import BLOCKS, Program, WindowBatch
 from oddcall.sensor.sensor import Cost, Tick
@@ -97,6 +98,8 @@ class OddCalls:
     detectors = ()
     metadata: ClassVar[dict[str, str]] = {}
     spec = FeatureSpec()
+    tolerances = Tolerances()
+    restored: ClassVar[dict[Program, int]] = {}
     profiles = (SimpleNamespace(windows=1204, first_ns=T0 - 172_800 * S, last_ns=T0),)
 
     def judge(self, batch: WindowBatch) -> Verdicts:
