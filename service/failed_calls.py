@@ -24,7 +24,11 @@ _SO = "programs that connect without waiting may look odd for no reason, or not 
 
 
 def differing(
-    model: Mapping[str, str], judged: Mapping[str, str], where: str, fix: str = TRAIN
+    model: Mapping[str, str],
+    judged: Mapping[str, str],
+    where: str,
+    fix: str = TRAIN,
+    who: str = "the model",
 ) -> str:
     """Warn of a model that learned another meaning than what it judges; empty where it did not.
 
@@ -36,12 +40,14 @@ def differing(
         What is judged, after "in": ``"what is counted now"``.
     fix : str
         What to do.
+    who : str
+        Whose model it is, for people.
     """
     ours, theirs = meaning(model), meaning(judged)
     if ours == theirs:
         return ""
     return (
-        f"warning: a connection in progress (EINPROGRESS) {_of(ours)} what the model learned, and "
+        f"warning: a connection in progress (EINPROGRESS) {_of(ours)} what {who} learned, and "
         f"{_of(theirs)} {where}: {_SO} {fix}"
     )
 

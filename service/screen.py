@@ -107,16 +107,23 @@ class Plain(_Outlet):
     stream : TextIO
     every_s : float, default 10.0
     now : callable, default time.monotonic
+    first_s : float, default 0.0
+        Seconds until the first: a line cannot be taken back, and before an error that comes at
+        once it would stand for nothing.
     """
 
     colour = False
 
     def __init__(
-        self, stream: TextIO, every_s: float = 10.0, now: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        every_s: float = 10.0,
+        now: Callable[[], float] = time.monotonic,
+        first_s: float = 0.0,
     ) -> None:
         super().__init__(stream)
         self._every_s, self._now = every_s, now
-        self._next_s = now()
+        self._next_s = now() + first_s
 
     def say(self, text: str) -> None:
         """Write lines at once."""
@@ -176,9 +183,9 @@ class Live(_Outlet):
             pass
 
 
-def open_screen(stream: TextIO, every_s: float = 10.0) -> Screen:
-    """Choose what the stream can show."""
-    return Live(stream) if stream.isatty() else Plain(stream, every_s)
+def open_screen(stream: TextIO, every_s: float = 10.0, first_s: float = 0.0) -> Screen:
+    """Choose what the stream can show; where that is lines, see `Plain` for how often."""
+    return Live(stream) if stream.isatty() else Plain(stream, every_s, first_s=first_s)
 
 
 def _picture(status: Status, height: int) -> RenderableType:

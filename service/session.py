@@ -22,6 +22,7 @@ from oddcall.service.alerts.episode import Episodes
 from oddcall.service.board.board import ALERTS, Board
 from oddcall.service.config.reload import Reload
 from oddcall.service.config.settings import AlertSection, Settings
+from oddcall.service.failed_calls import differing
 from oddcall.service.history import History
 from oddcall.service.judgeable import made_elsewhere
 from oddcall.service.learning.evidence import Evidence
@@ -280,6 +281,9 @@ def _upkeep(
         like = episode_settings(settings.alerts)
         shadow = Shadow(model, here.host, like, screen.say, episodes.learned)
         screen.say(f"in shadow, never sent: {headline(model)}")
+        counted = (model.metadata, here.metadata, "what is counted now")
+        if said := differing(*counted, who="the model in shadow"):
+            screen.say(fill(said, 80, subsequent_indent="  "))
 
     def resink(before: Settings, after: Settings) -> None:
         from oddcall.service.sinks.opening import exchange

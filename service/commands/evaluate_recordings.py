@@ -109,7 +109,7 @@ def command(
     chosen = FitSettings(
         budget_per_day=settings.budget.per_day, min_windows=settings.learning.min_windows
     )
-    with closing(open_screen(people(json_), every_s=2)) as screen:
+    with closing(open_screen(people(json_), every_s=2, first_s=2)) as screen:
 
         def progress(what: str, done: float) -> None:
             screen.show(Status(what, done))

@@ -112,7 +112,7 @@ def command(
     chosen_detectors(detectors)
     if html:
         require_place(html)
-    screen = open_screen(people(json_), every_s=5)
+    screen = open_screen(people(json_), every_s=5, first_s=2)
 
     def progress(what: str, done: float) -> None:
         screen.show(Status(what, done))

@@ -102,7 +102,7 @@ def command(
         _compare(settings, recording, judge, what_if, answers, alerts, json_)
         return
     file = JsonLines(alerts, once=True) if alerts else None
-    with closing(open_screen(people(json_), every_s=2)) as screen:
+    with closing(open_screen(people(json_), every_s=2, first_s=2)) as screen:
         sinks: list[Sink] = [] if json_ else [Terminal(screen)]
         with closing(Delivery([*sinks, file] if file else sinks, screen.say)) as delivery:
             episodes = open_episodes(judge, host, settings.alerts, recorded(recording))
@@ -172,7 +172,7 @@ def _compare(
     if alerts:
         raise SettingError("--what-if writes no alerts", fix="Leave --alerts or --what-if out.")
     asked = alternatives.parse(what_if)
-    with closing(open_screen(people(json_), every_s=2)) as screen:
+    with closing(open_screen(people(json_), every_s=2, first_s=2)) as screen:
         outcomes = alternatives.compare(
             recording,
             model,

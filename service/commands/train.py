@@ -80,7 +80,7 @@ def command(
     require_place(output)
     key = signing_key_in(sign) if sign else None
     forgotten = _forgotten(feedback)
-    with closing(open_screen(people(json_), every_s=2)) as screen:
+    with closing(open_screen(people(json_), every_s=2, first_s=2)) as screen:
 
         def progress(what: str, done: float) -> None:
             screen.show(Status(what, done))

@@ -53,6 +53,17 @@ def test_a_plain_screen_says_all_and_shows_some() -> None:
     ]
 
 
+def test_what_ends_at_once_shows_no_status() -> None:
+    """A line cannot be taken back: before an error that comes at once none of progress stands."""
+    stream, clock = io.StringIO(), Clock()
+    plain = Plain(stream, every_s=10, now=clock, first_s=2)
+    for _ in range(3):
+        assert stream.getvalue() == ""
+        plain.show(Status(f"at {clock.s:g}", 0.0))
+        clock.s += 1
+    assert stream.getvalue() == "at 102 (0%)\n"
+
+
 def test_a_status_may_ask_for_calm() -> None:
     """A log that is kept for months gets a line every few minutes."""
     stream, clock = io.StringIO(), Clock()

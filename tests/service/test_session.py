@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oddcall.models.bundle import save_bundle
 from oddcall.models.errors import RecordingError, SettingError, StorageError
 from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
@@ -29,6 +31,7 @@ from oddcall.service.session import Here, Request
 from oddcall.service.sinks.base import Delivery
 from oddcall.service.sinks.jsonl import JsonLines
 from oddcall.service.watch import Pulse
+from oddcall.training.failed_calls import CONNECTING, NO_FAILURE
 from oddcall.training.fit import fit
 from oddcall.training.recording import read_batches, read_metadata
 from oddcall.training.synthetic import WEB, Chain, window
@@ -94,6 +97,23 @@ def test_replay_gives_what_watch_gave(
     first = json.loads(live.read_text().splitlines()[0])
     assert first["process"]["cmdline"] == "cmd 100"
     assert first["host"]["name"] == "web1"
+
+
+@pytest.mark.parametrize("now", [CONNECTING, ""])
+def test_a_shadow_of_another_meaning_of_failing_is_told_of(
+    tmp_path: Path, request_of: Any, odd_calls: Any, fake_sensor: Any, screen: Any, now: str
+) -> None:
+    """Else what it opens alone for that would be held against it, or for it."""
+    path = tmp_path / "shadow.oddcall"
+    save_bundle(
+        fit([window(WEB, WEB.walk(300, np.random.default_rng(2)), second=i) for i in range(300)]),
+        path,
+    )
+    host = replace(here(fake_sensor([])), metadata={**METADATA, NO_FAILURE: now})
+    session.run(request_of(shadow=path), odd_calls, host, screen)
+    said = " ".join(screen.text.split())
+    assert "in shadow, never sent: " in said
+    assert ("as a failed call in what the model in shadow learned, and" in said) == bool(now)
 
 
 def test_what_was_learned_outlives_a_restart(
