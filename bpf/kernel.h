@@ -7,7 +7,8 @@
 #define NR_RT_SIGRETURN 15
 #define NR_EXECVE 59
 #define NR_EXECVEAT 322
-#define IS_CONNECT(nr) ((nr) == 42 || (nr) == 44 || (nr) == 46) /* connect, sendto, sendmsg */
+/* connect, sendto, sendmsg, sendmmsg: those that send may connect first (MSG_FASTOPEN) */
+#define IS_CONNECT(nr) ((nr) == 42 || (nr) == 44 || (nr) == 46 || (nr) == 307)
 #define IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == 435)
 #define COMPAT_NR_SIGRETURN 173
 #define COMPAT_NR_EXECVE 11
@@ -18,7 +19,7 @@
 #define NR_RT_SIGRETURN 139
 #define NR_EXECVE 221
 #define NR_EXECVEAT 281
-#define IS_CONNECT(nr) ((nr) == 203 || (nr) == 206 || (nr) == 211) /* connect, sendto, sendmsg */
+#define IS_CONNECT(nr) ((nr) == 203 || (nr) == 206 || (nr) == 211 || (nr) == 269)
 #define IS_FORK(nr) ((nr) == 220 || (nr) == 435)
 #define COMPAT_NR_SIGRETURN 173
 #define COMPAT_NR_EXECVE 11

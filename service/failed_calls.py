@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from oddcall.training.failed_calls import CONNECTING, IN_PART, joined, meaning
+from oddcall.training.failed_calls import CONNECTING, IN_PART, WITHOUT_SENDMMSG, joined, meaning
 
 if TYPE_CHECKING:
     # It brings Parquet, which a watch has in no process that stays.
@@ -19,8 +19,9 @@ _MEANS = {
     CONNECTING: "counts as no failed call in",
     "": "counts as a failed call in",
     IN_PART: "counts as a failed call in a part of",
+    WITHOUT_SENDMMSG: "counts as a failed call where sendmmsg begins it in",
 }
-_SO = "programs that connect without waiting may look odd for no reason, or not be found odd."
+_SO = "programs that connect {how} may look odd for no reason, or not be found odd."
 
 
 def differing(
@@ -48,7 +49,7 @@ def differing(
         return ""
     return (
         f"warning: a connection in progress (EINPROGRESS) {_of(ours)} what {who} learned, and "
-        f"{_of(theirs)} {where}: {_SO} {fix}"
+        f"{_of(theirs)} {where}: {_so(ours, theirs)} {fix}"
     )
 
 
@@ -56,12 +57,19 @@ def mixed(sources: Sequence[Source]) -> str:
     """Say of recordings of both meanings that they are; empty where they are of one."""
     if IN_PART not in joined(source.metadata for source in sources).values():
         return ""
+    found = [meaning(source.metadata) for source in sources]
     former = next(source for source in sources if meaning(source.metadata) != CONNECTING)
     return (
         f"a connection in progress (EINPROGRESS) {_of(meaning(former.metadata))} {former.path}, "
-        f"and as none in others: {_SO} Leave recordings made before out, and record anew: "
+        f"and as none in others: {_so(*found)} Leave recordings made before out, and record anew: "
         "`oddcall record -o DIR`."
     )
+
+
+def _so(*meant: str) -> str:
+    """Say what comes of meanings that differ: where only sendmmsg does, to hardly any program."""
+    alike = {CONNECTING, WITHOUT_SENDMMSG}.issuperset(meant)
+    return _SO.format(how="by sendmmsg, as few do," if alike else "without waiting")
 
 
 def _of(meant: str) -> str:

@@ -1,7 +1,8 @@
 """What counts as a failed call: recordings say it, and models after them, as it has changed.
 
 A connection that is begun without waiting returns ``EINPROGRESS``. Once that was counted as a
-failure; recordings and models that say nothing of it are of that time.
+failure; recordings and models that say nothing of it are of that time. After that it was none but
+where ``sendmmsg`` began the connection, and they say so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterable, Mapping
 #: Key in the metadata of recordings and models.
 NO_FAILURE = "no_failure"
 #: What is counted as no failure, though it returns an error.
-CONNECTING = "EINPROGRESS of connect, sendto, sendmsg"
+CONNECTING = "EINPROGRESS of connect, sendto, sendmsg, sendmmsg"
+#: What was, for a while.
+WITHOUT_SENDMMSG = "EINPROGRESS of connect, sendto, sendmsg"
 #: Of recordings, or parts of one, of both meanings.
 IN_PART = "in part"
 

@@ -248,6 +248,9 @@ def test_a_connection_that_is_begun_has_not_failed(count):
     rows = counted.of({int(counted.output)})
     assert counted.calls("connect", rows) == 509 + 307
     assert counted.total("errors", calls.number("connect"), rows) == 307
+    for call in ("sendto", "sendmsg", "sendmmsg"):
+        assert counted.calls(call, rows) == 509
+        assert counted.total("errors", calls.number(call), rows) == 0
     assert counted.calls("fchdir", rows) == 211
     assert counted.total("errors", calls.number("fchdir"), rows) == 211
 

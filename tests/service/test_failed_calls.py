@@ -11,7 +11,7 @@ import pytest
 from oddcall.models.bundle import load_bundle
 from oddcall.service.cli import run
 from oddcall.service.origin import metadata_of
-from oddcall.training.failed_calls import CONNECTING, IN_PART, NO_FAILURE
+from oddcall.training.failed_calls import CONNECTING, IN_PART, NO_FAILURE, WITHOUT_SENDMMSG
 from oddcall.training.recording import RecordingWriter, read_batches, read_metadata
 
 _WARNED = "a connection in progress (EINPROGRESS)"
@@ -23,9 +23,9 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ODDCALL_STATE_DIR", str(tmp_path / "state"))
 
 
-def counted_now(recording: Path, to: Path) -> Path:
+def counted_now(recording: Path, to: Path, meant: str = CONNECTING) -> Path:
     """The same recording, as one would be made now."""
-    with RecordingWriter(to, {**read_metadata(recording), NO_FAILURE: CONNECTING}) as writer:
+    with RecordingWriter(to, {**read_metadata(recording), NO_FAILURE: meant}) as writer:
         for batch in read_batches(recording):
             writer.append(batch)
     return to
@@ -97,6 +97,19 @@ def test_training_on_both_meanings_warns_and_the_model_knows_it(
     )
     evaluating = ("evaluate", "recordings", "--train", clean, "--test", now, "--json")
     assert _WARNED in told(capsys, *evaluating)
+
+
+def test_what_was_made_when_sendmmsg_still_failed_is_told_of(
+    small_lake: Any, now: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For a while all but sendmmsg began a connection: it differs for few programs, and is said."""
+    between, path = tmp_path / "between", tmp_path / "between.oddcall"
+    counted_now(small_lake.clean("web1"), between, WITHOUT_SENDMMSG)
+    assert _WARNED not in told(capsys, "train", between, "-o", path)
+    for words in (("replay", now, "--model", path), ("train", between, now, "-o", path)):
+        out = told(capsys, *words)
+        assert f"{_WARNED} counts as a failed call where sendmmsg begins it in" in out
+        assert "programs that connect by sendmmsg, as few do, may look odd" in out
 
 
 def test_training_on_what_is_recorded_now_warns_of_nothing(
