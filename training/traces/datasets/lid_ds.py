@@ -9,10 +9,10 @@ damaged or missing are left out and told of.
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,43 +23,23 @@ from oddcall.training.traces.datasets.csv_rows import csv_rows
 from oddcall.training.traces.parsing.files import TraceFile
 from oddcall.training.traces.parsing.gathered import Found
 from oddcall.training.traces.parsing.reading import collect
+from oddcall.training.traces.parsing.sysdig import FORMS, events
 from oddcall.training.traces.parsing.tokens import call_token
 from oddcall.training.traces.traces import MOST_CALLS, Progress, Split, TraceSet, Vocabulary
 
 #: Normal recordings of 2019 that are learned from, and those after them that are left alone.
 _LEARNED_2019, _VALIDATION_2019 = 200, 50
-#: Name of a process, which may hold spaces; a thread; a call, or what sysdig has no name for.
-_NAME, _THREAD, _CALL = rb".{0,64}?", rb"(?P<thread>-?\d+)", rb"(?P<call>[A-Za-z_]\w*|<unknown>)"
-_LINE = {
-    2019: re.compile(
-        rb"\d+ \S+ \d+ \S+ " + _NAME + b" " + _THREAD + rb" (?P<direction>[<>]) " + _CALL + rb"\s"
-    ),
-    2021: re.compile(
-        rb"\d+ \S+ -?\d+ " + _NAME + b" " + _THREAD + b" " + _CALL + rb" (?P<direction>[<>])\s"
-    ),
-}
-_FORMS = {
-    2019: "number time cpu user process thread direction call",
-    2021: "time user pid process thread call direction",
-}
 #: What ``zipfile`` and ``json`` raise on what is not whole; RuntimeError where it is encrypted.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, RuntimeError)
-#: What sysdig records that is no call (driver/event_table.c of https://github.com/draios/sysdig).
-_NO_CALLS = {
-    *(b"switch", b"procexit", b"signaldeliver", b"container", b"procinfo", b"cpu_hotplug"),
-    *(b"drop", b"sysdigevent", b"k8s", b"mesos", b"notification", b"infra", b"tracer"),
-    *(b"page_fault", b"pluginevent", b"asyncevent", b"NA"),
-    *(b"useradded", b"userdeleted", b"groupadded", b"groupdeleted"),
-}
 
 
 def lid_ds(scenario: Path, progress: Progress | None = None) -> Split:
     """One scenario of LID-DS (Grimmer et al.), of 2019 or 2021.
 
-    2021: ``training/*.zip`` is learned from; ``test/normal/*.zip`` and
-    ``test/normal_and_attack/*.zip`` are judged, and ``validation`` is left alone. 2019: of the
-    normal recordings in ``runs.csv`` the first 200 are learned from, 50 are left alone, and those
-    from the 251st on are judged.
+    2021: ``training`` is learned from; ``test/normal`` and ``test/normal_and_attack`` are judged,
+    and ``validation`` is left alone; recordings are packed, or unpacked anywhere below. 2019: of
+    the normal recordings in ``runs.csv`` the first 200 are learned from, 50 are left alone, and
+    those from the 251st on are judged.
 
     Parameters
     ----------
@@ -80,7 +60,7 @@ def lid_ds(scenario: Path, progress: Progress | None = None) -> Split:
         year, parts = 2019, _named(scenario)
     elif (scenario / "training").is_dir():
         folders = ("training", "test/normal", "test/normal_and_attack")
-        year, parts = 2021, [_archives(scenario / folder) for folder in folders]
+        year, parts = 2021, [_recordings(scenario / folder) for folder in folders]
     else:
         raise SettingError(
             f"{scenario} is no scenario of LID-DS",
@@ -98,7 +78,8 @@ def _part(
     paths: list[Path], scenario: Path, year: int, vocabulary: Vocabulary, progress: Progress | None
 ) -> TraceSet:
     def read(file: TraceFile) -> list[Found]:
-        lines = _lines(file.path) if year == 2019 else _unpacked(file.path)
+        packed = file.path.suffix == ".zip"
+        lines = _unpacked(file.path) if packed else _lines(file.path)
         calls = _recording(lines, year, file.where, vocabulary)
         return [Found("", calls)] if len(calls) else []
 
@@ -125,18 +106,22 @@ def _named(scenario: Path) -> list[list[Path]]:
     return [normal[:_LEARNED_2019], normal[judged:], attack]
 
 
-def _archives(folder: Path) -> list[Path]:
-    """List the recordings of a folder: archives with NAME.sc and NAME.json in them."""
-    archives = sorted(folder.glob("*.zip"))
-    if not archives:
-        unpacked = any(folder.rglob("*.sc"))
+def _recordings(folder: Path) -> list[Path]:
+    """List the recordings of a folder: archives with NAME.sc and NAME.json in them, or NAME.sc.
+
+    What lies there packed and unpacked is one recording.
+    """
+    packed = sorted(folder.glob("*.zip"))
+    known = {path.stem for path in packed}
+    recordings = packed + [path for path in sorted(folder.rglob("*.sc")) if path.stem not in known]
+    if not recordings:
         raise SettingError(
             f"there is no recording in {folder}",
-            expected="the archives NAME.zip of LID-DS as they come",
-            got="unpacked ones" if unpacked else "no archive" if folder.is_dir() else "no folder",
-            fix="Give the folder of a scenario as its own archive unpacks, no further.",
+            expected="the archives NAME.zip of LID-DS, or the files NAME.sc that these hold",
+            got="neither" if folder.is_dir() else "no folder",
+            fix="Give the folder of a scenario as its own archive unpacks.",
         )
-    return archives
+    return sorted(recordings, key=lambda path: path.stem)
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
@@ -159,31 +144,14 @@ def _lines(path: Path) -> Iterator[bytes]:
             yield from stream
     except OSError as error:
         raise RecordingError(
-            f"{path} cannot be read", expected="a recording that runs.csv names", got=reason(error)
+            f"{path} cannot be read", expected="a recording of LID-DS", got=reason(error)
         ) from error
 
 
 def _recording(lines: Iterable[bytes], year: int, where: str, vocabulary: Vocabulary) -> IntArray:
     """Take the calls that began, thread after thread, in the order that threads appear."""
-    form = _LINE[year]
-    threads: dict[bytes, list[int]] = {}
-    total = 0
-    # One line a call: these files have no columns to take at once.
-    for line in lines:
-        if not (said := form.match(line + b"\n")):
-            if line.isspace():
-                continue
-            raise RecordingError(
-                f"a line of {where} is no system call",
-                expected=f"{_FORMS[year]}, the direction > or <, the call a name",
-                got=ascii(line[:60].decode("utf-8", "replace").strip()),
-            )
-        call = said["call"]
-        if said["direction"] != b">" or call in _NO_CALLS:
-            continue
+    threads: dict[str, list[int]] = {}
+    for thread, call in islice(events(lines, FORMS[year], where), MOST_CALLS):
         token = call_token(call) or call.decode("ascii")
-        threads.setdefault(said["thread"], []).append(vocabulary.id(token))
-        total += 1
-        if total == MOST_CALLS:
-            break
+        threads.setdefault(thread, []).append(vocabulary.id(token))
     return np.array([call for calls in threads.values() for call in calls], np.int64)

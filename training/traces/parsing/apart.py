@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
+from oddcall.training.traces.parsing import strace, sysdig
 from oddcall.training.traces.parsing.columns import column_fix
 from oddcall.training.traces.parsing.gathered import Found, Gathered, Numbering
 from oddcall.training.traces.parsing.labels import Labels
 from oddcall.training.traces.parsing.layouts import broken, come_again, differ, lines_of
-from oddcall.training.traces.parsing.strace import events, is_strace
+from oddcall.training.traces.parsing.strace import is_strace
+from oddcall.training.traces.parsing.sysdig import form_of
 from oddcall.training.traces.parsing.tables import is_table, table_of
 from oddcall.training.traces.parsing.texts import beginning
 from oddcall.training.traces.parsing.tokens import (
@@ -74,9 +76,9 @@ def traces_of(
     where : str
     layout : str
         What a trace is, or ``"auto"`` where there are no lines to see it by. What strace printed
-        is one trace unless it is ``"process"``, with processes one after another, as calls of
-        some that run side by side follow each other by chance; a table of processes is one only
-        if it is ``"file"``.
+        or sysdig wrote is one trace unless it is ``"process"``, with processes one after another,
+        as calls of some that run side by side follow each other by chance; a table of processes is
+        one only if it is ``"file"``.
     vocabulary : Vocabulary
     meaning : Labels, optional
         How the labels of a table are taken.
@@ -93,22 +95,23 @@ def traces_of(
     if is_table(first):
         numbering = partial(numbered_once, where=where, vocabulary=vocabulary)
         return _table(stream, where, layout, numbering, meaning or Labels())
-    if not (strace := is_strace(first)):
+    traced = _traced(stream, first, where)
+    if traced is None:
         require_calls_alone(first, where)
-    seen = layout == "process" and not strace and not asked
+    seen = layout == "process" and traced is None and not asked
     if seen and not any(map(_come_again, (first[:4096], first))):
         raise foreign(
             where,
             "lines of which the first word never comes again, as a process does",
             "Take the file away, or say with --layout what a trace is in all of them.",
         )
-    fix = "" if strace else _table_fix(first)
+    fix = "" if traced else _table_fix(first)
     numbering = partial(numbered_once, where=where, vocabulary=vocabulary, fix=fix)
-    if strace or layout == "process":
+    if traced or layout == "process":
         by_process = layout == "process"
         held = Gathered(MOST_CALLS_OF_SET if by_process else MOST_CALLS, numbering)
-        if strace:
-            all(held.add(process, [call]) for process, call in events(stream))
+        if traced:
+            all(held.add(process, [call]) for process, call in traced)
         else:
             all(held.add_each(processes, calls) for processes, calls in _pairs(stream, where))
         if not by_process:
@@ -123,6 +126,17 @@ def traces_of(
     calls = numbered(_words(partial(stream.read, BEGINNING)), where, vocabulary, fix)
     found = [Found("", calls)] if len(calls) else []
     return Taken("joined" if differ(lines_of(first)) else "file", found)
+
+
+def _traced(stream: BinaryIO, first: bytes, where: str) -> Iterator[tuple[str, bytes]] | None:
+    """Give process and call of each event where a tracer wrote them; None of any other text."""
+    if is_strace(first):
+        return strace.events(stream)
+    if not (form := form_of(first)):
+        return None
+    # What it has no name for is one more call.
+    events = sysdig.events(stream, form, where)
+    return ((thread, call.strip(b"<>")) for thread, call in events)
 
 
 def _come_again(text: bytes) -> bool:

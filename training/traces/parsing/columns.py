@@ -20,6 +20,10 @@ PROCESS = ("pid", "processid", "proid", "tgid", "tid", "threadid")
 #: What else tells processes apart: numbers come again on another host and in another container.
 HOST = ("host", "hostname", "hostid", "nodename")
 CONTAINER = ("container", "containerid", "containername")
+#: Where a call is two rows, which of them this is, as sysdig and perf have it.
+WAY = ("direction", "dir", "evtdir", "eventdirection", "syscalldirection")
+#: Words of them, in small letters.
+BEGINS, ENDS = frozenset((">", "enter", "entry")), frozenset(("<", "exit", "return"))
 LABEL = (
     *("label", "labels", "isattack", "attack", "malicious", "ismalicious", "evil", "class"),
     *("attackcat", "attackcategory", "attacktype", "anomaly", "isanomaly", "anomalous"),

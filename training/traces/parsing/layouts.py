@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from oddcall.models.errors import SettingError
 from oddcall.training.traces.parsing.columns import column_fix
 from oddcall.training.traces.parsing.strace import is_strace
+from oddcall.training.traces.parsing.sysdig import form_of
 from oddcall.training.traces.parsing.tables import is_table
 from oddcall.training.traces.parsing.tokens import words_of
 from oddcall.training.traces.parsing.unnamed import require_order
@@ -37,8 +38,8 @@ Lines = list[list[bytes]]
 
 
 def lines_of(text: bytes) -> Lines:
-    """Lines of a text that says no more than calls, split; none of what strace or a table is."""
-    if is_table(text) or is_strace(text):
+    """Lines of a text that says no more than calls, split; none of what a tracer or a table is."""
+    if is_table(text) or is_strace(text) or form_of(text):
         return []
     found = (words_of(line) for line in broken(text)[:_LOOKED_AT])
     return [words for words in found if words]

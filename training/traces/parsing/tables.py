@@ -6,17 +6,21 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, dropwhile
 from typing import BinaryIO, NamedTuple
 
 from oddcall.training.traces.parsing.columns import (
+    BEGINS,
     CALLS,
     CONTAINER,
+    ENDS,
     HOST,
     LABEL,
     MAYBE_LABEL,
     PROCESS,
+    WAY,
     any_length,
     cells,
     column,
@@ -57,6 +61,25 @@ class Table(NamedTuple):
     maybe: str
 
 
+def _once(
+    records: Iterable[dict[str, object]], way: str, of: Sequence[str]
+) -> Iterator[dict[str, object]]:
+    """Leave out the row where a call ends of which there is one where it began.
+
+    A call that began before the table does, and each of a table of ends alone, stays.
+    """
+    begun: Counter[tuple[str, ...]] = Counter()
+    for record in records:
+        said = _word(record.get(way)).lower()
+        if said in BEGINS | ENDS:
+            call = tuple(_word(record.get(one)) for one in of)
+            if said in ENDS and begun[call]:
+                begun[call] -= 1
+                continue
+            begun[call] += said in BEGINS
+        yield record
+
+
 def is_table(text: bytes) -> bool:
     """Whether a text is a table: by its first line."""
     first = text.lstrip()[:4096].split(b"\n", 1)[0]
@@ -90,6 +113,8 @@ def table_of(stream: BinaryIO, where: str) -> Table:
         return pid, _word(record.get(calls)).encode(), said
 
     whole = records if first is None else chain([first], records)
+    if way := column(names, WAY):
+        whole = _once(whole, way, (*filter(None, besides), calls))
     plain = "" if label is None else plain_name(label)
     return Table(map(row, whole), key, plain if plain in MAYBE_LABEL else "")
 

@@ -14,9 +14,10 @@ from oddcall.models.errors import EvidenceError, RecordingError, SettingError
 from oddcall.service.evaluation.traces_caveats import how_read
 from oddcall.training.traces.datasets.lid_ds import _recording, lid_ds
 from oddcall.training.traces.parsing import reading
+from oddcall.training.traces.parsing.reading import read_split
 from oddcall.training.traces.traces import Vocabulary
 
-from ..written import everything, put
+from ..written import everything, put, read
 
 PARTS = ("training", "validation", "test/normal", "test/normal_and_attack")
 FORMS = {
@@ -183,12 +184,53 @@ def test_where_nothing_is_left_the_recording_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_no_scenario_is_refused(tmp_path: Path) -> None:
-    """Another folder, none, and recordings that were unpacked are each said to be so."""
+    """Another folder, none, and one without recordings are each said to be so."""
     (tmp_path / "training").mkdir()
     with pytest.raises(SettingError, match="no scenario"):
         lid_ds(tmp_path / "training")
     with pytest.raises(SettingError, match="no folder of that name"):
         lid_ds(tmp_path / "none")
-    put(tmp_path / "training" / "x" / "x.sc", "")
-    with pytest.raises(SettingError, match="unpacked ones"):
+    put(tmp_path / "training" / "x" / "x.pcap", "")
+    with pytest.raises(SettingError, match=r"the files NAME\.sc that these hold; got neither"):
         lid_ds(tmp_path)
+
+
+def test_recordings_that_were_unpacked_are_read_as_packed_ones(tmp_path: Path) -> None:
+    """NAME.sc alone, or in a folder with its other parts; one that lies there packed too is one."""
+    for part in PARTS:
+        folder = tmp_path / part
+        recording(folder, "b", [line(2021, "read")])
+        put(folder / "a.sc", line(2021, "mmap") + line(2021, "mmap", "<"))
+        put(folder / "c" / "c.sc", line(2021, "close"))
+        put(folder / "c" / "c.json", "{}")
+        put(folder / "b" / "b.sc", line(2021, "read"))
+    split = lid_ds(tmp_path)
+    for part in (split.train, split.normal, split.attack):
+        assert everything(part) == [["mmap"], ["read"], ["close"]]
+
+
+def test_a_damaged_recording_that_was_unpacked_is_left_out(tmp_path: Path) -> None:
+    """It is told of as one that is packed."""
+    for part in PARTS:
+        put(tmp_path / part / "a.sc", line(2021, "mmap"))
+        put(tmp_path / part / "b.sc", line(2021, "mmap") + "1631203721577779003 33 20")
+    split = lid_ds(tmp_path)
+    assert [len(part) for part in (split.train, split.normal, split.attack)] == [1, 1, 1]
+    assert "b.sc is no system call" in split.train.damaged[0]
+
+
+@pytest.mark.parametrize("year", FORMS)
+def test_recordings_of_it_are_traces_of_ones_own_as_well(tmp_path: Path, year: int) -> None:
+    """Wherever they lie: the file is a trace, thread after thread, or each thread is one."""
+    threads = [("openat", 7), ("read", 8), ("switch", 8), ("<unknown>", 7), ("close", 8)]
+    both = [line(year, call, way, thread=t) for call, t in threads for way in "><"]
+    file = put(tmp_path / "a.sc", "".join(both))
+    found = read(file)
+    assert found.read_as == ("file",)
+    assert everything(found) == [["openat", "unknown", "read", "close"]]
+    others = (put(tmp_path / name, "".join(both)) for name in ("b.sc", "c.sc"))
+    split = read_split(file, *others, "process")
+    assert everything(split.attack) == [["openat", "unknown"], ["read", "close"]]
+    put(file, "".join(both) + "no event\n")
+    with pytest.raises(RecordingError, match=r"a\.sc is no system call"):
+        read(file)

@@ -195,3 +195,37 @@ def test_a_trace_in_a_cell_may_be_long(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert (found.lengths.tolist(), found.empty) == ([100_000], 1)
     assert csv.field_size_limit() == before, "the limit of other readers is theirs"
+
+
+BOTH = ["read >", "open >", "open <", "read <"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "calls"),
+    [
+        (BOTH, ["read", "open"]),
+        ([row.replace(">", "enter").replace("<", "Exit") for row in BOTH], ["read", "open"]),
+        (["close <", *BOTH, "close >"], ["close", "read", "open", "close"]),
+        (["open <", "open <", "read <"], ["open", "open", "read"]),
+        (["open >", "open <", "open >", "open <"], ["open", "open"]),
+        (["open in", "open out"], ["open", "open"]),
+    ],
+)
+def test_a_call_of_two_rows_counts_once(tmp_path: Path, rows: list[str], calls: list[str]) -> None:
+    """Where it begins; of one that began before, and of a table of ends alone, where it ends."""
+    for name in ("direction", "evt.dir"):
+        lines = [f"syscall,{name}", *(row.replace(" ", ",") for row in rows)]
+        assert everything(read(put(tmp_path / f"{name}.csv", "\n".join(lines)))) == [calls]
+
+
+def test_rows_of_two_processes_are_told_apart_where_a_call_ends(tmp_path: Path) -> None:
+    """The end of one's call takes nothing from another that makes the same."""
+    rows = ["pid,syscall,direction", "1,read,>", "2,read,<", "2,read,>", "1,read,<", "1,open,<"]
+    found = read(put(tmp_path / "a.csv", "\n".join(rows)))
+    assert everything(found) == [["read", "open"], ["read", "read"]]
+
+
+def test_without_a_direction_each_row_is_a_call(tmp_path: Path) -> None:
+    """The same call again is a call again: nothing says that it is the end of the one before."""
+    found = read(put(tmp_path / "a.csv", "syscall,ret\nopen,\nopen,3\nread,\nread,5\n"))
+    assert everything(found) == [["open", "open", "read", "read"]]
