@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oddcall.models import calls
-from oddcall.models.explanation.hints import RULES, hints
+from oddcall.models.explanation.hints import hints
 from oddcall.models.explanation.observation import Call
+from oddcall.models.explanation.techniques import RULES
 
 
 def call(
