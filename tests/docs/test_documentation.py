@@ -268,6 +268,22 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in found}
 
 
+def test_figures_of_the_short_page_are_those_of_the_record() -> None:
+    """What docs/detection.md says was measured stands in docs/measured/ as well, digit by digit."""
+    figure = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.])|\b\d{1,3}(?:,\d{3})+\b")
+    record = {
+        said.lstrip("0") for page in DOCS.glob("measured/*.md") for said in figures(page, figure)
+    }
+    short = {said.lstrip("0") for said in figures(DOCS / "detection.md", figure)}
+    assert len(short) > 100
+    assert not sorted(short - record)
+
+
+def figures(page: Path, figure: re.Pattern[str]) -> list[str]:
+    """Numbers of a page, without what its links hold."""
+    return figure.findall(re.sub(r"\]\([^)]*\)", "", page.read_text()))
+
+
 def test_the_reference_is_current() -> None:
     """The pages made from the program say what it says now."""
     done = subprocess.run(
