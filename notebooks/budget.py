@@ -23,7 +23,13 @@ from oddcall.service.replay.alternatives import compare, parse
 from oddcall.service.replay.alternatives_text import table
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.lake import lake
-from oddcall.training.recording import METADATA, RecordingWriter, read_batches, read_metadata
+from oddcall.training.recording import (
+    METADATA,
+    RecordingWriter,
+    read_batches,
+    read_metadata,
+    summary,
+)
 from oddcall.training.report.looks import ATTACK, CLEAN, COLOURS, looks
 from oddcall.training.splits import by_time
 from oddcall.training.synthetic import REDIS, SHORT, WEB, host, window
@@ -146,7 +152,8 @@ plt.show()
 longer = 5 * float(metadata["interval_s"])
 asked = [f"budget={per_day:g}/day" for per_day in BUDGETS if per_day != 1]
 ways = parse([*asked, f"interval={longer:g}s"])
-outcomes = compare(history, model, ways, AlertSection(), lambda _: None, lambda *_: None)
+recorded = (history, summary(history))
+outcomes = compare(*recorded, model, ways, AlertSection(), lambda _: None, lambda *_: None)
 print("\n".join(table(outcomes, [])))
 alerts = {outcome.alternative.name: outcome.account.alerts for outcome in outcomes}
 scratch.cleanup()  # all is read

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oddcall.models.model import Model
     from oddcall.service.alerts.episode import Episodes
     from oddcall.service.replay.replay import Account
+    from oddcall.training.lake import Source
 
 _EXAMPLES = """\b
 Examples:
@@ -89,18 +90,17 @@ def command(
     from oddcall.service.sinks.terminal import Terminal
     from oddcall.service.trust import named_model
     from oddcall.service.upkeep import budgeted
-    from oddcall.training.lake import lake
     from oddcall.training.recording import read_batches, read_metadata
     from oddcall.training.splits import has_learned
 
     judge = budgeted(named_model(model, settings.trusted_key), settings)
-    metadata = read_metadata(recording)
-    check_fit(judge, metadata, recording)
-    host = host_of(metadata)
     answers = _Answers(settings.state_dir, feedback)
     if what_if:
         _compare(settings, recording, judge, what_if, answers, alerts, json_)
         return
+    metadata = read_metadata(recording)
+    check_fit(judge, metadata, recording)
+    host = host_of(metadata)
     file = JsonLines(alerts, once=True) if alerts else None
     with closing(open_screen(people(json_), every_s=2, first_s=2)) as screen:
         sinks: list[Sink] = [] if json_ else [Terminal(screen)]
@@ -112,8 +112,8 @@ def command(
                 screen.say(fill(made_elsewhere(judge), 80, subsequent_indent="  "))
             account = replay(read_batches(recording), episodes, delivery, screen)
     already = file.already if file else 0
-    (source,) = lake([recording])
-    known = f"warning: {LEARNED}" if has_learned(judge.metadata, source) else ""
+    learned = has_learned(judge.metadata, _source(recording, metadata, account))
+    known = f"warning: {LEARNED}" if learned else ""
     other = differing(judge.metadata, metadata, str(recording))
     for note in filter(None, [other, *answers.notes(account), known]):
         click.echo(fill(note, 80, subsequent_indent="  "), err=json_)
@@ -157,6 +157,13 @@ class _Answers:
         return [f"feedback in {self._place}: {in_words(held)}; --feedback never judges without"]
 
 
+def _source(recording: Path, metadata: dict[str, str], account: Account) -> Source:
+    """Say what was replayed, and of when it is: all of it was gone through."""
+    from oddcall.training.lake import Source
+
+    return Source(recording, metadata, account.start_ns, account.end_ns)
+
+
 def _compare(
     settings: Settings,
     recording: Path,
@@ -168,13 +175,16 @@ def _compare(
 ) -> None:
     from oddcall.service.replay import alternatives, alternatives_text
     from oddcall.service.screen import Status, open_screen
+    from oddcall.training.recording import summary
 
     if alerts:
         raise SettingError("--what-if writes no alerts", fix="Leave --alerts or --what-if out.")
     asked = alternatives.parse(what_if)
+    told = summary(recording)
     with closing(open_screen(people(json_), every_s=2, first_s=2)) as screen:
         outcomes = alternatives.compare(
             recording,
+            told,
             model,
             asked,
             settings.alerts,
@@ -182,7 +192,9 @@ def _compare(
             lambda what, done: screen.show(Status(what, done)),
             settings.trusted_key,
         )
-    said = [*answers.notes(outcomes[0].account), *alternatives.notes(outcomes, recording)]
+    account = outcomes[0].account
+    source = _source(recording, told.metadata, account)
+    said = [*answers.notes(account), *alternatives.notes(outcomes, source)]
     if json_:
         click.echo(json.dumps(alternatives_text.as_dict(outcomes, said)))
         return

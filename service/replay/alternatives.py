@@ -23,9 +23,9 @@ from oddcall.service.quantities import BUDGETS, Budget, parse_duration
 from oddcall.service.replay.replay import Account, check_fit
 from oddcall.service.session import open_episodes
 from oddcall.service.trust import named_model
-from oddcall.training.lake import lake
+from oddcall.training.lake import Source
 from oddcall.training.merging import merged, require_longer
-from oddcall.training.recording import read_batches, read_metadata, summary
+from oddcall.training.recording import Summary, read_batches
 from oddcall.training.splits import has_learned
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ _OTHERWISE: dict[str, Callable[[str], dict[str, Any]]] = {
 
 def compare(
     recording: Path,
+    summed: Summary,
     model: Model,
     alternatives: Sequence[Alternative],
     alerts: AlertSection,
@@ -162,6 +163,8 @@ def compare(
 
     Parameters
     ----------
+    summed : Summary
+        Of the recording.
     prepare : callable
         Told of the episodes of each way before they begin, to lay feedback over them.
     progress : callable
@@ -176,8 +179,7 @@ def compare(
     RecordingError, BundleError
         When a model cannot be read, is not trusted, or does not fit the recording.
     """
-    metadata = read_metadata(recording)
-    whole = summary(recording).rows
+    metadata = summed.metadata
     models = [
         _budgeted(way, named_model(way.model, trusted_key) if way.model else model)
         for way in alternatives
@@ -199,7 +201,7 @@ def compare(
             for alert in (*step.alerts, *step.held):
                 outcome.see(alert)
             read += len(step.batch)
-            done = min(read / max(whole, 1), 1.0)
+            done = min(read / max(summed.rows, 1), 1.0)
             progress(f"judging {alternative.name}", (i + done) / len(alternatives))
         told = episodes.end()
         for alert in (*told.sent, *told.held):
@@ -218,16 +220,15 @@ def _budgeted(alternative: Alternative, model: Model) -> Model:
     return model.for_budget(alternative.budget.per_day) if alternative.budget else model
 
 
-def notes(outcomes: Sequence[Outcome], recording: Path) -> list[str]:
-    """Say what a reader of the comparison must know."""
+def notes(outcomes: Sequence[Outcome], source: Source) -> list[str]:
+    """Say what a reader of the comparison of a recording must know."""
     said = []
-    (source,) = lake([recording])
     learned = [o.alternative.name for o in outcomes if has_learned(o.model.metadata, source)]
     if learned:
         said.append(f"{', '.join(learned)}: {LEARNED}")
     warned: dict[str, list[str]] = {}
     for outcome in outcomes:
-        other = differing(outcome.model.metadata, source.metadata, str(recording))
+        other = differing(outcome.model.metadata, source.metadata, str(source.path))
         warned.setdefault(other, []).append(outcome.alternative.name)
     said += [f"{', '.join(names)}: {other}" for other, names in warned.items() if other]
     longer = [o.alternative.name for o in outcomes if o.alternative.interval_s is not None]

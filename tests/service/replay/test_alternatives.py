@@ -13,6 +13,7 @@ from oddcall.models.errors import SettingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.cli import run
 from oddcall.service.replay.alternatives import AS_IT_IS, parse
+from oddcall.training import lake, parts, recording, summary
 from oddcall.training.fit import FitSettings, fit
 from oddcall.training.recording import read_batches
 from oddcall.training.synthetic import REDIS, window
@@ -116,6 +117,25 @@ def test_what_is_open_at_the_end_is_closed(bundles, small_lake, capsys, monkeypa
     alone = json.loads(compare(capsys, *words))
     (way, _) = json.loads(compare(capsys, *words, "--what-if", "budget=5/day"))["alternatives"]
     assert way["lines"] == alone["lines"] >= 2 * alone["alerts"] > 0
+
+
+@pytest.mark.parametrize("more", [(), ("--what-if", "budget=5/day")])
+def test_a_recording_is_asked_once_what_it_is(
+    bundles, small_lake, capsys, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+):
+    """What it says of itself is read once; of when it is, what was gone through tells."""
+    asked: list[Path] = []
+    read = parts.read_metadata
+
+    def counted(path: Path) -> dict[str, str]:
+        asked.append(path)
+        return read(path)
+
+    for module in (parts, recording, lake, summary):
+        monkeypatch.setattr(module, "read_metadata", counted)
+    later = small_lake.later("web1")
+    compare(capsys, later, "--model", bundles["one"], *more)
+    assert asked == [later]
 
 
 def test_people_get_columns(bundles, small_lake, capsys):
