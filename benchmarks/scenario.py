@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from oddcall.service.quantities import parse_duration
+from oddcall.models.durations import parse_duration
 from oddcall.service.screen import Status, open_screen
 from oddcall.service.simulate import Outcome
 from oddcall.service.simulate.catalogue import named

@@ -12,7 +12,8 @@ from pathlib import Path
 from annotated_types import GroupedMetadata
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
-from oddcall.service.quantities import BUDGETS, Budget, format_duration, parse_duration
+from oddcall.models.durations import format_duration, parse_duration
+from oddcall.service.quantities import BUDGETS, Budget
 
 
 def _seconds(low: float, high: float, value: object) -> float:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from oddcall.models.durations import format_duration
 from oddcall.sensor import host, process
 from oddcall.sensor.container_names import ContainerNames
 from oddcall.sensor.sensor import Sensor, SensorSettings, Tick
 from oddcall.service.alerts.context import Context
 from oddcall.service.config.settings import SensorSection, Settings
 from oddcall.service.origin import metadata_of
-from oddcall.service.quantities import format_duration
 
 _PROC = Path("/proc")
 

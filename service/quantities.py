@@ -1,4 +1,4 @@
-"""Durations and budgets as people write them: ``10m``, ``1h30m``, ``1/day``."""
+"""Numbers and budgets as people write them: ``2,000 alerts``, ``1/day``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(hour|day|week)")
 _PER_DAY = {"hour": 24.0, "day": 1.0, "week": 1 / 7}
 #: Alerts a day that a model can be trained for.
@@ -18,37 +16,6 @@ BUDGETS = (
     "a number of alerts per hour, day or week, such as 1/day, or 0.1/week for very few "
     "(from 0.000001/day to 1000000/day)"
 )
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of a duration such as ``"500ms"``, ``"60s"`` or ``"1h30m"``.
-
-    Raises
-    ------
-    ValueError
-        For anything else, a number without a unit among it.
-    """
-    parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(f"not a duration: {text!r}")
-    found = float(sum(float(number) * _UNITS[unit] for number, unit in parts))
-    if not math.isfinite(found):
-        raise ValueError(f"not a duration: {text!r}")
-    return found
-
-
-def format_duration(seconds: float) -> str:
-    """Write a duration with at most two units, so that it parses back to about the same."""
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    whole, said = round(seconds), []
-    if seconds < 60 and seconds != whole:
-        return f"{seconds:.1f}s".replace(".0s", "s")
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, whole = divmod(whole, size)
-        if count:
-            said.append(f"{count}{unit}")
-    return "".join(said[:2]) or "0s"
 
 
 def rounded(value: float) -> float:

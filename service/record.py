@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from oddcall.models.durations import format_duration
 from oddcall.models.window import Program, WindowBatch
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import counted
 from oddcall.service.screen import Screen, Status
 from oddcall.service.source import Source
 from oddcall.training.recording import RecordingWriter

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from oddcall.models.budget import missed
 from oddcall.models.bundle import load_bundle
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import BundleError, OddcallError, RecordingError
 from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
@@ -32,7 +33,6 @@ from oddcall.service.learning.newcomers import Newcomers
 from oddcall.service.learning.summary import headline, table, warned
 from oddcall.service.notify import Notifier
 from oddcall.service.own import Own
-from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen
 from oddcall.service.shadow import Shadow
 from oddcall.service.sinks.base import Delivery, Sink

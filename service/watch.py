@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import StorageError
 from oddcall.models.verdict import Verdicts
 from oddcall.models.window import WindowBatch
@@ -20,7 +21,7 @@ from oddcall.service.alerts.notice import Notice
 from oddcall.service.board.board import Board
 from oddcall.service.judgeable import PATIENCE_S, Judgeable
 from oddcall.service.learning import memory
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import counted
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 

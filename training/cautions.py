@@ -10,6 +10,7 @@ from oddcall.models import calls
 from oddcall.models.baseline import ProgramState
 from oddcall.models.budget import Plan, cannot_tell, missed, past_counting
 from oddcall.models.calibration import Calibration
+from oddcall.models.durations import format_duration
 from oddcall.models.features import FeatureSpec
 from oddcall.models.naming import told_apart
 from oddcall.models.reach import POWERFUL, symbol_weights
@@ -57,8 +58,8 @@ def cautions(
         )
     if rare := missed(span_s):
         found.append(
-            f"The lesson of {_lasted(span_s)} has not shown what comes round more seldom, such as "
-            f"{rare}: that will be new, and may alert. Let a lesson last twice as long as what is "
+            f"The lesson of {format_duration(span_s)} has not shown what comes round more seldom, "
+            f"such as {rare}: that will be new, and may alert. Let a lesson last twice as long as what is "
             "to be usual takes to come again."
         )
     collecting = [state for state in states if state.readiness == "collecting"]
@@ -99,14 +100,6 @@ def cautions(
         were = "window was" if gathered.lossy == 1 else "windows were"
         found.append(f"{gathered.lossy} {were} recorded while the sensor lost updates.")
     return (*found, *past_counting(spent.threshold, float(independent.max())))
-
-
-def _lasted(span_s: float) -> str:
-    """Say a time in the unit that it has a few of."""
-    units = ((86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
-    length, unit = next((u for u in units if span_s >= 2 * u[0]), units[-1])
-    count = round(span_s / length)
-    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _small(names: list[str], *, vouched: bool) -> str:

@@ -11,11 +11,12 @@ import errno
 from typing import Any
 
 from oddcall.models import calls
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import SettingError
 from oddcall.models.window import CALLS
 from oddcall.service.advise.evidence import Evidence
 from oddcall.service.alerts.alert import iso
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import counted
 
 #: Calls that a count at their return does not see, or that come before the program: the end of
 #: a thread and of a process, the way back from a signal, and becoming the program at all.

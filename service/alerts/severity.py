@@ -25,7 +25,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oddcall.service.quantities import counted, format_duration
+from oddcall.models.durations import format_duration
+from oddcall.service.quantities import counted
 
 LEVELS = ("low", "medium", "high", "critical")
 _OWN = {"program", "predecessor"}

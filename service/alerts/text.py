@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from oddcall.models.durations import format_duration
 from oddcall.models.explanation.explanation import NOTHING_SHARED
 from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.models.naming import told_apart
@@ -17,7 +18,7 @@ from oddcall.models.window import Program
 from oddcall.service.alerts.alert import Alert, short
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.alerts.past import telling
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import counted
 
 _COLOUR = {"low": "cyan", "medium": "yellow", "high": "red", "critical": "bright_red"}
 #: Features of a line: whatever its sentence names is among the first of them.

@@ -13,11 +13,12 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from oddcall.models.durations import format_duration
 from oddcall.service.alerts import notice
 from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.notice import Notice
 from oddcall.service.alerts.severity import LEVELS
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import counted
 
 _HOUR_NS = 3_600_000_000_000
 _ALWAYS = LEVELS.index("critical")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from oddcall.models.durations import format_duration
 from oddcall.models.window import Program
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model

@@ -11,11 +11,11 @@ from typing import Any, TextIO
 
 import click
 
+from oddcall.models.durations import parse_duration
 from oddcall.models.errors import SettingError
 from oddcall.service.config.loading import FLAGS, load
 from oddcall.service.config.settings import Settings
 from oddcall.service.failure import STATE
-from oddcall.service.quantities import parse_duration
 
 #: Where a verb finds what reads its settings again, in the context's ``meta``.
 AGAIN = "oddcall.settings again"

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from oddcall.models.durations import format_duration
 from oddcall.service.commands.options import as_json, with_settings
 from oddcall.service.config.settings import Settings
-from oddcall.service.quantities import format_duration
 
 _EXAMPLES = """\b
 Examples:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from oddcall.models.durations import format_duration
 from oddcall.service.commands import options
 from oddcall.service.commands.options import as_json, people, with_settings
 from oddcall.service.config.settings import Settings
-from oddcall.service.quantities import format_duration
 
 _EXAMPLES = """\b
 Examples:

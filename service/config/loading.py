@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import SettingError, reason
 from oddcall.service.config.settings import Settings
 from oddcall.service.kinds import Section
-from oddcall.service.quantities import format_duration
 from oddcall.service.sinks.mistakes import mistake
 from oddcall.service.sinks.secret import references
 

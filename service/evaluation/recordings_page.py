@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+from oddcall.models.durations import format_duration
 from oddcall.models.storage import write_whole
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings_caveats import caveats
@@ -23,7 +24,7 @@ from oddcall.service.evaluation.recordings_text import (
     why_not_judged,
 )
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import Budget, counted, format_duration, number
+from oddcall.service.quantities import Budget, counted, number
 from oddcall.training.figures import Result
 from oddcall.training.recording_figures import (
     ALIKE,

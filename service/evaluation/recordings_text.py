@@ -9,13 +9,14 @@ from statistics import median
 from textwrap import wrap
 from typing import Any
 
+from oddcall.models.durations import format_duration
 from oddcall.service.alerts.alert import iso
 from oddcall.service.alerts.text import clean
 from oddcall.service.evaluation.recordings import Evaluation
 from oddcall.service.evaluation.recordings_caveats import caveats
 from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.naming import fitted, shortened
-from oddcall.service.quantities import Budget, counted, format_duration, number
+from oddcall.service.quantities import Budget, counted, number
 from oddcall.training.calibrate import PROGRAMS_FOR_TRANSFER
 from oddcall.training.figures import RATES, Interval, Result
 from oddcall.training.recording_figures import (

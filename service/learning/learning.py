@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import EvidenceError, OddcallError, RecordingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.board.board import Board
@@ -25,7 +26,7 @@ from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.lesson import Telling
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import counted, format_duration
+from oddcall.service.quantities import counted
 from oddcall.service.screen import Screen, Status
 from oddcall.service.state import StateDir
 

@@ -11,9 +11,9 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import OddcallError
 from oddcall.models.storage import write_whole
-from oddcall.service.quantities import format_duration
 from oddcall.service.state import StateDir
 
 #: Between two times it is written down: a person asks now and then.

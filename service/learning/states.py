@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import write_whole
 from oddcall.models.verdict import JUDGED_BY
@@ -30,7 +31,6 @@ from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import iso
 from oddcall.service.board.standing import TOO_FEW_OTHERS, Standing, by_evidence, by_model
 from oddcall.service.learning.evidence import Seen
-from oddcall.service.quantities import format_duration
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model

@@ -9,11 +9,12 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from oddcall.models.budget import cannot_tell
+from oddcall.models.durations import format_duration
 from oddcall.models.verdict import JUDGED_BY
 from oddcall.service.alerts.alert import iso
 from oddcall.service.judgeable import PARTLY
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import Budget, counted, format_duration, number, rounded
+from oddcall.service.quantities import Budget, counted, number, rounded
 
 if TYPE_CHECKING:
     from oddcall.models.baseline import ProgramState

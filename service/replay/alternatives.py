@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oddcall.models.budget import LAXEST
+from oddcall.models.durations import parse_duration
 from oddcall.models.errors import SettingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.alert import Alert
@@ -19,7 +20,7 @@ from oddcall.service.failed_calls import differing
 from oddcall.service.judgeable import LEARNED
 from oddcall.service.learning.memory import recalled
 from oddcall.service.origin import host_of
-from oddcall.service.quantities import BUDGETS, Budget, parse_duration
+from oddcall.service.quantities import BUDGETS, Budget
 from oddcall.service.replay.replay import Account, check_fit
 from oddcall.service.session import open_episodes
 from oddcall.service.trust import named_model

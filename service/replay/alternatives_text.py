@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from oddcall.models.durations import format_duration
 from oddcall.models.window import Program
 from oddcall.service.naming import shortened
-from oddcall.service.quantities import Budget, format_duration, number
+from oddcall.service.quantities import Budget, number
 from oddcall.service.replay.alternatives import Outcome
 
 #: Programs shown to people.

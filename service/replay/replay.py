@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import RecordingError
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.alert import Alert
@@ -14,7 +15,7 @@ from oddcall.service.alerts.episode import Episodes
 from oddcall.service.alerts.judging import judge
 from oddcall.service.alerts.notice import Notice, is_notice
 from oddcall.service.judgeable import Judgeable
-from oddcall.service.quantities import Budget, counted, format_duration
+from oddcall.service.quantities import Budget, counted
 from oddcall.service.screen import Screen, Status
 from oddcall.service.sinks.base import Delivery
 

@@ -12,7 +12,8 @@ from textwrap import wrap
 from typing import Any
 
 from oddcall.models.bundle import load_bundle
-from oddcall.service.quantities import Budget, counted, format_duration, number
+from oddcall.models.durations import format_duration
+from oddcall.service.quantities import Budget, counted, number
 from oddcall.service.trial.adversary import Hidden
 from oddcall.service.trial.ancestry import Ancestry
 from oddcall.service.trial.trial import Course, Plan

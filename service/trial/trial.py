@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from oddcall.models.durations import format_duration
 from oddcall.models.errors import OddcallError
 from oddcall.sensor import process
 from oddcall.sensor.privilege import require_privilege
 from oddcall.service import simulate
-from oddcall.service.quantities import format_duration
 from oddcall.service.screen import Screen, Status
 from oddcall.service.simulate import Behaviour, Outcome, registry
 from oddcall.service.simulate.behaviour import Bounds, clear

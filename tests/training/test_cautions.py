@@ -52,9 +52,9 @@ def test_a_lesson_of_seconds_does_not_tell_what_to_expect(
 @pytest.mark.parametrize(
     ("seconds", "every", "lasted", "shown"),
     [
-        (180, 1, "3 minutes", ()),
-        (600, 1, "10 minutes", ("every five minutes",)),
-        (1200, 12, "4 hours", ("every five minutes", "hourly")),
+        (180, 1, "3m", ()),
+        (600, 1, "10m", ("every five minutes",)),
+        (1200, 12, "3h59m", ("every five minutes", "hourly")),
         (1800, 96, "", ("every five minutes", "hourly", "at night")),
     ],
 )
