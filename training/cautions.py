@@ -59,8 +59,8 @@ def cautions(
     if rare := missed(span_s):
         found.append(
             f"The lesson of {format_duration(span_s)} has not shown what comes round more seldom, "
-            f"such as {rare}: that will be new, and may alert. Let a lesson last twice as long as what is "
-            "to be usual takes to come again."
+            f"such as {rare}: that will be new, and may alert. Let a lesson last twice as long as "
+            "what is to be usual takes to come again."
         )
     collecting = [state for state in states if state.readiness == "collecting"]
     for vouched in (True, False):
