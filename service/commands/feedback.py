@@ -15,6 +15,7 @@ from oddcall.service.commands.options import as_json, duration, same_place, with
 from oddcall.service.config.settings import Settings
 
 if TYPE_CHECKING:
+    from oddcall.service.alerts.alert import Alert
     from oddcall.service.feedback import Feedback, Given
     from oddcall.service.history import History
 
@@ -112,7 +113,11 @@ def _undo(settings: Settings, alert: str, note: str, json_: bool) -> None:
     help="Show what was said, and whether it holds; or the latest alerts.",
     epilog="\b\nExamples:\n  oddcall feedback list\n  oddcall feedback list --alerts --json\n",
 )
-@click.option("--alerts", is_flag=True, help="The latest alerts instead, with their ids.")
+@click.option(
+    "--alerts",
+    is_flag=True,
+    help="The latest alerts instead, with their ids and when each showed something last.",
+)
 @click.option(
     "--most", metavar="N", type=click.IntRange(1), default=20, show_default=True,
     help="Answers or alerts to show, the latest.",
@@ -148,9 +153,10 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
 
     with _history(settings) as history:
         found = [[kept.alert for kept in episode.lines] for episode in history.episodes(most)]
-    # As each began, with how grave it is by now.
+    # As each began, with how grave it is by now, and when it showed something last: the order.
     alerts: list[dict[str, Any]] = [
-        {**lines[0], "severity": lines[-1]["severity"]} for lines in found
+        {**lines[0], "severity": lines[-1]["severity"], "last": _shown_last(lines)}
+        for lines in found
     ]
     if json_:
         click.echo(json.dumps({"alerts": alerts}))
@@ -159,12 +165,19 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
     answers = {said.episode: said.verb for said in given if said.in_force(now_ns)}
     for alert, lines in zip(alerts, found, strict=True):
         answer = answers.get(alert["episode_id"], "")
-        click.echo(f"{short(alert['episode_id'])}  {titled(alert):<50}  {answer}".rstrip())
+        shown = titled({**alert, "time": alert["last"]})
+        click.echo(f"{short(alert['episode_id'])}  {shown:<50}  {answer}".rstrip())
         # Of its oddest window, as the page and `explain` have it.
         (episode,) = folded(lines)
         click.echo(f"          {clean(shorten(episode['sentence'], 70, placeholder=' ...'))}")
     if not alerts:
         click.echo("no alert is known yet")
+
+
+def _shown_last(lines: list[Alert]) -> str:
+    """Tell when an episode showed something last: to close is to show nothing."""
+    showing = [line for line in lines if line["state"] != "close"] or lines
+    return str(showing[-1]["time"])
 
 
 def _answer(

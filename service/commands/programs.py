@@ -44,6 +44,7 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     lesson, and those kept since.
     """
     from oddcall.models.window import Program
+    from oddcall.service.alerts.alert import iso
     from oddcall.service.learning.lesson import lesson_in
     from oddcall.service.learning.states import table, told_of, written_ns
     from oddcall.service.naming import shortened
@@ -55,7 +56,8 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     first = lesson is not None and not state.programs.exists()
     told = _NOTHING if first else told_of(state.programs)
     rows = [row for row in told["programs"] if not wanted or row["state"] in wanted]
-    age_s = None if first else max(now_ns - written_ns(told), 0) / 1e9
+    then_ns = 0 if first else written_ns(told)
+    age_s = None if first else max(now_ns - then_ns, 0) / 1e9
     if json_:
         learns = asdict(lesson) if lesson else None
         click.echo(json.dumps({**told, "age_s": age_s, "lesson": learns, "programs": rows}))
@@ -76,8 +78,8 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     holder = state.holder()
     by = f"the watch, process {holder}, writes it every minute" if holder else "no watch runs now"
     by = "of before the lesson" if lesson else by
-    at = f"{told['written'][:19].replace('T', ' ')} UTC"
-    click.echo(fill(f"as of {at}, {format_duration(round(age_s))} ago; {by}", 80))
+    at = iso(then_ns)[:19].replace("T", " ")
+    click.echo(fill(f"as of {at} UTC, {format_duration(round(age_s))} ago; {by}", 80))
 
 
 def _none(wanted: tuple[str, ...]) -> str:

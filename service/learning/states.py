@@ -240,7 +240,7 @@ def told_of(path: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         told["programs"] = [dict(row) for row in told["programs"]]
-        _ns(told["written"])
+        _ns(told.get("written"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingError(
             f"no states of programs are known in {path.parent}",
@@ -253,8 +253,8 @@ def told_of(path: Path) -> dict[str, Any]:
 
 
 def written_ns(told: Mapping[str, Any]) -> int:
-    """Tell when that was written down which ``told_of`` gave, UTC."""
-    return _ns(told["written"])
+    """Tell when that was written down which ``told_of`` gave, UTC; 0 where it does not say."""
+    return _ns(told.get("written"))
 
 
 def begun(path: Path) -> Callable[[Program], int]:

@@ -122,6 +122,31 @@ def test_the_verbs(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["feedback", "tolerate", "3f2a", "--expires", "soon", *at]) == 2
 
 
+def test_alerts_are_listed_by_when_they_showed_something_last(
+    state: StateDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The time that is shown is that of the order, also where an older alert went on; a machine
+    is told both."""
+    at = ["--state-dir", str(state.path)]
+    history = History(state.history, print)
+    opened = history.find("3f2a").alert
+    other = {"id": "ab" + EPISODE[2:], "episode_id": "ab" + EPISODE[2:]}
+    history.add({**opened, **other, "time": "2030-01-01T10:00:00.000000Z"})
+    for number, state_, when in ((5, "update", "10:30"), (6, "close", "10:31")):
+        line = {"id": f"{number}{EPISODE[1:]}", "state": state_}
+        history.add({**opened, **line, "time": f"2030-01-01T{when}:00.000000Z"})
+    history.close()
+    assert run(["feedback", "list", "--alerts", *at]) == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert [line[:29] for line in shown] == [
+        "3f2a9c1b  2030-01-01 10:30:00",
+        f"{other['id'][:8]}  2030-01-01 10:00:00",
+    ]
+    assert run(["feedback", "list", "--alerts", "--json", *at]) == 0
+    first, _ = json.loads(capsys.readouterr().out)["alerts"]
+    assert (first["time"], first["last"]) == (opened["time"], "2030-01-01T10:30:00.000000Z")
+
+
 def test_no_second_attack_is_tolerated_under_the_words_of_the_first(
     state: StateDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
