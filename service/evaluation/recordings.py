@@ -57,8 +57,9 @@ class Evaluation:
     hosts : dict of str to str
         Name of every judged host for people, by its id.
     learned, left_out : int
-        Windows that the models learned from, over all folds, and those that are neither learned
-        nor judged, as they lie in the learned time, across its ends or in the pause after it.
+        Windows that the models learned from, each once in however many of them, and those that
+        are neither learned nor judged where they belong, as they lie in the learned time, across
+        its ends or in the pause after it.
     budget_per_day : float
     false_alerts, true_alerts : int
         Episodes opened by a clean window, and by one of an attack or what it left behind.
@@ -94,8 +95,8 @@ class _Run:
         self.gathering = Gathering()
         self.opened = {True: 0, False: 0}
         self.span: dict[int, tuple[int, int]] = {}
-        self.learned = self.left_out = 0
-        self.windows = sum(map(len, self.truth.values()))
+        self.left_out = 0
+        self._taught = {path: np.zeros(len(truth), np.bool_) for path, truth in self.truth.items()}
 
     def learn(self, fold: Fold, settings: FitSettings, told: Progress) -> Model:
         """Learn a fold's model, and say in it which recordings it is of."""
@@ -109,9 +110,11 @@ class _Run:
 
     def _clean(self, fold: Fold, source: Source, used: dict[Path, Source]) -> Iterator[WindowBatch]:
         """Windows that a fold learns from: none of an attack, nor of what one left behind."""
+        begin = 0
         for batch, truth in self._labelled(source):
             taken = fold.learns(source, batch) & (truth == CLEAN)
-            self.learned += int(taken.sum())
+            self._taught[source.path][begin : begin + len(batch)] |= taken
+            begin += len(batch)
             if taken.any():
                 used[source.path] = source
                 yield batch.take(taken)
@@ -147,6 +150,11 @@ class _Run:
         for batch in read_batches(source.path):
             yield batch, self.truth[source.path][begin : begin + len(batch)]
             begin += len(batch)
+
+    @property
+    def learned(self) -> int:
+        """Windows that any of the models learned from."""
+        return sum(int(taught.sum()) for taught in self._taught.values())
 
     def met(self) -> set[int]:
         """Give the labels that have a window in any recording, also in one that is learned."""

@@ -221,9 +221,10 @@ def _head(done: Evaluation, split: str) -> Iterator[str]:
 
 
 def what_was_learned(done: Evaluation) -> str:
-    """Count the windows learned from: over several models one counts in each that has it."""
+    """Count the windows learned from, as those that are judged: each once."""
     models = len(done.models)
-    return counted(done.learned, "window") + (f" in {models} models" if models > 1 else "")
+    once = f" (each counted once, in {models} models)" if models > 1 else ""
+    return counted(done.learned, "window") + once
 
 
 def what_was_judged(done: Evaluation) -> Iterator[str]:

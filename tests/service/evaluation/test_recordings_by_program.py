@@ -100,14 +100,15 @@ def test_what_nobody_ever_did_is_found_and_what_its_like_do_is_not(twelve, label
     # Of every program 10 are learned and those of the pause left out; the others judge it.
     assert counts["judged"] + counts["left_out"] == 12 * (LENGTH - 10)
     assert counts["clean"] == counts["judged"] - counts["left_behind"] - counts["attack"]
-    # Four models learn all of a program but what was attacked, and one its first 10 windows.
+    # Four models learn all of a program but what was attacked, and one its first 10 windows: as
+    # what is judged is counted, a window is one, in however many models.
     odd = counts["attack"] + counts["left_behind"]
     assert odd > 2
-    assert counts["learned"] == 4 * (12 * LENGTH - odd) + 12 * 10
+    assert counts["learned"] == 12 * LENGTH - odd
 
 
 def test_so_few_windows_of_attacks_are_said_to_tell_little(twelve, labels, tmp_path, capsys):
-    """In every form of the answer; windows learned from are of all the models together."""
+    """In every form of the answer; windows learned from count once in all models together."""
     words = ("--test", twelve, "--labels", labels)
     found = json.loads(evaluate(capsys, *words, "--json"))
     few = found["windows"]["attack"]
@@ -116,7 +117,9 @@ def test_so_few_windows_of_attacks_are_said_to_tell_little(twelve, labels, tmp_p
     assert found["caveats"][0].startswith(said)
     page = tmp_path / "page.html"
     text = " ".join(evaluate(capsys, *words, "--html", page).split())
-    learned = f"earned from {found['windows']['learned']:,} windows in 5 models"
+    learned = (
+        f"earned from {found['windows']['learned']:,} windows (each counted once, in 5 models)"
+    )
     enough = measure(np.zeros(9), np.ones(20), 0.5)
     assert [*caveats({"any": enough})] == []
     for whole in (text, page.read_text()):
