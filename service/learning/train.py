@@ -61,9 +61,7 @@ class Forgotten:
         ends = [self._before.get(program.place, 0) for program in batch.programs]
         gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
         if self._said.forgotten:
-            for number in np.unique(batch.program).tolist():
-                first_ns = int(batch.t_start_ns[batch.program == number].min())
-                self._first_ns.setdefault(batch.programs[number], first_ns)
+            self._note_first(batch)
             # In any other recording a window is there because a person recorded it.
             kept = self._newcomers.absolute() if self._newcomers else None
             if recording and kept in recording.absolute().parents:
@@ -86,6 +84,13 @@ class Forgotten:
             for known in model.programs
         )
         return replace(model, programs=programs)
+
+    def _note_first(self, batch: WindowBatch) -> None:
+        """Note of each binary when it was met first."""
+        first_ns = np.full(len(batch.programs), np.iinfo(np.int64).max)
+        np.minimum.at(first_ns, batch.program, batch.t_start_ns)
+        for number in np.unique(batch.program).tolist():
+            self._first_ns.setdefault(batch.programs[number], int(first_ns[number]))
 
     def _note_anew(self, batch: WindowBatch, numbers: list[int]) -> None:
         """Note which of the programs that are kept, by their numbers, had a baseline to drop."""
