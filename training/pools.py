@@ -4,7 +4,8 @@ A program with too few windows is held against a pool: its own few and those of 
 most like it. What such a verdict is worth cannot be calibrated on the program itself, so it is
 calibrated by *transfer*: every program with a settled baseline is in turn judged as if it were
 the small one, by a pool that has never seen it. The number of programs, not of windows, is then
-the size of the evidence.
+the size of the evidence. Pools that had met it as little were tried: past what so few programs can
+count they promise too much (docs/measured/calibration.md).
 """
 
 from __future__ import annotations
