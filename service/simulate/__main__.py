@@ -20,12 +20,12 @@ from oddcall.service.simulate.outcome import broke, perform
 _ORDINARY_S = 1.0
 
 
-def _act(name: str, seconds: str, folder: str, pause: str, *own: str) -> int:
+def _act(name: str, seconds: str, room: str, pause: str, *own: str) -> int:
     """Do ordinary things for a moment, then the behaviour; print the outcome."""
     include(*map(Path, own))
     _be_ordinary()
     try:
-        outcome = perform(name, float(seconds), Path(folder), float(pause))
+        outcome = perform(name, float(seconds), Path(room), float(pause))
         sys.stdout.write(json.dumps(outcome.as_dict()))
     except OddcallError:
         raise

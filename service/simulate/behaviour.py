@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+
+from oddcall.models.storage import storage_error
 
 #: What a behaviour found out about itself: numbers and short texts, fit for JSON.
 Facts = dict[str, int | str]
@@ -54,15 +58,47 @@ TACTICS = {
 
 
 _ROOM = "oddcall-simulate-"
-#: Asked for once: a server that asks who it is just when it misbehaves would give itself away.
-_PID = os.getpid()
 _NUMBERS = count(1)
 
 
-def clear(folder: Path, pid: int | None = None) -> None:
-    """Remove what the behaviours of one process, or of any, made in a folder."""
-    for room in folder.glob(f"{_ROOM}{'*' if pid is None else pid}-*"):
+@contextmanager
+def roomed(folder: Path, prepare: Callable[[Path], object]) -> Iterator[Path]:
+    """Make a behaviour's room in a folder, with what it works on, and remove it in the end.
+
+    Whoever asks for a behaviour does so, not the process that misbehaves: what is noticed is to
+    be the behaviour, not the laying out of its prey, nor the tidying up.
+
+    Raises
+    ------
+    StorageError
+        If the room or something in it cannot be made.
+    """
+    room = folder / f"{_ROOM}{os.getpid()}-{next(_NUMBERS)}"
+    try:
+        room.mkdir(mode=0o700)
+        prepare(room)
+    except OSError as error:
         shutil.rmtree(room, ignore_errors=True)
+        raise storage_error(room, error) from error
+    try:
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def room_in(folder: Path, name: str) -> Path | None:
+    """Find the room of a name in a folder; None where no room is called so."""
+    return folder / name if re.fullmatch(rf"{_ROOM}\d+-\d+", name) else None
+
+
+def clear(folder: Path) -> None:
+    """Remove every room that was left in a folder."""
+    for room in folder.glob(f"{_ROOM}*"):
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def nothing(room: Path) -> None:
+    """Lay out no prey."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +109,20 @@ class Bounds:
     ----------
     deadline_s : float
         When to stop, on the monotonic clock. Each behaviour has a bound on its count as well.
-    folder : Path
-        Where it may make a folder of its own; see `room`.
+    room : Path
+        A folder of its own, with what it works on, which whoever asked made and removes.
     pause_s : float, default 0
         Seconds between two steps: a patient intruder hides among what the process does anyway.
     """
 
     deadline_s: float
-    folder: Path
+    room: Path
     pause_s: float = 0.0
 
     @classmethod
-    def lasting(cls, seconds: float, folder: Path, pause_s: float = 0.0) -> Bounds:
+    def lasting(cls, seconds: float, room: Path, pause_s: float = 0.0) -> Bounds:
         """Bounds that end so many seconds from now."""
-        return cls(time.monotonic() + seconds, folder, pause_s)
-
-    def room(self) -> Path:
-        """Make a folder of its own, for `clear` to remove.
-
-        Whoever asked for the behaviour removes it, not the process that misbehaves: what is
-        noticed is to be the behaviour, not the tidying up, nor the making of a name.
-        """
-        room = self.folder / f"{_ROOM}{_PID}-{next(_NUMBERS)}"
-        room.mkdir(mode=0o700)
-        return room
+        return cls(time.monotonic() + seconds, room, pause_s)
 
     def times(self, most: int) -> Iterator[int]:
         """Count up to ``most``, as long as there is time; at least once."""
@@ -136,6 +162,9 @@ class Behaviour:
     act : callable
         Does it, in the process that calls, and tells what came of it. A refusal by the
         kernel is told as ``refused``, not raised: the attempt was made all the same.
+    prepare : callable
+        Makes in the room what the behaviour works on: files, say. Whoever asks for the behaviour
+        does this, before it and in a process of its own, so that it is no part of what is noticed.
     invisible : str
         Why counts of calls cannot tell it from what the demo server does anyway; empty where
         they can.
@@ -150,6 +179,7 @@ class Behaviour:
     cause: tuple[str, ...]
     harmless_because: str
     act: Callable[[Bounds], Facts]
+    prepare: Callable[[Path], object] = nothing
     invisible: str = ""
     faint: bool = False
 

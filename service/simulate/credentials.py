@@ -19,14 +19,19 @@ _BYTES = 4096
 _PAGES = 5
 
 
-def _read_candidates(bounds: Bounds) -> Facts:
-    room = bounds.room()
-    homes = [room / f"home-{n}" for n in range(_ROUNDS // len(_NAMES))]
-    for home in homes:
+def _homes(room: Path) -> list[Path]:
+    return [room / f"home-{n}" for n in range(_ROUNDS // len(_NAMES))]
+
+
+def _leave_candidates(room: Path) -> None:
+    for home in _homes(room):
         home.mkdir()
         for name in _NAMES:
             (home / name).write_bytes(b"not a secret\n")
-    found = [Path(entry) for home in homes for entry in os.scandir(home)]
+
+
+def _read_candidates(bounds: Bounds) -> Facts:
+    found = [Path(entry) for home in _homes(bounds.room) for entry in os.scandir(home)]
     read = 0
     for turn in bounds.times(len(found)):
         if os.access(found[turn], os.R_OK) and found[turn].stat().st_size:
@@ -89,11 +94,12 @@ def _read_pages(bounds: Bounds) -> Facts:
 CREDENTIAL_FILES = Behaviour(
     name="credential-files",
     technique="T1552.001",
-    summary="Makes 200 files called like keys and passwords, looks at each and reads it.",
-    expects=("mkdir", "openat", "write", "access", "stat", "read"),
-    cause=("mkdir", "access", "stat", "openat", "newfstatat", "getdents64", "read"),
-    harmless_because="it made the files itself, in a temporary folder, and they hold no secret",
+    summary="Looks at 200 files called like keys and passwords, and reads each.",
+    expects=("openat", "getdents64", "access", "stat", "read"),
+    cause=("access", "stat", "openat", "newfstatat", "getdents64", "read"),
+    harmless_because="the files were made for it in a temporary folder, and hold no secret",
     act=_read_candidates,
+    prepare=_leave_candidates,
 )
 
 KEYRING_SEARCH = Behaviour(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from functools import partial
 
 from oddcall.service.simulate import files, native
 from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
@@ -19,23 +20,19 @@ _NO_COMMAND = 0x7FFF
 
 
 def _set_times(bounds: Bounds) -> Facts:
-    room = bounds.room()
-    paths = files.make(room)
-    back = 0
+    back, paths = 0, files.paths(bounds.room)
     for turn in bounds.times(len(paths)):
         os.utime(paths[turn], _LONG_AGO)
         back += 1
-    oldest = min(int(path.stat().st_mtime) for path in paths)
-    return {"files": len(paths), "set_back": back, "oldest": oldest}
+    return {"files": len(paths), "set_back": back, "first": int(paths[0].stat().st_mtime)}
 
 
 def _cut_logs(bounds: Bounds) -> Facts:
-    room = bounds.room()
-    logs = files.make(room, _LOGS)
+    cut, logs = 0, files.paths(bounds.room, _LOGS)
     for turn in bounds.times(len(logs)):
         os.truncate(logs[turn], 0)
-    empty = sum(log.stat().st_size == 0 for log in logs)
-    return {"logs": len(logs), "cut": empty}
+        cut += 1
+    return {"logs": len(logs), "cut": cut, "first": logs[0].stat().st_size}
 
 
 def _unpack(bounds: Bounds) -> Facts:
@@ -64,21 +61,23 @@ def _ask_for_bpf(bounds: Bounds) -> Facts:
 TIMESTOMP = Behaviour(
     name="timestomp",
     technique="T1070.006",
-    summary="Makes 200 files and sets the time of each back to years ago.",
-    expects=("openat", "write", "utimensat"),
+    summary="Sets the times of 200 files back to years ago.",
+    expects=("utimensat",),
     cause=("utimensat",),
-    harmless_because="it touches only files it made in a folder of their own, which is removed",
+    harmless_because="it touches only files made for it in a folder of their own, which is removed",
     act=_set_times,
+    prepare=files.make,
 )
 
 LOG_CUT = Behaviour(
     name="log-cut",
     technique="T1070.002",
-    summary="Makes 40 logs and cuts each to nothing.",
-    expects=("openat", "write", "truncate"),
+    summary="Cuts 40 logs to nothing.",
+    expects=("truncate",),
     cause=("truncate",),
-    harmless_because="the logs are its own, in a folder of their own, which is removed",
+    harmless_because="the logs were made for it in a folder of their own, which is removed",
     act=_cut_logs,
+    prepare=partial(files.make, count=_LOGS),
     faint=True,
 )
 

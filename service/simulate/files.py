@@ -14,17 +14,20 @@ _NAMES = 5000
 _INVERT = bytes(255 - b for b in range(256))
 
 
-def make(folder: Path, count: int = _FILES) -> list[Path]:
-    """Make files to be worked on, each with a line of text of its own."""
-    paths = [folder / f"report-{n:03}.txt" for n in range(count)]
-    for path in paths:
+def paths(room: Path, count: int = _FILES) -> list[Path]:
+    """Name the files to be worked on."""
+    return [room / f"report-{n:03}.txt" for n in range(count)]
+
+
+def make(room: Path, count: int = _FILES) -> None:
+    """Make them, each with a line of text of its own."""
+    for path in paths(room, count):
         path.write_bytes((path.name.encode() + b"\n").ljust(_BYTES, b"."))
-    return paths
 
 
-def rewrite(paths: list[Path], bounds: Bounds) -> list[Path]:
+def rewrite(prey: list[Path], bounds: Bounds) -> list[Path]:
     """Read, invert in place, flush, and rename each file; returns the new names."""
-    return [_rewrite(paths[turn]) for turn in bounds.times(len(paths))]
+    return [_rewrite(prey[turn]) for turn in bounds.times(len(prey))]
 
 
 def _rewrite(path: Path) -> Path:
@@ -40,27 +43,24 @@ def _rewrite(path: Path) -> Path:
 
 
 def _bulk_rewrite(bounds: Bounds) -> Facts:
-    folder = bounds.room()
-    paths = make(folder)
-    renamed = rewrite(paths, bounds)
-    return {"files": len(paths), "rewritten": len(renamed)}
+    prey = paths(bounds.room)
+    renamed = rewrite(prey, bounds)
+    return {"files": len(prey), "rewritten": len(renamed)}
 
 
 def _bulk_delete(bounds: Bounds) -> Facts:
-    folder = bounds.room()
-    paths = make(folder)
-    for turn in bounds.times(len(paths)):
-        paths[turn].unlink()
-    left = len(list(folder.iterdir()))
-    return {"files": len(paths), "removed": len(paths) - left}
+    removed, prey = 0, paths(bounds.room)
+    for turn in bounds.times(len(prey)):
+        prey[turn].unlink()
+        removed += 1
+    return {"files": len(prey), "removed": removed}
 
 
 def _failing_opens(bounds: Bounds) -> Facts:
     failed = 0
-    folder = bounds.room()
     for turn in bounds.times(_NAMES):
         try:
-            os.close(os.open(f"{folder}/id_rsa.{turn}", os.O_RDONLY))
+            os.close(os.open(f"{bounds.room}/id_rsa.{turn}", os.O_RDONLY))
         except FileNotFoundError:
             failed += 1
     return {"tried": turn + 1, "failed": failed}
@@ -69,21 +69,23 @@ def _failing_opens(bounds: Bounds) -> Facts:
 BULK_REWRITE = Behaviour(
     name="bulk-rewrite",
     technique="T1486",
-    summary="Makes 200 files, then rewrites each in place, flushes it and gives it a new suffix.",
+    summary="Rewrites 200 files in place, flushes each and gives it a new suffix.",
     expects=("openat", "read", "lseek", "write", "fsync", "rename"),
     cause=("rename", "fsync"),
-    harmless_because="it touches only files it made in a folder of their own, which is removed",
+    harmless_because="it touches only files made for it in a folder of their own, which is removed",
     act=_bulk_rewrite,
+    prepare=make,
 )
 
 BULK_DELETE = Behaviour(
     name="bulk-delete",
     technique="T1485",
-    summary="Makes 200 files and removes them one after the other.",
-    expects=("openat", "write", "unlink"),
+    summary="Removes 200 files one after the other.",
+    expects=("unlink",),
     cause=("unlink",),
-    harmless_because="it touches only files it made in a folder of their own, which is removed",
+    harmless_because="it touches only files made for it in a folder of their own, which is removed",
     act=_bulk_delete,
+    prepare=make,
 )
 
 FAILING_OPENS = Behaviour(

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlencode
@@ -15,10 +16,10 @@ from urllib.parse import urlencode
 from oddcall.models.errors import OddcallError, SettingError
 from oddcall.models.storage import storage_error
 from oddcall.service.simulate import interpreter, registry
-from oddcall.service.simulate.behaviour import clear
+from oddcall.service.simulate.behaviour import Behaviour, roomed
 from oddcall.service.simulate.catalogue import file_of, included, named
 from oddcall.service.simulate.connecting import connect, host_and_port, unsaid
-from oddcall.service.simulate.outcome import Outcome, check_seconds
+from oddcall.service.simulate.outcome import Outcome, broke, check_seconds
 from oddcall.service.state import default_state_dir
 
 #: What ``via`` may be beside a pid and an address: a new process of the Python interpreter.
@@ -47,6 +48,8 @@ def run(
 ) -> Outcome:
     """Run a behaviour, and say which process did it and when.
 
+    What it works on is made before, by this process, and removed after.
+
     Parameters
     ----------
     name : str
@@ -61,23 +64,27 @@ def run(
     pause_s : float, default 0
         Time between two steps.
     workdir : Path, optional
-        Folder for temporary files and to find the demo server by; `default_workdir` if absent.
+        Folder to find the demo server by, and for temporary files (those of a demo server are in
+        its own); `default_workdir` if absent.
     waiting : callable, optional
         Called once where the server does not listen yet: it is tried for some seconds.
 
     Raises
     ------
     SettingError
-        If there is no such behaviour, process or duration.
+        If there is no such behaviour, process or duration, or the server is another user's.
+    StorageError
+        If what the behaviour works on cannot be made.
     OddcallError
         If the server does not answer, or the behaviour failed.
     """
-    named(name)
+    behaviour = named(name)
     check_seconds(seconds, pause_s)
     folder = made(workdir or default_workdir())
     server = registry.running(folder)
     if via == PYTHON or (via is None and server is None):
-        return _cleared(_in_new_process(name, seconds, pause_s, folder))
+        with _prepared(behaviour, folder) as room:
+            return _in_new_process(name, seconds, pause_s, room)
     if via is None or via.isdecimal():
         if server is None or (via is not None and int(via) != server.pid):
             raise SettingError(
@@ -87,13 +94,24 @@ def run(
                 fix="Start one: oddcall simulate serve",
             )
         via = server.url
-    return _cleared(_in_server(name, seconds, pause_s, via, waiting))
+    return _in_server(behaviour, seconds, pause_s, via, waiting)
 
 
-def _cleared(outcome: Outcome) -> Outcome:
-    """Remove the files of a behaviour, from outside of the process that did it."""
-    clear(Path(outcome.folder), outcome.pid)
-    return outcome
+def _prepared(behaviour: Behaviour, folder: Path) -> AbstractContextManager[Path]:
+    """Make the behaviour's room, with what it works on, for as long as it runs."""
+
+    def prepare(room: Path) -> None:
+        try:
+            behaviour.prepare(room)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a behaviour of somebody's does wrong
+            raise OddcallError(
+                f"what {behaviour.name} works on could not be made",
+                got=broke(behaviour.name, error),
+            ) from error
+
+    return roomed(folder, prepare)
 
 
 def serve(port: int = 0, workdir: Path | None = None) -> NoReturn:
@@ -130,7 +148,7 @@ def made(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _in_new_process(name: str, seconds: float, pause_s: float, folder: Path) -> Outcome:
+def _in_new_process(name: str, seconds: float, pause_s: float, room: Path) -> Outcome:
     words = [
         sys.executable,
         "-P",
@@ -139,7 +157,7 @@ def _in_new_process(name: str, seconds: float, pause_s: float, folder: Path) -> 
         "act",
         name,
         str(seconds),
-        str(folder),
+        str(room),
         str(pause_s),
         *map(str, included()),
     ]
@@ -158,7 +176,7 @@ def _in_new_process(name: str, seconds: float, pause_s: float, folder: Path) -> 
 
 
 def _in_server(
-    name: str, seconds: float, pause_s: float, url: str, waiting: Callable[[], None]
+    behaviour: Behaviour, seconds: float, pause_s: float, url: str, waiting: Callable[[], None]
 ) -> Outcome:
     refusal = SettingError(
         "a behaviour cannot be run there",
@@ -170,24 +188,57 @@ def _in_server(
     if host not in ("127.0.0.1", "localhost"):
         raise refusal
     connection = http.client.HTTPConnection(host, port, timeout=seconds + _GRACE_S)
-    query = urlencode({"seconds": seconds, "pause": pause_s})
+
+    def answer(method: str, path: str) -> str:
+        try:
+            connection.request(method, path, b"", _HEADER)
+            answered = connection.getresponse()
+            text = answered.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            raise _silent(url, error) from error
+        if answered.status != http.client.OK:
+            raise _not_run(behaviour.name, url, _why(text, answered.status))
+        return text
+
+    with closing(connection):
+        try:
+            connect(connection, waiting)
+        except OSError as error:
+            raise _silent(url, error) from error
+        with _prepared(behaviour, _folder(answer("GET", "/simulate"), url)) as room:
+            query = urlencode({"room": room.name, "seconds": seconds, "pause": pause_s})
+            return _outcome(answer("POST", f"/simulate/{behaviour.name}?{query}"))
+
+
+def _silent(url: str, error: Exception) -> OddcallError:
+    return OddcallError(
+        "the demo server does not answer",
+        expected=f"an answer from {url}",
+        got=str(error),
+        fix="Start one: oddcall simulate serve",
+    )
+
+
+def _folder(text: str, url: str) -> Path:
+    """Read where the server's behaviours have their rooms: a folder of whoever asks."""
     try:
-        connect(connection, waiting)
-        connection.request("POST", f"/simulate/{name}?{query}", b"", _HEADER)
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException) as error:
+        folder = Path(json.loads(text)["folder"])
+        owner = folder.stat().st_uid
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise OddcallError(
-            "the demo server does not answer",
-            expected=f"an answer from {url}",
+            f"what answers at {url} is not a demo server of this host",
+            expected="the folder of its behaviours",
             got=str(error),
-            fix="Start one: oddcall simulate serve",
         ) from error
-    finally:
-        connection.close()
-    if answer.status != http.client.OK:
-        raise _not_run(name, url, _why(text, answer.status))
-    return _outcome(text)
+    if owner != os.geteuid():
+        # What one user makes in another's folder can be led astray there.
+        raise SettingError(
+            f"the demo server at {url} is another user's",
+            expected=f"one of the user {os.geteuid()}",
+            got=f"the user {owner}",
+            fix="Ask as the user who started it.",
+        )
+    return folder
 
 
 def _not_run(name: str, url: str, why: str) -> OddcallError:

@@ -32,7 +32,7 @@ class Outcome:
     program : str
         Executable of that process: the program an alert should name.
     folder : str
-        Where it made its files.
+        Its room, removed by now.
     start, end : float
         Seconds since the epoch, UTC.
     detail : dict
@@ -62,8 +62,8 @@ class Outcome:
         return asdict(self)
 
 
-def perform(name: str, seconds: float, folder: Path, pause_s: float = 0.0) -> Outcome:
-    """Run a behaviour in this very process.
+def perform(name: str, seconds: float, room: Path, pause_s: float = 0.0) -> Outcome:
+    """Run a behaviour in this very process, in a room that was made and prepared for it.
 
     Raises
     ------
@@ -74,10 +74,10 @@ def perform(name: str, seconds: float, folder: Path, pause_s: float = 0.0) -> Ou
     check_seconds(seconds, pause_s)
     start = time.time()
     # One of somebody's own may tell nothing.
-    detail = dict(behaviour.act(Bounds.lasting(seconds, folder, pause_s)) or {})
+    detail = dict(behaviour.act(Bounds.lasting(seconds, room, pause_s)) or {})
     end = time.time()
     seen = (behaviour.technique, not behaviour.invisible)
-    return Outcome(name, _PID, _PROGRAM, str(folder), start, end, detail, *seen)
+    return Outcome(name, _PID, _PROGRAM, str(room), start, end, detail, *seen)
 
 
 def broke(name: str, error: Exception) -> str:

@@ -10,13 +10,11 @@ from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
 _JOB = b"*/5 * * * * nobody /bin/true\n"
 _UNIT = b"[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=default.target\n"
 _UNITS = 20
+_JOBS, _WANTED = "cron.d", "default.target.wants"
 
 
 def _write_job(bounds: Bounds) -> Facts:
-    room = bounds.room()
-    folder = room / "cron.d"
-    folder.mkdir()
-    job = folder / "refresh"
+    job = bounds.room / _JOBS / "refresh"
     _install(_JOB, job)
     mode = job.stat().st_mode & 0o777
     return {"bytes": len(_JOB), "mode": f"{mode:o}"}
@@ -38,11 +36,9 @@ def _install(content: bytes, path: Path) -> None:
 
 def _link_units(bounds: Bounds) -> Facts:
     linked = 0
-    room = bounds.room()
-    wanted = room / "default.target.wants"
-    wanted.mkdir()
+    wanted = bounds.room / _WANTED
     for turn in bounds.times(_UNITS):
-        unit = room / f"session-{turn}.service"
+        unit = bounds.room / f"session-{turn}.service"
         unit.write_bytes(_UNIT)
         unit.chmod(0o644)
         (wanted / unit.name).symlink_to(unit)
@@ -53,19 +49,21 @@ def _link_units(bounds: Bounds) -> Facts:
 CRON_JOB = Behaviour(
     name="cron-job",
     technique="T1053.003",
-    summary="Writes a job into a cron.d of its own and renames it into place.",
-    expects=("mkdir", "openat", "write", "fchmod", "fchown", "fsync", "rename"),
-    cause=("mkdir", "fchmod", "fchown", "fsync", "rename"),
+    summary="Writes a job into a cron.d and renames it into place.",
+    expects=("openat", "write", "fchmod", "fchown", "fsync", "rename"),
+    cause=("fchmod", "fchown", "fsync", "rename"),
     harmless_because="the folder is a temporary one that no cron reads, and the job is `true`",
     act=_write_job,
+    prepare=lambda room: (room / _JOBS).mkdir(),
 )
 
 AUTOSTART_UNIT = Behaviour(
     name="autostart-unit",
     technique="T1543.002",
     summary="Writes 20 service units and links each where an init system would start it from.",
-    expects=("mkdir", "openat", "write", "chmod", "symlink"),
-    cause=("chmod", "symlink", "mkdir"),
+    expects=("openat", "write", "chmod", "symlink"),
+    cause=("chmod", "symlink"),
     harmless_because="the folder is a temporary one that no init system reads",
     act=_link_units,
+    prepare=lambda room: (room / _WANTED).mkdir(),
 )

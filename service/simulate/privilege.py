@@ -47,8 +47,7 @@ def _set_capabilities(bounds: Bounds) -> None:
 
 def _mount(bounds: Bounds) -> Facts:
     tried, refused = 0, ""
-    room = bounds.room()
-    place = f"{room}/nowhere".encode()
+    place = f"{bounds.room}/nowhere".encode()
     for _ in bounds.times(_ATTEMPTS):
         tried += 1
         try:

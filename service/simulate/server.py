@@ -1,7 +1,8 @@
 """A small web server to learn from, whose own process can then be made to misbehave.
 
 It listens on loopback only, and ``POST /simulate/NAME`` runs a behaviour in the server's own
-process. A web page cannot send that request: it needs a header of ours, and a name of loopback.
+process, in a room that whoever asks has made in the folder told by ``GET /simulate``. A web page
+cannot send these requests: they need a header of ours, and a name of loopback.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import registry
-from oddcall.service.simulate.behaviour import clear
+from oddcall.service.simulate.behaviour import clear, room_in
 from oddcall.service.simulate.outcome import Outcome, broke, perform
 from oddcall.service.simulate.site import Site
 
@@ -48,12 +49,15 @@ class Server(ThreadingHTTPServer):
         """Where it answers."""
         return f"http://{_LOOPBACK}:{self.server_address[1]}"
 
-    def simulate(self, name: str, seconds: float, pause_s: float) -> Outcome | None:
-        """Run a behaviour in this process; None while another one runs."""
+    def simulate(self, name: str, room: str, seconds: float, pause_s: float) -> Outcome | None:
+        """Run a behaviour in this process, in a room of its folder; None while another one runs."""
+        place = room_in(self.folder, room)
+        if place is None:
+            raise SettingError("that is no room of a behaviour", got=repr(room))
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            return perform(name, seconds, self.folder, pause_s)
+            return perform(name, seconds, place, pause_s)
         finally:
             self._busy.release()
 
@@ -92,6 +96,9 @@ class _Pages(BaseHTTPRequestHandler):
             self._send(self.server.site.items(int(_number(where.query, "n", 20))))
         elif path == "/api/files":
             self._send(self.server.site.listing())
+        elif path == "/simulate":
+            if self._may_simulate():
+                self._send(json.dumps({"folder": str(self.server.folder)}).encode())
         elif page and path.startswith("/static/"):
             self._send_file(page)
         else:
@@ -121,14 +128,12 @@ class _Pages(BaseHTTPRequestHandler):
         self.server.site.log(f"{self.log_date_time_string()} {format % args}")
 
     def _simulate(self, name: str, query: str) -> None:
-        host = self.headers.get("Host", "").partition(":")[0]
-        if HEADER not in self.headers or host not in _LOCAL_NAMES:
-            self._refuse(HTTPStatus.FORBIDDEN, f"the header {HEADER} is needed, on loopback")
+        if not self._may_simulate():
             return
         try:
             # Answered after the next may begin: a client that asks at once is not turned away.
             seconds, pause_s = _number(query, "seconds", 2.0), _number(query, "pause", 0.0)
-            outcome = self.server.simulate(name, seconds, pause_s)
+            outcome = self.server.simulate(name, _word(query, "room"), seconds, pause_s)
             told = json.dumps(outcome.as_dict()) if outcome else ""
         except SettingError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
@@ -140,6 +145,14 @@ class _Pages(BaseHTTPRequestHandler):
                 self._send(told.encode())
             else:
                 self._refuse(HTTPStatus.CONFLICT, "a simulation is under way")
+
+    def _may_simulate(self) -> bool:
+        """Whether our own command asks; anybody else is refused."""
+        host = self.headers.get("Host", "").partition(":")[0]
+        if HEADER in self.headers and host in _LOCAL_NAMES:
+            return True
+        self._refuse(HTTPStatus.FORBIDDEN, f"the header {HEADER} is needed, on loopback")
+        return False
 
     def _content(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
@@ -173,10 +186,14 @@ class _Pages(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+def _word(query: str, name: str) -> str:
+    return parse_qs(query).get(name, [""])[0]
+
+
 def _number(query: str, name: str, default: float) -> float:
     try:
-        return float(parse_qs(query)[name][0])
-    except (KeyError, ValueError):
+        return float(_word(query, name))
+    except ValueError:
         return default
 
 

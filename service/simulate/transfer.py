@@ -7,6 +7,7 @@ import os
 import socket
 import tarfile
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from oddcall.service.simulate import child, files
 from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
@@ -56,9 +57,8 @@ def _try_logins(bounds: Bounds) -> Facts:
 
 
 def _archive(bounds: Bounds) -> Facts:
-    room = bounds.room()
-    paths = files.make(room)
-    out = room / "collected.tar.gz"
+    paths = files.paths(bounds.room)
+    out = bounds.room / "collected.tar.gz"
     with tarfile.open(out, "w:gz") as archive:
         for turn in bounds.times(len(paths)):
             archive.add(paths[turn], paths[turn].name)
@@ -69,10 +69,8 @@ def _archive(bounds: Bounds) -> Facts:
 
 def _send(bounds: Bounds, pump: Callable[[socket.socket, int], int]) -> Facts:
     sent = 0
-    room = bounds.room()
     with _sink(socket.SOCK_STREAM) as (address, pid):
-        path = files.make(room, 1)[0]
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(files.paths(bounds.room, 1)[0], os.O_RDONLY | os.O_CLOEXEC)
         try:
             with socket.create_connection(address, timeout=2) as connection:
                 connection.settimeout(None)
@@ -121,11 +119,12 @@ SSH_LOGINS = Behaviour(
 ARCHIVE = Behaviour(
     name="archive",
     technique="T1560.001",
-    summary="Makes 200 files and packs them into one compressed archive.",
+    summary="Packs 200 files into one compressed archive.",
     expects=("openat", "lstat", "read", "write"),
     cause=("lstat", "newfstatat", "openat", "read", "lseek", "ioctl", "write"),
-    harmless_because="it packs only files it made in a folder of their own, which is removed",
+    harmless_because="it packs only files made for it in a folder of their own, which is removed",
     act=_archive,
+    prepare=files.make,
 )
 
 SENDFILE_OUT = Behaviour(
@@ -136,6 +135,7 @@ SENDFILE_OUT = Behaviour(
     cause=("sendfile", "connect"),
     harmless_because="the connection ends on loopback, at a child that throws all away",
     act=lambda bounds: _send(bounds, _by_sendfile),
+    prepare=partial(files.make, count=1),
 )
 
 SPLICE_OUT = Behaviour(
@@ -146,6 +146,7 @@ SPLICE_OUT = Behaviour(
     cause=("splice", "pipe2"),
     harmless_because="the connection ends on loopback, at a child that throws all away",
     act=lambda bounds: _send(bounds, _by_splice),
+    prepare=partial(files.make, count=1),
 )
 
 DNS_TUNNEL = Behaviour(

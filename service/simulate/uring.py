@@ -9,9 +9,9 @@ import ctypes
 import mmap
 import os
 import struct
-import tempfile
+from functools import partial
 
-from oddcall.service.simulate import native
+from oddcall.service.simulate import files, native
 from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts
 
 _ENTRIES = 32
@@ -62,14 +62,12 @@ def _read_through(ring: int, parameters: _Parameters, bounds: Bounds) -> tuple[i
     buffer = ctypes.create_string_buffer(_BYTES)
     submitted = completed = 0
     with (
-        tempfile.TemporaryFile(dir=bounds.folder) as file,
+        files.paths(bounds.room, 1)[0].open("rb", buffering=0) as file,
         # The array of indices is last in the ring of submissions, that of results in the other's.
         mmap.mmap(ring, sq.seventh + 4 * parameters.sq_entries, offset=_AT_SUBMISSIONS) as queue,
         mmap.mmap(ring, cq.sixth + 16 * parameters.cq_entries, offset=_AT_COMPLETIONS) as results,
         mmap.mmap(ring, _ENTRY_BYTES * parameters.sq_entries, offset=_AT_ENTRIES) as entries,
     ):
-        file.write(b"oddcall " * (_BYTES // 8))
-        file.flush()
         entry = struct.pack(
             "<BBHiQQI", _OP_READ, 0, 0, file.fileno(), 0, ctypes.addressof(buffer), _BYTES
         )
@@ -93,4 +91,5 @@ URING_READS = Behaviour(
     cause=("io_uring_setup", "io_uring_enter", "io_uring read"),
     harmless_because="the file is a temporary one of its own, without a name",
     act=_act,
+    prepare=partial(files.make, count=1),
 )

@@ -18,8 +18,8 @@ from oddcall.sensor import process
 from oddcall.sensor.privilege import require_privilege
 from oddcall.service import simulate
 from oddcall.service.screen import Screen, Status
-from oddcall.service.simulate import Behaviour, Outcome, registry
-from oddcall.service.simulate.behaviour import Bounds, clear
+from oddcall.service.simulate import Behaviour, Outcome, files, registry
+from oddcall.service.simulate.behaviour import roomed
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.simulate.launch import made
 from oddcall.service.trial.catalogue import WEB
@@ -37,7 +37,7 @@ _STARTED_S = 120.0
 #: After a long behaviour, what its last windows are waited for.
 _LATE_S = 6.0
 #: How often, and with how many files, asking for a behaviour is rehearsed while learning.
-_REHEARSE_S, _FILES = 10.0, 64
+_REHEARSE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +182,9 @@ def _learn(plan: Plan, course: Course, screen: Screen) -> None:
 
 def _rehearse(folder: Path) -> None:
     """Do what asking for a behaviour does: this process, too, is learned at its work."""
-    room = Bounds.lasting(0.0, made(folder)).room()
-    for number in range(_FILES):
-        (room / f"{number}").touch()
-    _write_down(room / "labels.jsonl", Outcome("", 0, "", "", 0.0, 0.0, {}))
-    clear(folder, os.getpid())
+    with roomed(made(folder), files.make) as room:
+        (room / "home").mkdir()
+        _write_down(room / "labels.jsonl", Outcome("", 0, "", "", 0.0, 0.0, {}))
 
 
 def _write_down(labels: Path, outcome: Outcome) -> None:

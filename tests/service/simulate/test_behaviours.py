@@ -15,7 +15,7 @@ import pytest
 
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import behaviours, child, files
-from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts, clear
+from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts, roomed
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.simulate.outcome import perform
 
@@ -38,7 +38,9 @@ class Counting(Bounds):
 
 
 def done(name: str, folder: Path, seconds: float = 300.0) -> Facts:
-    return named(name).act(Bounds.lasting(seconds, folder))
+    behaviour = named(name)
+    with roomed(folder, behaviour.prepare) as room:
+        return behaviour.act(Bounds.lasting(seconds, room))
 
 
 def children() -> set[str]:
@@ -55,8 +57,7 @@ def descriptors() -> set[str]:
 def test_each_cleans_up_and_tells_what_it_did(behaviour: Behaviour, tmp_path: Path):
     """Promise: no file, descriptor or child is left behind, and the facts fit into JSON."""
     before, family = descriptors(), children()
-    facts = behaviour.act(Bounds.lasting(5.0, tmp_path))
-    clear(tmp_path, os.getpid())
+    facts = done(behaviour.name, tmp_path, 5.0)
     assert list(tmp_path.iterdir()) == []
     assert descriptors() <= before
     assert children() <= family
@@ -66,8 +67,9 @@ def test_each_cleans_up_and_tells_what_it_did(behaviour: Behaviour, tmp_path: Pa
 @pytest.mark.parametrize("behaviour", behaviours(), ids=NAMES)
 def test_each_ends_when_its_time_is_over(behaviour: Behaviour, tmp_path: Path):
     """Promise: with no time left, no more than the first step is done."""
-    bounds = Counting(time.monotonic() - 1, tmp_path)
-    behaviour.act(bounds)
+    with roomed(tmp_path, behaviour.prepare) as room:
+        bounds = Counting(time.monotonic() - 1, room)
+        behaviour.act(bounds)
     assert set(bounds.turns) <= {1}, "of what is repeated; some do only one thing"
 
 
@@ -100,7 +102,8 @@ def test_the_scan_meets_closed_ports(tmp_path: Path):
 
 def test_the_rewrite_changes_content_and_name(tmp_path: Path):
     """Promise: each file is inverted byte by byte in place and has another suffix."""
-    paths = files.make(tmp_path, 5)
+    files.make(tmp_path, 5)
+    paths = files.paths(tmp_path, 5)
     before = [path.read_bytes() for path in paths]
     inodes = [path.stat().st_ino for path in paths]
     renamed = files.rewrite(paths, Bounds.lasting(5.0, tmp_path))
@@ -113,7 +116,7 @@ def test_the_rewrite_changes_content_and_name(tmp_path: Path):
         assert bytes(255 - byte for byte in content) == old
 
 
-def test_the_rewrite_reaches_every_file_it_made(tmp_path: Path):
+def test_the_rewrite_reaches_every_file(tmp_path: Path):
     """Promise: all 200 files are rewritten when there is time."""
     assert done("bulk-rewrite", tmp_path) == {"files": 200, "rewritten": 200}
     assert done("bulk-delete", tmp_path) == {"files": 200, "removed": 200}

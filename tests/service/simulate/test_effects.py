@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oddcall.service.simulate import behaviours
-from oddcall.service.simulate.behaviour import TACTICS, Bounds, Facts
+from oddcall.service.simulate.behaviour import TACTICS, Bounds, Facts, roomed
 from oddcall.service.simulate.catalogue import named
 
 #: Behaviour, and what it tells when it had time enough.
@@ -18,8 +18,8 @@ DONE: dict[str, Facts] = {
     "autostart-unit": {"linked": 20},
     "mount-attempts": {"tried": 40, "refused": "No such file or directory"},
     "unpack": {"pages": 200},
-    "timestomp": {"files": 200, "set_back": 200, "oldest": 1_577_836_800},
-    "log-cut": {"logs": 40, "cut": 40},
+    "timestomp": {"files": 200, "set_back": 200, "first": 1_577_836_800},
+    "log-cut": {"logs": 40, "cut": 40, "first": 0},
     "credential-files": {"files": 200, "read": 200},
     "host-facts": {"rounds": 300, "release": os.uname().release},
     "ssh-logins": {"answered": 60},
@@ -39,17 +39,23 @@ ALLOWED: dict[str, Facts] = {
 }
 
 
+def done(name: str, folder: Path) -> Facts:
+    behaviour = named(name)
+    with roomed(folder, behaviour.prepare) as room:
+        return behaviour.act(Bounds.lasting(30.0, room))
+
+
 @pytest.mark.parametrize("name", DONE)
 def test_it_does_what_its_summary_says(name: str, tmp_path: Path) -> None:
     """Every count of the summary is really reached, with what the kernel answers."""
-    facts = named(name).act(Bounds.lasting(30.0, tmp_path))
+    facts = done(name, tmp_path)
     assert {key: facts[key] for key in DONE[name]} == DONE[name]
 
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_it_is_done_or_refused_by_the_kernel(name: str, tmp_path: Path) -> None:
     """What a kernel may forbid is told as refused, and otherwise done in full."""
-    facts = named(name).act(Bounds.lasting(30.0, tmp_path))
+    facts = done(name, tmp_path)
     if not facts.get("refused"):
         assert {key: facts[key] for key in ALLOWED[name]} == ALLOWED[name]
 

@@ -17,7 +17,7 @@ MINE = """
 from oddcall.service.simulate import Behaviour
 
 def act(bounds):
-    made = [(bounds.room() / "x").write_text("x") for _ in bounds.times(3)]
+    made = [(bounds.room / "x").write_text("x") for _ in bounds.times(3)]
     return {{"made": len(made)}}
 
 BEHAVIOURS = [

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +19,8 @@ import pytest
 from oddcall.models.errors import OddcallError, SettingError, StorageError
 from oddcall.sensor import process
 from oddcall.service import cli
-from oddcall.service.simulate import interpreter, load, registry, run, serve_command
+from oddcall.service.simulate import files, interpreter, load, registry, run, serve_command
+from oddcall.service.simulate.catalogue import named
 from oddcall.service.simulate.server import HEADER
 from oddcall.service.simulate.site import PAGES
 
@@ -106,7 +108,43 @@ def test_only_our_own_command_can_simulate(demo):
     assert ask(demo.url, "POST", "/simulate/yield-loop", b"")[0] == 403
     headers = {HEADER: "yes", "Host": "evil.example"}
     assert ask(demo.url, "POST", "/simulate/yield-loop", b"", **headers)[0] == 403
+    assert ask(demo.url, "GET", "/simulate", None)[0] == 403
     assert ask(demo.url, "GET", "/simulate/yield-loop", None, **{HEADER: "yes"})[0] == 404
+
+
+@pytest.mark.parametrize("room", ["", "..", "pages", "oddcall-simulate-1-1/..", "/etc"])
+def test_nothing_is_done_outside_of_a_room(demo, room: str):
+    """Promise: a behaviour that removes files works in a room of the server's folder only."""
+    status, said = ask(
+        demo.url, "POST", f"/simulate/bulk-delete?room={room}", b"", **{HEADER: "yes"}
+    )
+    assert status == 400
+    assert b"no room" in said
+
+
+def test_prey_is_made_and_removed_by_who_asks(demo, tmp_path: Path, monkeypatch):
+    """Promise: the server is not seen to make what it then works on, and none of it stays."""
+    made: list[tuple[int, Path]] = []
+
+    def make(room: Path) -> None:
+        files.make(room)
+        made.append((os.getpid(), room))
+
+    behaviour = replace(named("bulk-delete"), prepare=make)
+    monkeypatch.setattr("oddcall.service.simulate.launch.named", lambda _: behaviour)
+    outcome = run("bulk-delete", via=demo.url, workdir=tmp_path)
+    assert outcome.detail == {"files": 200, "removed": 200}
+    [(pid, room)] = made
+    assert (pid, str(room)) == (os.getpid(), outcome.folder)
+    assert (room.parent, outcome.pid) == (demo.folder, demo.pid)
+    assert not room.exists()
+
+
+def test_another_users_server_is_not_asked(demo, monkeypatch):
+    """Promise: nothing is made in a folder where somebody else could lead it astray."""
+    monkeypatch.setattr("oddcall.service.simulate.launch.os.geteuid", lambda: 4242)
+    with pytest.raises(SettingError, match=r"another user's.*Ask as the user who started it"):
+        run("bulk-delete", via=demo.url, workdir=demo.folder)
 
 
 def test_it_listens_on_loopback_only(demo):
@@ -197,7 +235,8 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pyt
 
 def test_what_the_server_refuses_comes_back_as_a_sentence(demo, monkeypatch: pytest.MonkeyPatch):
     """Promise: the server's reason is the error's."""
-    monkeypatch.setattr("oddcall.service.simulate.launch.named", lambda _: None)
+    unheard_of = replace(named("yield-loop"), name="nothing-like-it")
+    monkeypatch.setattr("oddcall.service.simulate.launch.named", lambda _: unheard_of)
     with pytest.raises(OddcallError, match="no such behaviour"):
         run("nothing-like-it", via=demo.url, workdir=demo.folder)
 
