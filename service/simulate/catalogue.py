@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import runpy
+from functools import cache
 from pathlib import Path
 
+from oddcall.models import calls
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import (
     credentials,
@@ -104,7 +106,27 @@ def _joining(path: Path) -> tuple[Behaviour, ...]:
         if behaviour.name in taken:
             raise _unfit(path, f"a second behaviour called {behaviour.name}")
         taken.add(behaviour.name)
+        for call in (*behaviour.expects, *behaviour.cause):
+            if call not in _sayable():
+                raise _unfit(
+                    path, f"{call!r} of {behaviour.name}, which no call is named{_like(call)}"
+                )
     return found
+
+
+@cache
+def _sayable() -> frozenset[str]:
+    """Gather what a sentence may name: a misspelt cause would seem never to be named."""
+    native = {name for arch in calls.TABLES for name in calls.names(arch)}
+    compat = {f"32-bit {name}" for arch in calls.TABLES for name in calls.compat_names(arch)}
+    return frozenset(
+        {*native, *compat, *(f"io_uring {name}" for name in calls.uring_names()), "processes"}
+    )
+
+
+def _like(call: str) -> str:
+    near = difflib.get_close_matches(call, _sayable(), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def file_of(name: str) -> Path | None:
@@ -134,7 +156,8 @@ def _read(path: Path) -> tuple[Behaviour, ...]:
 def _unfit(path: Path, got: str) -> SettingError:
     return SettingError(
         f"the behaviours in {path} cannot be used",
-        expected="Python that gives BEHAVIOURS, a tuple of Behaviour, each of a name of its own",
+        expected="Python that gives BEHAVIOURS, a tuple of Behaviour, each of a name of its own"
+        " and of calls that there are",
         got=got,
     )
 

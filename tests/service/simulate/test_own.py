@@ -143,6 +143,10 @@ def test_one_that_breaks_is_answered(
         ("raise SystemExit(3)", "got SystemExit: 3"),
         ("import nothing_of_the_name", "got ModuleNotFoundError: No module"),
         (MINE.format(name="port-scan"), "got a second behaviour called port-scan"),
+        (
+            MINE.format(name="new").replace('"openat"', '"opneat"'),
+            "got 'opneat' of new, which no call is named (did you mean openat?)",
+        ),
     ],
 )
 def test_a_file_that_gives_none_is_refused(tmp_path: Path, text: str, got: str) -> None:
