@@ -75,12 +75,11 @@ def roomed(folder: Path, prepare: Callable[[Path], object]) -> Iterator[Path]:
     """
     room = folder / f"{_ROOM}{os.getpid()}-{next(_NUMBERS)}"
     try:
-        room.mkdir(mode=0o700)
-        prepare(room)
-    except OSError as error:
-        shutil.rmtree(room, ignore_errors=True)
-        raise storage_error(room, error) from error
-    try:
+        try:
+            room.mkdir(mode=0o700)
+            prepare(room)
+        except OSError as error:
+            raise storage_error(room, error) from error
         yield room
     finally:
         shutil.rmtree(room, ignore_errors=True)

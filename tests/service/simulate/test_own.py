@@ -26,6 +26,19 @@ BEHAVIOURS = [
 """
 
 
+HUNGRY = """
+from oddcall.service.simulate import Behaviour
+
+def prey(room):
+    (room / "half").write_text("x")
+    raise ValueError("no prey")
+
+BEHAVIOURS = [
+    Behaviour("hungry", "T9999", "Never runs.", (), (), "it never runs", print, prepare=prey)
+]
+"""
+
+
 BROKEN = """
 from oddcall.service.simulate import Behaviour
 
@@ -131,6 +144,19 @@ def test_one_that_breaks_is_answered(
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
         assert server.stderr.read() == ""
+
+
+def test_prey_that_cannot_be_made_is_answered(tmp_path: Path) -> None:
+    """Promise: what the making raised comes back as a sentence, with its line; nothing stays."""
+    path, folder = tmp_path / "hungry.py", tmp_path / "work"
+    path.write_text(HUNGRY)
+    simulate.include(path)
+    with pytest.raises(OddcallError) as said:
+        simulate.run("hungry", via="python", workdir=folder)
+    assert str(said.value) == (
+        f"what hungry works on could not be made; got ValueError: no prey ({path}, line 6)."
+    )
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize(
