@@ -45,9 +45,13 @@ class Chain:
     def walk(self, events: int, random: np.random.Generator) -> IntArray:
         """Take paths until there are at least so many calls."""
         share = np.array(self.weights) / sum(self.weights)
-        mean = float(np.dot(share, [len(path) for path in self.paths]))
-        taken = random.choice(len(self.paths), int(events / mean) + 1, p=share)
-        return np.concatenate([self.paths[i] for i in taken]).astype(np.int64)
+        lengths = np.array([len(path) for path in self.paths])
+        taken = random.choice(len(self.paths), int(events / np.dot(share, lengths)) + 1, p=share)
+        # Paths as the rows of a table: a window takes hundreds of them.
+        filled = np.arange(lengths.max()) < lengths[:, None]
+        table = np.zeros(filled.shape, np.int64)
+        table[filled] = np.concatenate(self.paths)
+        return table[taken][filled[taken]]
 
 
 def window(
@@ -88,8 +92,9 @@ def window(
 
 
 def _counted(symbols: IntArray, width: int) -> Sparse:
-    ids, counts = np.unique(symbols, return_counts=True)
-    return Sparse.from_rows([ids], [counts], width)
+    counts = np.bincount(symbols, minlength=width)
+    ids = np.flatnonzero(counts)
+    return Sparse.from_rows([ids], [counts[ids]], width)
 
 
 #: A web server: requests, missing files, waiting, its log, and once in a while its heap.
