@@ -37,8 +37,6 @@ VERBS: dict[str, str] = {
     "uninstall": "Stop that service and remove it.",
 }
 
-_SENSING = {"record", "watch"}
-
 _EXAMPLES = """\b
 Examples:
   oddcall doctor
@@ -67,9 +65,9 @@ class _Verbs(click.Group):
         """Import the verb."""
         if cmd_name not in VERBS:
             return None
-        if cmd_name in _SENSING:
-            # Capabilities belong to a thread: arithmetic's own would keep what is given up.
-            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        # Arithmetic is of many small matrices: threads of its own wait for each other, on a busy
+        # host longer than all the rest takes. And a thread would keep capabilities given up.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         module = importlib.import_module(f"oddcall.service.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command

@@ -375,6 +375,21 @@ def test_what_nobody_can_be_told_ends_with_its_code(stream: str, code: int) -> N
     assert done.returncode == code
 
 
+@pytest.mark.parametrize(("set_to", "threads"), [(None, "1"), ("3", "3")])
+def test_arithmetic_has_one_thread(
+    set_to: str | None, threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every verb computes in one thread, unless more are asked for: none waits for another."""
+    name = "OPENBLAS_NUM_THREADS"
+    for verb in VERBS:
+        with monkeypatch.context() as within:
+            within.delenv(name)
+            if set_to:
+                within.setenv(name, set_to)
+            assert cli.get_command(click.Context(cli), verb)
+            assert os.environ[name] == threads, verb
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     """`oddcall ... | head -1` ends quietly."""
     code = "import sys; from oddcall.service.cli import run; sys.exit(run(['config', 'schema']))"
