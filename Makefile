@@ -1,7 +1,7 @@
 # Every target is safe to run twice: what is already done is skipped.
 # Variables:  PYTHON=python3.12   the interpreter to make .venv from
 #             ARGS="--help"       flags passed to `oddcall watch` by `make run`
-#                                 or to `pytest` by `make test`
+#                                 or to `pytest` by `make test` (-n0: one test at a time)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run test lint notebooks
@@ -22,9 +22,13 @@ setup-test: ## The same, and what the tests and checks need
 run: setup ## Learn on this host, visibly, then watch it (as root)
 	@scripts/as-root $(BIN)/oddcall watch $(ARGS)
 
+# A worker for each core, up to four; tests/conftest.py says which gets what. One that hangs or
+# dies ends the run.
+WORKERS := -n auto --maxprocesses 4 --max-worker-restart 0 --no-loadscope-reorder
+
 test: lint ## Set up, check the style, types and layering, then run every test
 	@echo "==> pytest"
-	@scripts/step "pytest" $(BIN)/pytest $(ARGS)
+	@scripts/step "pytest" $(BIN)/pytest $(WORKERS) $(ARGS)
 
 # Type checkers do not see import hooks: these links are how mypy finds `oddcall.*`.
 lint: setup-test ## Style (ruff), types (mypy --strict), layering (import-linter)

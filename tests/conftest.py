@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+# As every verb has it: several threads wait for each other, most of all beside other tests.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
@@ -42,14 +47,38 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs the kernel only for want of privilege: any other lack is a failure."""
-    if may_load_programs():
-        return
-    skip = pytest.mark.skip(reason="may not load programs into the kernel: run as root")
-    for item in items:
-        if item.get_closest_marker("kernel"):
-            item.add_marker(skip)
+    if not may_load_programs():
+        skip = pytest.mark.skip(reason="may not load programs into the kernel: run as root")
+        for item in items:
+            if item.get_closest_marker("kernel"):
+                item.add_marker(skip)
+    if hasattr(config, "workerinput"):  # one of several workers: what takes longest comes first
+        items.sort(key=lambda item: not loads_programs(item.path))
+
+
+@cache
+def loads_programs(module: Path) -> bool:
+    """Whether any test of a module needs the kernel."""
+    return "pytest.mark.kernel" in module.read_text()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each module to one worker, so that what it shares is made once.
+
+    All that loads into the kernel goes to the same one: at once, such tests would starve and count
+    each other. It mostly waits, and takes half of the time.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return "kernel" if loads_programs(config.rootpath / module) else module
+
+    return ByModule(config, log)
 
 
 #: Seconds of each recording.

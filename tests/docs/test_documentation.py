@@ -27,8 +27,8 @@ PAGES = ("tutorial", "how-to/train", "how-to/budget", "how-to/false-alarm", "how
 NO_KERNEL = ("how-to/behaviours", "how-to/siem", "how-to/systemd", "how-to/traces")
 #: Waiting that a person does and a test need not.
 SHORTER = {
-    "--learn 2m": "--learn 20s",
-    "--duration 10m": "--duration 15s",
+    "--learn 2m": "--learn 12s",
+    "--duration 10m": "--duration 8s",
     "--duration 1m": "--duration 1s",
 }
 #: What goes on until it is ended, and the words by which it is seen to be up.
@@ -116,7 +116,7 @@ class Terminal:
         # An alert takes a moment, and a server that is not settled gives none yet: before there
         # is one, there is nothing to answer.
         while done.returncode and "feedback" in line and time.monotonic() < until:
-            time.sleep(5)
+            time.sleep(1)
             done = self._run(line)
             if done.returncode:
                 self._run(self._misuse)
