@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,27 +66,43 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def evaluate(*words: object) -> str:
+    """Give what is said on standard output."""
+    with redirect_stdout(StringIO()) as said:
+        assert run(["evaluate", "recordings", "--split", "program", *map(str, words)]) == 0
+    return said.getvalue()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is said of the twelve tools: to a machine, to people, and on a page."""
+
+    words: tuple[object, ...]
+    machine: str
+    people: str
+    page: str
+
+    @property
+    def found(self) -> dict[str, Any]:
+        return json.loads(self.machine)
+
+
 @pytest.fixture(scope="module")
-def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tools(tmp_path_factory.mktemp("tools") / "twelve", 12)
+def answers(labels: Path, tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """Five models are learned for each: once for all the tests."""
+    folder = tmp_path_factory.mktemp("answers")
+    words = ("--test", tools(folder / "twelve", 12), "--labels", labels)
+    people = evaluate(*words, "--html", folder / "page.html")
+    return Answers(words, evaluate(*words, "--json"), people, (folder / "page.html").read_text())
 
 
-def evaluate(capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    code = run(["evaluate", "recordings", "--split", "program", *map(str, words)])
-    told = capsys.readouterr()
-    assert code == 0, told.err
-    return told.out
-
-
-def test_what_nobody_ever_did_is_found_and_what_its_like_do_is_not(twelve, labels, capsys):
+def test_what_nobody_ever_did_is_found_and_what_its_like_do_is_not(answers):
     """By programs like it powers that none of them took alert; the work of others does not.
 
     All of it is the same when it is done again.
     """
-    words = ("--test", twelve, "--labels", labels, "--json")
-    said = evaluate(capsys, *words)
-    assert said == evaluate(capsys, *words)
-    found = json.loads(said)
+    assert evaluate(*answers.words, "--json") == answers.machine
+    found = answers.found
     attacks = {attack["name"]: attack for attack in found["attacks"]}
     assert attacks["loud"]["found"]
     assert attacks["loud"]["p_value"] < 1e-12
@@ -107,33 +127,28 @@ def test_what_nobody_ever_did_is_found_and_what_its_like_do_is_not(twelve, label
     assert counts["learned"] == 12 * LENGTH - odd
 
 
-def test_so_few_windows_of_attacks_are_said_to_tell_little(twelve, labels, tmp_path, capsys):
+def test_so_few_windows_of_attacks_are_said_to_tell_little(answers):
     """In every form of the answer; windows learned from count once in all models together."""
-    words = ("--test", twelve, "--labels", labels)
-    found = json.loads(evaluate(capsys, *words, "--json"))
+    found = answers.found
     few = found["windows"]["attack"]
     said = f"Only {few} windows of attacks: AUC, AP and what is found of so few tell little of"
     assert few < 20
     assert found["caveats"][0].startswith(said)
-    page = tmp_path / "page.html"
-    text = " ".join(evaluate(capsys, *words, "--html", page).split())
     learned = (
         f"earned from {found['windows']['learned']:,} windows (each counted once, in 5 models)"
     )
     enough = measure(np.zeros(9), np.ones(20), 0.5)
     assert [*caveats({"any": enough})] == []
-    for whole in (text, page.read_text()):
+    for whole in (" ".join(answers.people.split()), answers.page):
         assert said in whole
         assert learned in whole
 
 
-def test_people_are_told_who_was_judged_and_how(twelve, labels, tmp_path, capsys):
+def test_people_are_told_who_was_judged_and_how(answers):
     """Table and page say how many programs were judged by those like them, and after how much."""
-    page = tmp_path / "page.html"
-    out = evaluate(capsys, "--test", twelve, "--labels", labels, "--html", page)
+    out, text = answers.people, answers.page
     lines = out[out.index("split by program") : out.index("wrote ")].splitlines()
     assert max(map(len, lines)) <= 80
-    text = page.read_text()
     for said in (
         "5 models: each judged programs of which it learned the first 10 windows only",
         "12 programs: 12 judged by programs like them",
@@ -149,11 +164,11 @@ def test_people_are_told_who_was_judged_and_how(twelve, labels, tmp_path, capsys
     assert re.search(r"<span>of [\d,]+ clean windows</span>", text)
 
 
-def test_whom_too_few_vouch_for_is_shown_and_not_judged(labels, tmp_path, capsys):
+def test_whom_too_few_vouch_for_is_shown_and_not_judged(labels, tmp_path):
     """Of nine programs only the one that is alone in its fold has eight others: it is judged."""
     nine = tools(tmp_path / "nine", 9)
     words = ("--test", nine, "--labels", labels, "--html", tmp_path / "page.html")
-    out = evaluate(capsys, *words)
+    out = evaluate(*words)
     assert "9 programs: 1 judged by programs like them, 8 not judged (fewer than 8" in out
     assert "attacks       2 not judged: without a settled baseline" in out
     assert "nor enough programs like it vouch, so it may" in (tmp_path / "page.html").read_text()
