@@ -39,7 +39,7 @@ def batch() -> WindowBatch:
 
 def moved(batch: WindowBatch, **changes: object) -> WindowBatch:
     """The same windows under another identity."""
-    programs = tuple(replace(p, **changes) for p in batch.programs)  # type: ignore[arg-type]
+    programs = tuple(replace(p, **changes) for p in batch.programs)
     return replace(batch, programs=programs)
 
 

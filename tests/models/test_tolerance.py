@@ -141,7 +141,7 @@ def test_it_holds_for_the_program_and_what_replaces_it(model: Model) -> None:
     assert tolerant(model, known).judge(theirs).alert.all()
 
 
-def _other_binary(known):  # type: ignore[no-untyped-def]
+def _other_binary(known):
     if known.program != WEB.program:
         return known
     return replace(known, program=replace(known.program, ino=4242))

@@ -26,7 +26,7 @@ def test_docker(tmp_path: Path) -> None:
     found = {"Name": "/web", "Config": {"Image": "nginx:1.27", "Labels": {}}}
     write(tmp_path, "docker", f"{ID}/config.v2.json", found)
     assert ContainerNames(tmp_path).of(ID) == Names("web", "nginx:1.27")
-    found["Config"]["Labels"] = {  # type: ignore[index]
+    found["Config"]["Labels"] = {
         "io.kubernetes.container.name": "app",
         "io.kubernetes.pod.name": "web-0",
         "io.kubernetes.pod.namespace": "shop",

@@ -39,7 +39,7 @@ def test_ready_alive_and_stopping(manager: Any, watched: Board) -> None:
     clock = iter(range(0, 1000, 20))
     environ = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
     notifier = Notifier(environ, lambda: float(next(clock)))
-    ticks = notifier.pass_on([watched.tick] * 3, watched)  # type: ignore[list-item]
+    ticks = notifier.pass_on([watched.tick] * 3, watched)
     assert heard(opened) == []
     next(ticks)
     first = heard(opened)
@@ -71,12 +71,12 @@ def test_signs_of_life_are_few(manager: Any, watched: Board) -> None:
     for extra, expected in (({}, 5), ({"WATCHDOG_PID": "1"}, 0)):
         clock = iter(range(10))
         notifier = Notifier({**environ, **extra}, lambda clock=clock: float(next(clock)))
-        list(notifier.pass_on([watched.tick] * 10, watched))  # type: ignore[list-item]
+        list(notifier.pass_on([watched.tick] * 10, watched))
         assert heard(opened).count("WATCHDOG=1") == expected
 
 
 def test_without_a_manager_nothing_happens(tmp_path: Path, watched: Board) -> None:
     """Nobody to tell, or nobody who listens, stops nothing."""
     for environ in ({}, {"NOTIFY_SOCKET": str(tmp_path / "gone")}):
-        ticks = Notifier(environ).pass_on([watched.tick] * 2, watched)  # type: ignore[list-item]
+        ticks = Notifier(environ).pass_on([watched.tick] * 2, watched)
         assert len(list(ticks)) == 2

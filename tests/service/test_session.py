@@ -236,7 +236,7 @@ def test_losses_are_said_once(
     """A loss is said when it happens, by kind, and stays in the status."""
     from dataclasses import replace
 
-    class Losing(fake_sensor):  # type: ignore[misc]
+    class Losing(fake_sensor):
         def ticks(self) -> Any:
             for i, tick in enumerate(super().ticks()):
                 yield replace(tick, lost={"full map": 0 if i < 3 else 17})

@@ -43,7 +43,7 @@ def packed(tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> dic
     assert out.stat().st_mode & 0o777 == 0o600
     with tarfile.open(fileobj=io.BytesIO(out.read_bytes())) as archive:
         members = archive.getmembers()
-        texts = {m.name: archive.extractfile(m).read().decode() for m in members}  # type: ignore[union-attr]
+        texts = {m.name: archive.extractfile(m).read().decode() for m in members}
     return {name.removeprefix("oddcall-support/"): text for name, text in texts.items()}
 
 

@@ -23,7 +23,7 @@ def spans(*rows: tuple[float, float, int, int, int]) -> Spans:
 
 
 def label(start: float, end: float, **more: object) -> Label:
-    return Label("x", int(start * S), int(end * S), **more)  # type: ignore[arg-type]
+    return Label("x", int(start * S), int(end * S), **more)
 
 
 FAMILY = spans(

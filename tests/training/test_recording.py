@@ -88,7 +88,7 @@ def batches(seed: int, sizes: list[int]) -> list[WindowBatch]:
 
 def write(path: Path, written: list[WindowBatch], **cut: float) -> Path:
     """Record batches into a folder."""
-    with RecordingWriter(path, HOST, **cut) as writer:  # type: ignore[arg-type]
+    with RecordingWriter(path, HOST, **cut) as writer:
         for batch in written:
             writer.append(batch)
     return path

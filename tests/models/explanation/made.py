@@ -133,4 +133,4 @@ MODEL = Made.of(clean(np.random.default_rng(0)))
 
 def said(batch: WindowBatch, level: str = "program") -> Explanation:
     """Explain the only window of a batch."""
-    return explain(MODEL, batch, 0, verdicts(level))  # type: ignore[arg-type]
+    return explain(MODEL, batch, 0, verdicts(level))

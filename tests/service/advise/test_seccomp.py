@@ -155,7 +155,7 @@ def test_a_name_of_several_programs_is_refused() -> None:
     """One name, two paths: which is said, and that a glob takes them together."""
     known = [SimpleNamespace(program=Program(f"/{place}/bin/tool", 1, 2)) for place in "ab"]
     with pytest.raises(SettingError, match="2 programs are named tool") as refused:
-        gather(SimpleNamespace(programs=known), ["tool"])  # type: ignore[arg-type]
+        gather(SimpleNamespace(programs=known), ["tool"])
     assert "/a/bin/tool, /b/bin/tool" in str(refused.value)
     assert "'*/tool'" in str(refused.value)
 

@@ -218,7 +218,7 @@ def test_known_calls_in_other_proportions_go_on(
 ) -> None:
     """Without news, what changes from window to window is one behaviour, until it pauses."""
 
-    class Known(type(odd_calls)):  # type: ignore[misc]  the fixture's class
+    class Known(type(odd_calls)):  # the fixture's class
         def judge(self, batch: Any) -> Any:
             found = super().judge(batch)
             return replace(found, detectors={"novelty": np.ones(len(batch)), "pca": found.p_value})

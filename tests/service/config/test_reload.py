@@ -90,7 +90,7 @@ def test_sinks_are_exchanged_without_losing_an_alert(
     for at, call in ((5, PTRACE), (45, CONNECT)):
         ticks[at] = batch(row(at_s=at + 1, calls={call: 9}))
 
-    class Asking(fake_sensor):  # type: ignore[misc]
+    class Asking(fake_sensor):
         def ticks(self) -> Any:
             for i, tick in enumerate(super().ticks()):
                 if i == 30:

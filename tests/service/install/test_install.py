@@ -113,7 +113,7 @@ def test_systemctl_is_called_and_its_refusal_told(
     assert called == ["daemon-reload", disable, "daemon-reload"]
     stub.write_text("#!/bin/sh\necho 'Unit is masked' >&2\nexit 1\n")
     with pytest.raises(StorageError, match="daemon-reload failed; got Unit is masked"):
-        steps._systemctl("daemon-reload").do()  # type: ignore[misc]
+        steps._systemctl("daemon-reload").do()
 
 
 def test_the_command_is_quoted_for_systemd() -> None:

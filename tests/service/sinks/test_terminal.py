@@ -24,7 +24,7 @@ class Kept:
 def test_programs_of_one_name_are_told_apart(alert_of: Callable[..., dict[str, Any]]) -> None:
     """The second program of a name is told from the first, and the first from then on from it."""
     kept = Kept()
-    shown = Terminal(kept)  # type: ignore[arg-type]
+    shown = Terminal(kept)
     one, other, third = (
         alert_of(i, exe=f"/{root}/bin/python3.11", unit=unit)
         for i, (root, unit) in enumerate([("a", None), ("b", None), ("b", "web.service")])
@@ -44,7 +44,7 @@ def test_it_remembers_a_bounded_number(
 ) -> None:
     """Whoever makes ever new programs does not fill memory."""
     monkeypatch.setattr(terminal, "_REMEMBERED", 5)
-    shown = Terminal(Kept())  # type: ignore[arg-type]
+    shown = Terminal(Kept())
     for i in range(20):
         shown.send(alert_of(i, exe=f"/tmp/{i}/x"))
     assert len(shown._named) == 5

@@ -40,7 +40,7 @@ def open_page(tmp_path: Path) -> Iterator[Callable[..., Watching]]:
             board = board or Board({"name": "web1"}, capacity=8)
             opened.enter_context(serving(section, StateDir(tmp_path / "state"), board, screen.say))
             address = read(tmp_path / "state") or Address("", "", 0)
-            return Watching(None, tmp_path, screen, address, None)  # type: ignore[arg-type]
+            return Watching(None, tmp_path, screen, address, None)
 
         yield page
 
@@ -219,7 +219,7 @@ def test_a_watch_whose_ticks_stop_is_not_well(open_page: Any, watched: Board) ->
     """Health turns to 503 when ticks stay away, and readiness before the first one."""
     assert open_page().ask("readyz") == (503, "starting\n")
     stuck = Board({}, capacity=8)
-    stuck.see(watched.tick)  # type: ignore[arg-type]
+    stuck.see(watched.tick)
     page = open_page(board=stuck)
     assert page.ask("healthz")[0] == 503
     assert page.ask("readyz")[0] == 503

@@ -52,7 +52,7 @@ def sets() -> tuple[TraceSet, TraceSet, TraceSet]:
     odd = [[40, 41, 40, 42] * 20 for _ in range(10)]
     odd += [random.permutation(one * 10).tolist() for _ in range(10)]
     random.shuffle(clean)
-    return tuple(traces_of(part, vocabulary) for part in (clean, later, odd))  # type: ignore[return-value]
+    return tuple(traces_of(part, vocabulary) for part in (clean, later, odd))
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_probabilities_add_up(lists: list[list[int]], smoothing: str, continuati
     """After any calls the probabilities of all known calls and an unknown one add up to one."""
     text = traces_of(lists)
     used = np.ones(len(text.calls), np.bool_)
-    model = Index(text, 3).model(used, smoothing, continuation=continuation)  # type: ignore[arg-type]
+    model = Index(text, 3).model(used, smoothing, continuation=continuation)
     known = [int(t) for t in text.vocabulary.tokens]
     for before in ([], lists[0][:2], [4, 4]):
         ends = [traces_of([[*before, call]], text.vocabulary) for call in [*known, 99]]
