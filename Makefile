@@ -24,7 +24,7 @@ run: setup ## Learn on this host, visibly, then watch it (as root)
 
 # A worker for each core, up to four; tests/conftest.py says which gets what. One that hangs or
 # dies ends the run.
-WORKERS := -n auto --maxprocesses 4 --max-worker-restart 0 --no-loadscope-reorder
+WORKERS := -n logical --maxprocesses 4 --max-worker-restart 0 --no-loadscope-reorder
 
 test: lint ## Set up, check the style, types and layering, then run every test
 	@echo "==> pytest"
