@@ -68,18 +68,25 @@ def roomed(folder: Path, prepare: Callable[[Path], object]) -> Iterator[Path]:
     Whoever asks for a behaviour does so, not the process that misbehaves: what is noticed is to
     be the behaviour, not the laying out of its prey, nor the tidying up.
 
+    Parameters
+    ----------
+    folder : Path
+        Where nobody else can write; see `places`.
+    prepare : callable
+        Makes in the room what the behaviour works on.
+
     Raises
     ------
     StorageError
-        If the room or something in it cannot be made.
+        If the room cannot be made.
     """
     room = folder / f"{_ROOM}{os.getpid()}-{next(_NUMBERS)}"
     try:
-        try:
-            room.mkdir(mode=0o700)
-            prepare(room)
-        except OSError as error:
-            raise storage_error(room, error) from error
+        room.mkdir(mode=0o700)
+    except OSError as error:
+        raise storage_error(room, error) from error
+    try:
+        prepare(room)
         yield room
     finally:
         shutil.rmtree(room, ignore_errors=True)

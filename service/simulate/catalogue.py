@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import runpy
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from oddcall.models import calls
@@ -103,10 +104,14 @@ def _joining(path: Path) -> tuple[Behaviour, ...]:
     found = _read(path)
     taken = {behaviour.name for behaviour in behaviours()}
     for behaviour in found:
+        named_calls = (behaviour.expects, behaviour.cause)
+        for words in named_calls:
+            if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
+                raise _unfit(path, f"{words!r} of {behaviour.name} where a tuple of names belongs")
         if behaviour.name in taken:
             raise _unfit(path, f"a second behaviour called {behaviour.name}")
         taken.add(behaviour.name)
-        for call in (*behaviour.expects, *behaviour.cause):
+        for call in chain(*named_calls):
             if call not in _sayable():
                 raise _unfit(
                     path, f"{call!r} of {behaviour.name}, which no call is named{_like(call)}"

@@ -14,12 +14,12 @@ from typing import NoReturn
 from urllib.parse import urlencode
 
 from oddcall.models.errors import OddcallError, SettingError
-from oddcall.models.storage import storage_error
 from oddcall.service.simulate import interpreter, registry
 from oddcall.service.simulate.behaviour import Behaviour, roomed
 from oddcall.service.simulate.catalogue import file_of, included, named
 from oddcall.service.simulate.connecting import connect, host_and_port, unsaid
 from oddcall.service.simulate.outcome import Outcome, broke, check_seconds
+from oddcall.service.simulate.places import made, private
 from oddcall.service.state import default_state_dir
 
 #: What ``via`` may be beside a pid and an address: a new process of the Python interpreter.
@@ -72,11 +72,12 @@ def run(
     Raises
     ------
     SettingError
-        If there is no such behaviour, process or duration, or the server is another user's.
+        If there is no such behaviour, process or duration, or somebody else can write where its
+        files would be.
     StorageError
-        If what the behaviour works on cannot be made.
+        If there is no place for them.
     OddcallError
-        If the server does not answer, or the behaviour failed.
+        If the server does not answer, or the behaviour or what it works on failed.
     """
     behaviour = named(name)
     check_seconds(seconds, pause_s)
@@ -103,8 +104,6 @@ def _prepared(behaviour: Behaviour, folder: Path) -> AbstractContextManager[Path
     def prepare(room: Path) -> None:
         try:
             behaviour.prepare(room)
-        except OSError:
-            raise
         except Exception as error:  # whatever a behaviour of somebody's does wrong
             raise OddcallError(
                 f"what {behaviour.name} works on could not be made",
@@ -137,15 +136,6 @@ def serve_command(port: int = 0, workdir: Path | None = None) -> list[str]:
     return interpreter.command(
         copy, _MODULE, "serve", str(port), str(folder), *map(str, included())
     )
-
-
-def made(folder: Path) -> Path:
-    """Make the folder that behaviours work in, the user's alone, and give its whole path."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(folder, error) from error
-    return folder.resolve()
 
 
 def _in_new_process(name: str, seconds: float, pause_s: float, room: Path) -> Outcome:
@@ -205,7 +195,9 @@ def _in_server(
             connect(connection, waiting)
         except OSError as error:
             raise _silent(url, error) from error
-        with _prepared(behaviour, _folder(answer("GET", "/simulate"), url)) as room:
+        folder = _folder(answer("GET", "/simulate"), url)
+        connection.close()  # making the prey may outlast what the server waits for the next
+        with _prepared(behaviour, folder) as room:
             query = urlencode({"room": room.name, "seconds": seconds, "pause": pause_s})
             return _outcome(answer("POST", f"/simulate/{behaviour.name}?{query}"))
 
@@ -220,25 +212,15 @@ def _silent(url: str, error: Exception) -> OddcallError:
 
 
 def _folder(text: str, url: str) -> Path:
-    """Read where the server's behaviours have their rooms: a folder of whoever asks."""
+    """Read where the server's behaviours have their rooms: a folder of whoever asks alone."""
     try:
-        folder = Path(json.loads(text)["folder"])
-        owner = folder.stat().st_uid
+        return private(Path(json.loads(text)["folder"]))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise OddcallError(
             f"what answers at {url} is not a demo server of this host",
             expected="the folder of its behaviours",
             got=str(error),
         ) from error
-    if owner != os.geteuid():
-        # What one user makes in another's folder can be led astray there.
-        raise SettingError(
-            f"the demo server at {url} is another user's",
-            expected=f"one of the user {os.geteuid()}",
-            got=f"the user {owner}",
-            fix="Ask as the user who started it.",
-        )
-    return folder
 
 
 def _not_run(name: str, url: str, why: str) -> OddcallError:

@@ -89,7 +89,7 @@ URING_READS = Behaviour(
     summary="Reads a file through io_uring, past every tool that counts only system calls.",
     expects=("io_uring_setup", "mmap", "io_uring_enter"),
     cause=("io_uring_setup", "io_uring_enter", "io_uring read"),
-    harmless_because="the file is a temporary one of its own, without a name",
+    harmless_because="the file was made for it in a folder of its own, which is removed",
     act=_act,
     prepare=partial(files.make, count=1),
 )

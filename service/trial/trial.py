@@ -21,7 +21,7 @@ from oddcall.service.screen import Screen, Status
 from oddcall.service.simulate import Behaviour, Outcome, files, registry
 from oddcall.service.simulate.behaviour import roomed
 from oddcall.service.simulate.catalogue import named
-from oddcall.service.simulate.launch import made
+from oddcall.service.simulate.places import made
 from oddcall.service.trial.catalogue import WEB
 from oddcall.service.trial.verdict import CAUGHT_WITHIN_S, Caught, belongs, caught
 from oddcall.service.trial.watching import Arrival, Watching, watching

@@ -170,6 +170,10 @@ def test_prey_that_cannot_be_made_is_answered(tmp_path: Path) -> None:
         ("import nothing_of_the_name", "got ModuleNotFoundError: No module"),
         (MINE.format(name="port-scan"), "got a second behaviour called port-scan"),
         (
+            MINE.format(name="new").replace('("openat",)', "(5,)"),
+            "got (5,) of new where a tuple of names belongs",
+        ),
+        (
             MINE.format(name="new").replace('"openat"', '"opneat"'),
             "got 'opneat' of new, which no call is named (did you mean openat?)",
         ),

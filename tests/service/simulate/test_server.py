@@ -140,11 +140,24 @@ def test_prey_is_made_and_removed_by_who_asks(demo, tmp_path: Path, monkeypatch)
     assert not room.exists()
 
 
-def test_another_users_server_is_not_asked(demo, monkeypatch):
-    """Promise: nothing is made in a folder where somebody else could lead it astray."""
-    monkeypatch.setattr("oddcall.service.simulate.launch.os.geteuid", lambda: 4242)
-    with pytest.raises(SettingError, match=r"another user's.*Ask as the user who started it"):
-        run("bulk-delete", via=demo.url, workdir=demo.folder)
+def test_no_connection_waits_while_prey_is_made(demo, tmp_path: Path, monkeypatch):
+    """Promise: making it may take longer than a server waits for the next request."""
+
+    def sockets() -> int:
+        entries = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+        return sum(str(entry.readlink()).startswith("socket:") for entry in entries)
+
+    waiting = []
+
+    def make(room: Path) -> None:
+        files.make(room)
+        waiting.append(sockets() - before)
+
+    before = sockets()
+    behaviour = replace(named("bulk-delete"), prepare=make)
+    monkeypatch.setattr("oddcall.service.simulate.launch.named", lambda _: behaviour)
+    assert run("bulk-delete", via=demo.url, workdir=tmp_path).detail["removed"] == 200
+    assert waiting == [0]
 
 
 def test_it_listens_on_loopback_only(demo):
