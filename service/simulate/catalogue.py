@@ -106,7 +106,7 @@ def _joining(path: Path) -> tuple[Behaviour, ...]:
     for behaviour in found:
         named_calls = (behaviour.expects, behaviour.cause)
         for words in named_calls:
-            if not isinstance(words, tuple) or not all(isinstance(word, str) for word in words):
+            if not _are_names(words):
                 raise _unfit(path, f"{words!r} of {behaviour.name} where a tuple of names belongs")
         if behaviour.name in taken:
             raise _unfit(path, f"a second behaviour called {behaviour.name}")
@@ -117,6 +117,11 @@ def _joining(path: Path) -> tuple[Behaviour, ...]:
                     path, f"{call!r} of {behaviour.name}, which no call is named{_like(call)}"
                 )
     return found
+
+
+def _are_names(words: object) -> bool:
+    """Tell whether these are what is declared: a file of somebody's may have anything."""
+    return isinstance(words, tuple) and all(isinstance(word, str) for word in words)
 
 
 @cache
