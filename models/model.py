@@ -21,7 +21,7 @@ from oddcall.models.errors import BundleError
 from oddcall.models.features import FeatureSpec, FloatArray
 from oddcall.models.scoring import scores, sharing
 from oddcall.models.sparse import IntArray
-from oddcall.models.standing import Standing, Standings
+from oddcall.models.standing import Standing, Standings, dropped_in
 from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.verdict import LEVELS, Verdicts
 from oddcall.models.weighed import Weighed
@@ -175,7 +175,7 @@ class Model:
 
     @property
     def restored(self) -> dict[Program, int]:
-        """Programs learned anew for being forgotten, which was undone then, UTC: not judged."""
+        """Programs learned anew or dropped for being forgotten, undone then, UTC: not judged."""
         return self._standing.restored
 
     def profile_for(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.str_]]:
@@ -302,7 +302,8 @@ class Model:
 
     @cached_property
     def _standing(self) -> Standings:
-        return Standings(self.programs, self.calibration.ready, self.tolerances)
+        dropped = dropped_in(self.metadata)
+        return Standings(self.programs, self.calibration.ready, self.tolerances, dropped)
 
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Everything, as a JSON manifest and plain arrays (no object arrays), for a bundle."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +26,8 @@ class Standing:
 
 
 _UNKNOWN = Standing(-1, "unknown", ready=False)
+#: Where a model's metadata names programs that it lacks because people forgot them.
+_FORGOTTEN = "forgotten"
 
 
 class Standings:
@@ -37,6 +40,8 @@ class Standings:
         Whether clean windows stand behind a profile's p-values.
     tolerances : Tolerances
         Which programs are to be forgotten, and when.
+    dropped : mapping of Program to int, optional
+        Programs that the model lacks as people had asked to forget them, and when that was, UTC.
     """
 
     def __init__(
@@ -44,7 +49,9 @@ class Standings:
         programs: Sequence[ProgramState],
         calibrated: Callable[[int], bool],
         tolerances: Tolerances,
+        dropped: Mapping[Program, int] | None = None,
     ) -> None:
+        self._dropped = dropped or {}
         self._programs, self._calibrated, self._tolerances = programs, calibrated, tolerances
 
     def of(self, program: Program) -> Standing:
@@ -76,14 +83,14 @@ class Standings:
 
     @cached_property
     def restored(self) -> dict[Program, int]:
-        """Programs that were learned anew for being forgotten, which was undone then, UTC.
+        """Programs learned anew or dropped for being forgotten, which was undone then, UTC.
 
         They are not judged until what was known of them before is learned again.
         """
+        anew = {known.program: known.forgotten_ns for known in self._programs if known.forgotten_ns}
         found = {
-            known.program: self._tolerances.undone_ns(known.program, known.forgotten_ns)
-            for known in self._programs
-            if known.forgotten_ns
+            program: self._tolerances.undone_ns(program, forgotten_ns)
+            for program, forgotten_ns in {**self._dropped, **anew}.items()
         }
         return {program: at for program, at in found.items() if at is not None}
 
@@ -119,3 +126,18 @@ class Standings:
             for known in sorted(self._programs, key=lambda state: state.last_ns)
             if known.level == "program" and known.program.exe
         }
+
+
+def as_metadata(dropped: Mapping[Program, int]) -> dict[str, str]:
+    """Write down which programs a model lacks because people forgot them, and when, ns UTC."""
+    told = [[asdict(program), forgotten_ns] for program, forgotten_ns in dropped.items()]
+    return {_FORGOTTEN: json.dumps(told)} if told else {}
+
+
+def dropped_in(metadata: Mapping[str, str]) -> dict[Program, int]:
+    """Read what `as_metadata` wrote; what cannot be read is nothing."""
+    try:
+        told = json.loads(metadata.get(_FORGOTTEN, "[]"))
+        return {Program(**program): int(forgotten_ns) for program, forgotten_ns in told}
+    except (ValueError, TypeError, RecursionError):
+        return {}

@@ -131,6 +131,10 @@ class Span:
         return self.since_ns < end_ns and (self.until_ns is None or start_ns < self.until_ns)
 
 
+#: Of what was taken back before anything that is judged.
+NEVER = Span(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerances:
     """Everything people have said of the programs of a model.

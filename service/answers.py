@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from oddcall.models.errors import OddcallError
-from oddcall.models.tolerance import Tolerances
+from oddcall.models.tolerance import NEVER, Tolerances
 from oddcall.models.window import WindowBatch
 from oddcall.service.alerts.episode import Episodes
 from oddcall.service.feedback import Feedback
@@ -44,7 +44,8 @@ def lay_over(episodes: Episodes, told: Tolerances) -> None:
 
 def in_words(told: Tolerances) -> str:
     """Say how much is tolerated and forgotten."""
-    behaviours, programs = len(told.tolerated), len(told.forgotten)
+    behaviours = len(told.tolerated)
+    programs = sum(span != NEVER for _, _, span in told.forgotten)
     said = [f"{counted(behaviours, 'behaviour')} tolerated"] if behaviours else []
     said += [f"{counted(programs, 'program')} forgotten"] if programs else []
     return ", ".join(said) or "nothing is tolerated or forgotten any more"

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from oddcall.models.errors import SettingError, StorageError, reason
-from oddcall.models.tolerance import Behaviour, Span, Tolerances
+from oddcall.models.tolerance import NEVER, Behaviour, Span, Tolerances
 from oddcall.models.window import Program
 from oddcall.service.alerts.alert import iso, short
 from oddcall.service.appending import alone, append
@@ -175,13 +175,16 @@ class Feedback:
 
         Parameters
         ----------
-        now : whether what is in force now holds for every window, and nothing else does.
+        now : whether what is in force now holds for every window, and nothing else does. What
+            was to be forgotten, and is not any more, holds `NEVER`.
         given : what ``given()`` gave, where it was asked already; it is read by default.
         """
         given, now_ns = self.given() if given is None else given, self._clock()
+        spans = {said.id: said.span for said in given}
         if now:
-            given = [said for said in given if said.in_force(now_ns)]
-        spans = {said.id: Span(0) if now else said.span for said in given}
+            spans = {said.id: Span(0) if said.in_force(now_ns) else NEVER for said in given}
+            # A baseline that only the forgetting brought about is known by what was taken back.
+            given = [s for s in given if s.verb == "forget" or spans[s.id] != NEVER]
         return Tolerances(
             tuple((b, spans[s.id]) for s in given if s.verb == "tolerate" for b in s.behaviours),
             tuple(

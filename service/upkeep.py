@@ -20,6 +20,7 @@ from oddcall.service.config.settings import AlertSection, Settings
 from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
 from oddcall.service.learning.evidence import Seen
+from oddcall.service.learning.generations import listed
 from oddcall.service.learning.memory import Memory
 from oddcall.service.learning.newcomers import Newcomers, newly_ready
 from oddcall.service.learning.states import States
@@ -74,6 +75,7 @@ class Upkeep:
         self._reload, self._resink = reload, resink
         self._state = StateDir(settings.state_dir)
         self._count = 0
+        self._unjudged: set[Program] = set()
         self._opened = ExitStack()
         self._chronicle = self._open_chronicle(settings.alerts)
         if newcomers:
@@ -100,6 +102,8 @@ class Upkeep:
                 self._configure(taken)
             if self._newcomers and (model := self._newcomers.learned(self._episodes.model)):
                 self._use(model)
+            if not self._newcomers:
+                self._tell_unjudged()
             yield batch
             if self._chronicle:
                 self._chronicle.flush()
@@ -149,6 +153,15 @@ class Upkeep:
         self._episodes.model = model
         self._show(model)
         self._say(f"learned while watching: {newly_ready(before, model) or 'nobody new is ready'}")
+
+    def _tell_unjudged(self) -> None:
+        """Name whom nothing judges to the end, as what was known of them is not learned again."""
+        before, self._unjudged = self._unjudged, set(self._episodes.model.restored)
+        if fresh := self._unjudged - before:
+            self._say(
+                f"nothing judges {listed(fresh)}: to be forgotten no more, and learned again only "
+                "by a watch without --model and --record"
+            )
 
     def _show(self, model: Model) -> None:
         self._board.watching(model)

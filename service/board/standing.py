@@ -75,7 +75,7 @@ def by_model(model: Model, now: Callable[[], int] = time.time_ns) -> Standings:
         known[state.program] = Standing(state.readiness, why[state.readiness], level, state.windows)
 
     def standing(program: Program) -> Standing:
-        if undone_ns := model.restored.get(program):
+        if (undone_ns := model.restored.get(program)) is not None:
             return _restored(undone_ns)
         if spans := model.forgetting(program):
             here = np.array([now()], np.int64)
@@ -96,7 +96,8 @@ def _forgotten(since_ns: int) -> Standing:
 def _restored(undone_ns: int) -> Standing:
     why = (
         f"Since {_minute(undone_ns)} it is not to be forgotten: what was learned anew meanwhile "
-        "judges it no more. It is judged again once what was known before is learned again."
+        "judges it no more. It is judged again once what was known before is learned again by a "
+        "watch that learns, or after --relearn."
     )
     return Standing("learning", why, "unknown")
 

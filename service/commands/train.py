@@ -101,6 +101,7 @@ def command(
 
 def _forgotten(path: Path | None) -> Forgotten:
     """Read what is to be left out; a file that is not there would leave out nothing, unseen."""
+    from oddcall.models.tolerance import NEVER
     from oddcall.service.feedback import Feedback
     from oddcall.service.learning.train import Forgotten
     from oddcall.service.state import StateDir
@@ -123,7 +124,7 @@ def _forgotten(path: Path | None) -> Forgotten:
         )
     told = feedback.tolerances(now=True, given=given).forgotten
     return Forgotten(
-        [(program, before_ns) for program, before_ns, _ in told],
+        [(program, before_ns) for program, before_ns, span in told if span != NEVER],
         feedback.tolerances(given=given),
         StateDir(path.parent).newcomers,
     )

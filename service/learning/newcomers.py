@@ -108,8 +108,9 @@ class Newcomers:
         rows = rows[~np.array(full, np.bool_)[batch.program[rows]]]
         if self._before:
             rows = rows[~self._before.tolerances.taken_back(batch)[rows]]
-            # It is no newcomer: what judged it before is on its way back.
-            back = [program in self._before.restored for program in batch.programs]
+            # It is no newcomer: what judged it before is on its way back, if anything is learned.
+            restored = {} if self._why_not else self._before.restored
+            back = [program in restored for program in batch.programs]
             rows = rows[~np.array(back, np.bool_)[batch.program[rows]]]
         fresh = batch.take(rows)
         self._evidence.add(fresh, self._now_ns)
@@ -238,7 +239,7 @@ class Newcomers:
 
     def _train(self, before: Model) -> None:
         self._trained_ns = self._now_ns
-        if self._told_why_not():
+        if self._told_why_not(before):
             return
         if ready := self._ready():
             self._say(f"learning {listed(s.program for s in ready)}: shown enough while watching")
@@ -256,13 +257,15 @@ class Newcomers:
             self._state.feedback if self._state.feedback.exists() else None,
         )
 
-    def _told_why_not(self) -> bool:
+    def _told_why_not(self, model: Model) -> bool:
         """Say once why there is no learning, where it would lose what is known or fill the disk."""
         before, self._why_not = self._why_not, ""
         if not any(self._state.learning.glob("part-*")):
             self._why_not = "the recording that the baseline was learned from is gone"
         elif len(generations(self._state.newcomers)) > _MOST:
             self._why_not = f"{self._state.newcomers} holds {_MOST} recordings of earlier ones"
+        if self._why_not and model.restored:
+            self._why_not += f"; until --relearn nothing judges {listed(model.restored)}"
         if self._why_not and self._why_not != before:
             self._say(
                 f"newcomers are not learned: {self._why_not} (--relearn learns the host anew)"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddcall.models.bundle import save_bundle
+from oddcall.models.standing import as_metadata
 from oddcall.models.tolerance import Tolerances
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.failed_calls import mixed
@@ -51,6 +52,8 @@ class Forgotten:
         self._said, self._newcomers = said or Tolerances(), newcomers
         self._first_ns: dict[Program, int] = {}
         self._anew: dict[Program, int] = {}
+        self._gone: dict[Program, int] = {}
+        self._kept: set[Program] = set()
         self._left_out: Counter[tuple[str, str, str]] = Counter()
 
     def leave_out(self, batch: WindowBatch, recording: Path | None = None) -> WindowBatch:
@@ -60,6 +63,8 @@ class Forgotten:
         """
         ends = [self._before.get(program.place, 0) for program in batch.programs]
         gone = batch.t_start_ns < np.array(ends, np.int64)[batch.program]
+        for number in np.unique(batch.program[gone]).tolist():
+            self._gone[batch.programs[number]] = ends[number]
         if self._said.forgotten:
             self._note_first(batch)
             # In any other recording a window is there because a person recorded it.
@@ -70,20 +75,26 @@ class Forgotten:
         programs, windows = np.unique(batch.program[gone], return_counts=True)
         for program, count in zip(programs.tolist(), windows.tolist(), strict=True):
             self._left_out[batch.programs[program].place] += count
+        if self._before:
+            kept_of = np.unique(batch.program[~gone]).tolist()
+            self._kept.update(batch.programs[number] for number in kept_of)
         return batch.take(~gone) if gone.any() else batch
 
     def marked(self, model: Model) -> Model:
-        """Build the same model, saying which programs it knows anew because they are forgotten.
+        """Build the same model, saying which programs it knows anew, or lacks, as forgotten.
 
-        Once that is undone, those baselines are to judge no more.
+        Once that is undone, those baselines are to judge no more, and what was known before is
+        to be learned again.
         """
-        if not self._anew:
+        dropped = {p: before_ns for p, before_ns in self._gone.items() if p not in self._kept}
+        if not self._anew and not dropped:
             return model
         programs = tuple(
             replace(known, forgotten_ns=self._anew.get(known.program, 0))
             for known in model.programs
         )
-        return replace(model, programs=programs)
+        metadata = {**model.metadata, **as_metadata(dropped)}
+        return replace(model, programs=programs, metadata=metadata)
 
     def _note_first(self, batch: WindowBatch) -> None:
         """Note of each binary when it was met first."""

@@ -390,3 +390,14 @@ def test_an_account_adds_up(
         "budget_per_day": 1.0,
     }
     assert str(account) == f"2 windows over {span}: 1 alert (the budget is 1/day)"
+
+
+def test_a_watch_that_learns_nothing_names_what_nothing_judges(
+    request_of: Any, odd_calls: Any, fake_sensor: Any, screen: Any, busy: list[Any]
+) -> None:
+    """What is to be forgotten no more waits for a watch that learns: said once, at the start."""
+    odd_calls.restored = {WEB.program: T0}
+    session.run(request_of(), odd_calls, here(fake_sensor(busy)), screen)
+    said = [line for line in screen.lines if line.startswith("nothing judges")]
+    assert len(said) == 1
+    assert said[0].startswith("nothing judges python3.11: to be forgotten no more")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 
 from oddcall.models.errors import SettingError
 from oddcall.models.features import FeatureSpec
-from oddcall.models.tolerance import Behaviour, Span
+from oddcall.models.model import Model
+from oddcall.models.tolerance import NEVER, Behaviour, Span, Tolerances
+from oddcall.service.answers import in_words
 from oddcall.service.feedback import MOST_TOLERATED, Feedback
 from oddcall.service.history import History, Kept
 from oddcall.service.state import StateDir
@@ -60,7 +63,24 @@ def test_undo_takes_back_the_newest_that_holds(state: StateDir, clock: Clock, ke
     assert told.tolerated[0][1] == Span(NOW, NOW + 3000)
     assert told.forgotten == ((WEB.program, NOW + 1000, Span(NOW + 1000, NOW + 2000)),)
     now = feedback.tolerances(now=True)
-    assert (now.tolerated, now.forgotten) == ((), ())
+    assert now.tolerated == ()
+    assert [span for _, _, span in now.forgotten] == [NEVER]
+    assert in_words(now) == in_words(Tolerances()), "it is told of no more"
+
+
+def test_what_was_learned_anew_judges_no_more_by_what_is_said_now(
+    trained: Model, state: StateDir, clock: Clock, kept: Kept
+) -> None:
+    """Judged by what is in force now, a window is not judged by what an undone saying brought."""
+    said(state, clock, "forget", kept)
+    programs = tuple(replace(k, forgotten_ns=NOW) for k in trained.programs)
+    clock.now += 1000
+    feedback = Feedback(state.feedback, clock)
+    feedback.undo("3f2a", who="bob")
+    model = replace(trained, programs=programs, tolerances=feedback.tolerances(now=True))
+    assert [p.place for p in model.restored] == [WEB.program.place]
+    (*_, span) = model.forgetting(WEB.program)
+    assert span.holds(np.array([0, NOW])).all()
 
 
 def test_what_expired_holds_no_more(state: StateDir, clock: Clock, kept: Kept) -> None:

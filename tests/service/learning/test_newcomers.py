@@ -470,6 +470,78 @@ def test_what_was_learned_anew_judges_no_more_once_the_forgetting_is_undone(
     assert all(int(b.t_start_ns.max()) < undone_ns for g in kept for b in read_batches(g))
 
 
+def forgotten_and_undone(state: StateDir, said_ns: int, undone_ns: int) -> Feedback:
+    """What people said of nginx, which is to be undone."""
+    forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
+    line = json.dumps(replace(forget, programs=[NGINX]).as_line())
+    state.feedback.write_text(line + "\n", encoding="utf-8")
+    return Feedback(state.feedback, lambda: undone_ns)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_program_that_was_quiet_while_forgotten_is_back_once_that_is_undone(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch], restarted: bool
+) -> None:
+    """Another newcomer brought a model without it about: what was known before is learned again."""
+    known = {k.program: k for k in load_bundle(state.baseline).programs}
+    meanwhile = moved(ordinary, {NGINX: RARE, SHELL: SHELL})
+    undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
+    feedback = forgotten_and_undone(state, int(meanwhile[0].t_start_ns.min()), undone_ns)
+    model = replace(load_bundle(state.baseline), tolerances=feedback.tolerances())
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    without = fed(newcomers, model, meanwhile)
+    assert without is not None, screen.text
+    assert NGINX not in {k.program for k in without.programs}
+    without = replace(without, tolerances=feedback.tolerances())
+    newcomers.learned(without)
+
+    feedback.undo("saying", who="me")
+    if restarted:
+        newcomers.close()
+        without = load_bundle(state.baseline)
+        newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    without = replace(without, tolerances=feedback.tolerances())
+    assert by_model(without)(NGINX).state == "learning"
+    assert by_model(without)(RARE).state == "ready"
+    late = moved(ordinary[:40], {NGINX: NGINX, SHELL: SHELL}, 2)
+    newcomers.learned(without)
+    back = fed(newcomers, without, late)
+    newcomers.close()
+    assert back is not None, screen.text
+    assert newly_ready(without, back) == "nginx"
+    assert {k.program: k.windows for k in back.programs}[NGINX] == known[NGINX].windows
+    back = replace(back, tolerances=feedback.tolerances())
+    assert back.judge(late[0]).ready.all()
+    assert not back.restored, "it is learned again once"
+
+
+def test_where_nothing_can_be_learned_again_what_nothing_judges_is_named(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch]
+) -> None:
+    """It is judged by nothing until the host is learned anew, and is a newcomer meanwhile."""
+    feedback = forgotten_and_undone(state, NOW_NS, NOW_NS + 1)
+    feedback.undo("saying", who="me")
+    learned = load_bundle(state.baseline)
+    programs = tuple(replace(k, forgotten_ns=NOW_NS) for k in learned.programs)
+    model = replace(learned, programs=programs, tolerances=feedback.tolerances())
+    assert set(model.restored) == {NGINX}
+    assert "--relearn" in by_model(model)(NGINX).why
+    shutil.rmtree(state.learning)
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    again = moved(ordinary, {NGINX: NGINX, SHELL: SHELL}, 2)
+    verdicts = model.judge(again[0])
+    unjudged = replace(verdicts, ready=np.zeros(2, np.bool_))
+    newcomers.see(again[0], unjudged)
+    newcomers.learned(model)
+    assert "until --relearn nothing judges nginx (--relearn learns" in screen.text
+    newcomers.see(again[1], unjudged)
+    newcomers.learned(model)
+    seen = newcomers.seen(NGINX)
+    assert seen is not None
+    assert seen.windows == 2
+    newcomers.close()
+
+
 def test_a_binary_first_met_while_another_was_forgotten_is_learned(
     state: StateDir, tmp_path: Path, ordinary: list[WindowBatch]
 ) -> None:
