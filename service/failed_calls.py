@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from oddcall.training.failed_calls import CONNECTING, IN_PART, WITHOUT_SENDMMSG, joined, meaning
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     # It brings Parquet, which a watch has in no process that stays.
     from oddcall.training.lake import Source
 
@@ -54,15 +56,18 @@ def differing(
 
 
 def mixed(sources: Sequence[Source]) -> str:
-    """Say of recordings of both meanings that they are; empty where they are of one."""
+    """Say of recordings of several meanings which one has each; empty where they are of one."""
     if IN_PART not in joined(source.metadata for source in sources).values():
         return ""
-    found = [meaning(source.metadata) for source in sources]
-    former = next(source for source in sources if meaning(source.metadata) != CONNECTING)
+    first: dict[str, Path] = {}
+    for source in sources:
+        first.setdefault(meaning(source.metadata), source.path)
+    # What is to be left out comes before what is not.
+    former = sorted(first, key=CONNECTING.__eq__)
+    each = ", and ".join(f"{_of(meant)} {first[meant]}" for meant in former)
     return (
-        f"a connection in progress (EINPROGRESS) {_of(meaning(former.metadata))} {former.path}, "
-        f"and as none in others: {_so(*found)} Leave recordings made before out, and record anew: "
-        "`oddcall record -o DIR`."
+        f"a connection in progress (EINPROGRESS) {each}: {_so(*first)} "
+        "Leave recordings made before out, and record anew: `oddcall record -o DIR`."
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from oddcall.models.bundle import load_bundle
 from oddcall.service.cli import run
+from oddcall.service.failed_calls import mixed
 from oddcall.service.origin import metadata_of
 from oddcall.training.failed_calls import CONNECTING, IN_PART, NO_FAILURE, WITHOUT_SENDMMSG
 from oddcall.training.recording import RecordingWriter, read_batches, read_metadata
@@ -110,6 +112,26 @@ def test_what_was_made_when_sendmmsg_still_failed_is_told_of(
         out = told(capsys, *words)
         assert f"{_WARNED} counts as a failed call where sendmmsg begins it in" in out
         assert "programs that connect by sendmmsg, as few do, may look odd" in out
+
+
+def test_of_recordings_of_several_meanings_each_is_said() -> None:
+    """One recording of each is named with its own meaning, those to be left out first."""
+
+    def said(**meanings: str) -> str:
+        return mixed(
+            [
+                SimpleNamespace(path=Path(name), metadata={NO_FAILURE: meant} if meant else {})
+                for name, meant in meanings.items()
+            ]
+        )
+
+    by_sendmmsg = "counts as a failed call where sendmmsg begins it in"
+    once = said(a=WITHOUT_SENDMMSG, b="", c="")
+    assert f"{_WARNED} {by_sendmmsg} a, and counts as a failed call in b: programs" in once
+    since = said(a=CONNECTING, b=WITHOUT_SENDMMSG)
+    assert f"{_WARNED} {by_sendmmsg} b, and counts as no failed call in a: programs" in since
+    assert f"{_WARNED} counts as a failed call in a part of a: programs" in said(a=IN_PART)
+    assert said(a=CONNECTING, b=CONNECTING) == ""
 
 
 def test_training_on_what_is_recorded_now_warns_of_nothing(
