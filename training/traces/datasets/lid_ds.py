@@ -109,11 +109,14 @@ def _named(scenario: Path) -> list[list[Path]]:
 def _recordings(folder: Path) -> list[Path]:
     """List the recordings of a folder: archives with NAME.sc and NAME.json in them, or NAME.sc.
 
-    What lies there packed and unpacked is one recording.
+    What lies there packed and unpacked, or unpacked in two places, is one recording: its name
+    tells it from others. Hidden files, such as an archiver of macOS adds, are none.
     """
-    packed = sorted(folder.glob("*.zip"))
-    known = {path.stem for path in packed}
-    recordings = packed + [path for path in sorted(folder.rglob("*.sc")) if path.stem not in known]
+    packed, unpacked = folder.glob("*.zip"), folder.rglob("*.sc")
+    recordings: dict[str, Path] = {}
+    for path in (*sorted(packed), *sorted(unpacked, key=lambda path: (len(path.parts), path))):
+        if not (path.name.startswith(".") or path.is_dir()):
+            recordings.setdefault(path.stem, path)
     if not recordings:
         raise SettingError(
             f"there is no recording in {folder}",
@@ -121,7 +124,7 @@ def _recordings(folder: Path) -> list[Path]:
             got="neither" if folder.is_dir() else "no folder",
             fix="Give the folder of a scenario as its own archive unpacks.",
         )
-    return sorted(recordings, key=lambda path: path.stem)
+    return [recordings[name] for name in sorted(recordings)]
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What sysdig writes, as LID-DS has it in two forms: which thread began which call.
+"""What sysdig writes, by default and in the two forms of LID-DS: which thread began which call.
 
 Each event is a line, and a call is two: where it begins (``>``) and where it ends (``<``).
 """
@@ -45,6 +45,13 @@ FORMS = {
         "time user pid process thread call direction",
     ),
 }
+#: Unless it is told otherwise.
+_DEFAULT = Form(
+    re.compile(
+        rb"\d+ \S+ \d+ " + _NAME + rb" \(" + _THREAD + rb"\) " + _WAY + b" " + _CALL + rb"\s"
+    ),
+    "number time cpu process (thread) direction call",
+)
 
 
 def form_of(text: bytes) -> Form | None:
@@ -52,7 +59,7 @@ def form_of(text: bytes) -> Form | None:
     lines = [line for line in text[:8192].splitlines()[:20] if line.strip()]
     # The last one may have been cut.
     head = lines[:-1] or lines
-    for form in FORMS.values():
+    for form in (*FORMS.values(), _DEFAULT):
         if head and all(form.line.match(line + b"\n") for line in head):
             return form
     return None

@@ -209,6 +209,19 @@ def test_recordings_that_were_unpacked_are_read_as_packed_ones(tmp_path: Path) -
         assert everything(part) == [["mmap"], ["read"], ["close"]]
 
 
+def test_a_recording_that_was_unpacked_twice_counts_once(tmp_path: Path) -> None:
+    """By its name, wherever it lies; a hidden file or a folder of such a name is no recording."""
+    for part in PARTS:
+        put(tmp_path / part / "b.sc" / "b.sc", line(2021, "read"))
+        for folder in (tmp_path / part, tmp_path / part / "a"):
+            put(folder / "a.sc", line(2021, "mmap"))
+            put(folder / "._b.sc", b"\0\5\x16\7\0")
+            put(folder / "._c.zip", b"\0\5\x16\7\0")
+    split = lid_ds(tmp_path)
+    for found in (split.train, split.normal, split.attack):
+        assert (everything(found), found.damaged) == ([["mmap"], ["read"]], ())
+
+
 def test_a_damaged_recording_that_was_unpacked_is_left_out(tmp_path: Path) -> None:
     """It is told of as one that is packed."""
     for part in PARTS:
@@ -234,3 +247,18 @@ def test_recordings_of_it_are_traces_of_ones_own_as_well(tmp_path: Path, year: i
     put(file, "".join(both) + "no event\n")
     with pytest.raises(RecordingError, match=r"a\.sc is no system call"):
         read(file)
+
+
+def test_what_sysdig_prints_by_default_is_read(tmp_path: Path) -> None:
+    """With the thread in brackets, and whatever the process is called."""
+    text = "".join(
+        f"{i} 15:01:22.104 0 {name} ({thread}) {way} {call} fd=3(<f>/x, y) \n"
+        for i, (name, thread, call) in enumerate(
+            [("bash", 7, "openat"), ("(sd pam)", 8, "read"), ("bash", 7, "switch"), ("x", 7, "dup")]
+        )
+        for way in "><"
+    )
+    file = put(tmp_path / "a.txt", text)
+    assert everything(read(file)) == [["openat", "dup", "read"]]
+    others = (put(tmp_path / name, text) for name in ("b.txt", "c.txt"))
+    assert everything(read_split(file, *others, "process").attack) == [["openat", "dup"], ["read"]]
