@@ -38,6 +38,11 @@ _NGIDS = re.compile(
 )
 _NGIDS_COLUMNS = ("date", "time", "pid", "path", "syscall", "event", "category", "kind", "label")
 
+#: How tracepoints of Linux and LTTng name a call of which they say the way.
+_WITH_WAY = re.compile(
+    r"(syscalls:)?(compat_)?(sys_enter|sys_exit|syscall_entry|syscall_exit)_(?=\w)", re.IGNORECASE
+)
+
 #: Process, calls and label of a row.
 Row = tuple[str, bytes, str]
 
@@ -62,22 +67,41 @@ class Table(NamedTuple):
 
 
 def _once(
-    records: Iterable[dict[str, object]], way: str, of: Sequence[str]
+    records: Iterable[dict[str, object]],
+    way: str,
+    calls: str,
+    of: Sequence[str],
+    label: str | None,
 ) -> Iterator[dict[str, object]]:
-    """Leave out the row where a call ends of which there is one where it began.
+    """Take a call once, where it begins, though it has a row where it ends as well.
 
-    A call that began before the table does, and each of a table of ends alone, stays.
+    A call that began before the table does, and each of a table of ends alone, stays. Where the
+    end has another label than the beginning, it stays too, but without the call: a process has
+    the labels of both.
     """
     begun: Counter[tuple[str, ...]] = Counter()
+    labels: dict[tuple[str, ...], str] = {}
     for record in records:
         said = _word(record.get(way)).lower()
         if said in BEGINS | ENDS:
-            call = tuple(_word(record.get(one)) for one in of)
-            if said in ENDS and begun[call]:
+            record[calls] = _plain_name(_word(record.get(calls)))
+            call = tuple(_word(record.get(one)) for one in (calls, *of))
+            labelled = "" if label is None else _word(record.get(label))
+            if said in BEGINS:
+                begun[call] += 1
+                labels[call] = labelled
+            elif begun[call]:
                 begun[call] -= 1
-                continue
-            begun[call] += said in BEGINS
+                if labels[call] == labelled:
+                    continue
+                record[calls] = ""
         yield record
+
+
+def _plain_name(call: str) -> str:
+    """Name a call without the way: ``sys_enter_read`` begins what ``sys_exit_read`` ends."""
+    with_way = _WITH_WAY.match(call)
+    return call[with_way.end() :] if with_way else call
 
 
 def is_table(text: bytes) -> bool:
@@ -114,7 +138,7 @@ def table_of(stream: BinaryIO, where: str) -> Table:
 
     whole = records if first is None else chain([first], records)
     if way := column(names, WAY):
-        whole = _once(whole, way, (*filter(None, besides), calls))
+        whole = _once(whole, way, calls, tuple(filter(None, besides)), label)
     plain = "" if label is None else plain_name(label)
     return Table(map(row, whole), key, plain if plain in MAYBE_LABEL else "")
 

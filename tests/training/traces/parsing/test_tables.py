@@ -198,6 +198,7 @@ def test_a_trace_in_a_cell_may_be_long(tmp_path: Path) -> None:
 
 
 BOTH = ["read >", "open >", "open <", "read <"]
+BOTH_ONCE = ["read", "open"]
 
 
 @pytest.mark.parametrize(
@@ -209,6 +210,9 @@ BOTH = ["read >", "open >", "open <", "read <"]
         (["open <", "open <", "read <"], ["open", "open", "read"]),
         (["open >", "open <", "open >", "open <"], ["open", "open"]),
         (["open in", "open out"], ["open", "open"]),
+        (["sys_enter_read enter", "sys_exit_read exit"], ["read"]),
+        (["syscall_entry_read >", "compat_syscall_exit_open <", "syscall_exit_read <"], BOTH_ONCE),
+        (["syscalls:sys_enter_read >", "syscalls:sys_exit_read <"], ["read"]),
     ],
 )
 def test_a_call_of_two_rows_counts_once(tmp_path: Path, rows: list[str], calls: list[str]) -> None:
@@ -223,6 +227,20 @@ def test_rows_of_two_processes_are_told_apart_where_a_call_ends(tmp_path: Path) 
     rows = ["pid,syscall,direction", "1,read,>", "2,read,<", "2,read,>", "1,read,<", "1,open,<"]
     found = read(put(tmp_path / "a.csv", "\n".join(rows)))
     assert everything(found) == [["read", "open"], ["read", "read"]]
+
+
+@pytest.mark.parametrize("begin", ["", "normal", "attack"])
+@pytest.mark.parametrize("end", ["", "normal", "attack"])
+@pytest.mark.parametrize("process", ["pid,7", "user,root"])
+def test_the_label_of_either_row_of_a_call_counts(process: str, begin: str, end: str) -> None:
+    """That of an attack before that of what is normal, and this before none, wherever it stands."""
+    column, cell = process.split(",")
+    rows = [f"{column},syscall,dir,label", f"{cell},read,>,{begin}", f"{cell},read,<,{end}"]
+    vocabulary = Vocabulary()
+    text = "\n".join(rows).encode()
+    (found,) = traces_of(io.BytesIO(text), "x", "auto", vocabulary).found
+    decides = next(label for label in ("attack", "normal", "") if label in (begin, end))
+    assert (found.label, len(found.calls)) == (decides, 1)
 
 
 def test_without_a_direction_each_row_is_a_call(tmp_path: Path) -> None:
