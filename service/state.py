@@ -22,7 +22,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from oddcall.models.errors import StorageError
@@ -120,6 +120,9 @@ class StateDir:
                     fix="Stop that one, or name another directory with --state-dir.",
                 ) from None
             lock.truncate(0)
+            # Of a watch that was killed: in a container its process has the number of the next.
+            with suppress(OSError):
+                self.lesson.unlink(missing_ok=True)
             lock.write(str(os.getpid()))
             lock.flush()
             yield

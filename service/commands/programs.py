@@ -46,7 +46,7 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     from oddcall.models.window import Program
     from oddcall.service.alerts.alert import iso
     from oddcall.service.learning.lesson import lesson_in
-    from oddcall.service.learning.states import table, told_of, written_ns
+    from oddcall.service.learning.states import shown, table, told_of, written_ns
     from oddcall.service.naming import shortened
     from oddcall.service.state import StateDir
 
@@ -55,9 +55,10 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     # In its first lesson a watch has told of no program yet.
     first = lesson is not None and not state.programs.exists()
     told = _NOTHING if first else told_of(state.programs)
-    rows = [row for row in told["programs"] if not wanted or row["state"] in wanted]
+    known = shown(told)
+    rows = [row for row in known if not wanted or row["state"] in wanted]
     then_ns = 0 if first else written_ns(told)
-    age_s = None if first else max(now_ns - then_ns, 0) / 1e9
+    age_s = max(now_ns - then_ns, 0) / 1e9 if then_ns else None
     if json_:
         learns = asdict(lesson) if lesson else None
         click.echo(json.dumps({**told, "age_s": age_s, "lesson": learns, "programs": rows}))
@@ -66,20 +67,23 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
         before = "How programs stand is known" if first else "What follows is of before:"
         anew = "" if first else " it is written anew"
         click.echo(fill(f"{lesson.told(now_ns)} {before}{anew} once it is over.", 80))
-    if age_s is None:
+    if first:
         return
     parts = [field.name for field in fields(Program)]
     programs = [Program(**{part: row[part] for part in parts}) for row in rows]
     lines = table(rows, most, shortened(programs, 24)) if rows else [_none(wanted)]
     click.echo("\n".join(lines))
-    counts = {state: sum(row["state"] == state for row in told["programs"]) for state in _STATES}
+    counts = {state: sum(row["state"] == state for row in known) for state in _STATES}
     said = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
     click.echo(f"\n{said or 'no program'}")
     holder = state.holder()
     by = f"the watch, process {holder}, writes it every minute" if holder else "no watch runs now"
     by = "of before the lesson" if lesson else by
-    at = iso(then_ns)[:19].replace("T", " ")
-    click.echo(fill(f"as of {at} UTC, {format_duration(round(age_s))} ago; {by}", 80))
+    when = "when it was written is not known"
+    if age_s is not None:
+        at = iso(then_ns)[:19].replace("T", " ")
+        when = f"as of {at} UTC, {format_duration(round(age_s))} ago"
+    click.echo(fill(f"{when}; {by}", 80))
 
 
 def _none(wanted: tuple[str, ...]) -> str:

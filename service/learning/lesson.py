@@ -10,6 +10,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from oddcall.models.durations import format_duration
 from oddcall.models.errors import OddcallError
@@ -86,8 +87,11 @@ class Telling:
 def lesson_in(state: StateDir) -> Lesson | None:
     """Tell of the lesson that a watch with this directory is in; None where it is in none."""
     try:
-        lesson = Lesson(**json.loads(state.lesson.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        told: dict[str, Any] = json.loads(state.lesson.read_text(encoding="utf-8"))
+        lesson = Lesson(**told)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    # A watch that was killed leaves it; the next one may have nothing to learn.
+    if not isinstance(told["written_ns"], int) or lesson.written_ns < 0:
+        return None
+    # A watch that was killed leaves it until the next one takes hold.
     return lesson if lesson.pid == state.holder() else None

@@ -252,6 +252,17 @@ def told_of(path: Path) -> dict[str, Any]:
     return told
 
 
+def shown(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give what `table` can show of what ``told_of`` gave: rows that are as a watch writes them."""
+    return [
+        row
+        for row in told["programs"]
+        if all(isinstance(row.get(name), kind) for name, kind in _SHOWN.items())
+        and isinstance(row.get("since"), str | None)
+        and row["level"] in ("", *JUDGED_BY)
+    ]
+
+
 def written_ns(told: Mapping[str, Any]) -> int:
     """Tell when that was written down which ``told_of`` gave, UTC; 0 where it does not say."""
     return _ns(told.get("written"))
@@ -296,6 +307,10 @@ def _rows(
 
 
 _IDENTITY = ("exe", "dev", "ino", "unit", "container")
+_SHOWN: dict[str, type] = {
+    **dict.fromkeys(("exe", "unit", "container", "state", "why", "level"), str),
+    **dict.fromkeys(("dev", "ino", "windows"), int),
+}
 
 
 def _ns(time: str | None) -> int:

@@ -19,7 +19,7 @@ from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import Program
 from oddcall.service.cli import run
 from oddcall.service.learning.evidence import Seen
-from oddcall.service.learning.lesson import Telling
+from oddcall.service.learning.lesson import Telling, lesson_in
 from oddcall.service.learning.states import States, told_of
 from oddcall.service.state import StateDir
 from oddcall.training.fit import FitSettings, fit
@@ -256,6 +256,74 @@ def test_how_old_the_states_are_is_said(
     assert (told["age_s"], told["lesson"]) == (34.0, None)
 
 
+def test_when_states_were_written_may_not_be_known(
+    opened: Callable[..., States],
+    batch: Any,
+    row: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Then no age is said, nor is it of 1970."""
+    opened().see(batch(row(at_s=200)))
+    path = StateDir(tmp_path).programs
+    told = json.loads(path.read_text())
+    del told["written"]
+    path.write_text(json.dumps(told))
+    asked = ["programs", "--state-dir", str(tmp_path)]
+    assert run(asked) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.endswith("when it was written is not known; no watch runs now")
+    assert run([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["age_s"] is None
+
+
+@pytest.mark.parametrize("part", ["dev", "state", "why", "level", "windows", "since"])
+def test_rows_of_something_else_are_not_shown(
+    opened: Callable[..., States],
+    batch: Any,
+    row: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    part: str,
+) -> None:
+    """What lacks a part, or has another thing in its place, spoils no other row."""
+    opened().see(batch(row(at_s=200)))
+    path = StateDir(tmp_path).programs
+    told = json.loads(path.read_text())
+    whole = len(told["programs"])
+    broken = {**told["programs"][0], part: ["?"]}
+    told["programs"] += [broken, {name: broken[name] for name in broken if name != part}]
+    if part == "since":
+        del told["programs"][-1]
+    path.write_text(json.dumps(told))
+    assert run(["programs", "--state-dir", str(tmp_path)]) == 0
+    assert "judged by" in capsys.readouterr().out
+    assert run(["programs", "--state-dir", str(tmp_path), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["programs"]) == whole
+
+
+def test_a_lesson_of_a_watch_that_was_killed_is_none(tmp_path: Path) -> None:
+    """Also where the next watch has its number: in a container each is process 1."""
+    state = StateDir(tmp_path)
+    with state.held():
+        Telling(state).tell("learning", time.time_ns())
+        assert lesson_in(state) is not None
+    with state.held():
+        assert lesson_in(state) is None
+
+
+@pytest.mark.parametrize("bad", ["[" * 100_000, "soon", -1, None])
+def test_a_lesson_that_cannot_be_read_is_none(tmp_path: Path, bad: Any) -> None:
+    """A file of something else is no traceback."""
+    state = StateDir(tmp_path)
+    with state.held():
+        Telling(state).tell("learning", time.time_ns())
+        told = {**json.loads(state.lesson.read_text()), "written_ns": bad}
+        text = bad if bad and str(bad)[0] == "[" else json.dumps(told)
+        state.lesson.write_text(text)
+        assert run(["programs", "--state-dir", str(tmp_path)]) == 2
+
+
 def test_a_lesson_that_goes_on_is_said(
     opened: Callable[..., States],
     batch: Any,
@@ -290,6 +358,7 @@ def test_a_lesson_that_goes_on_is_said(
     assert run(asked) == 0
     assert "lesson" not in capsys.readouterr().out, "a watch that was killed is in none"
     with state.held():
+        telling.tell(line, time.time_ns() + 10_000_000_000)
         telling.end()
         assert run(asked) == 0
         assert "lesson" not in capsys.readouterr().out
