@@ -8,13 +8,12 @@ from functools import partial
 import numpy as np
 
 from oddcall.models.errors import EvidenceError, SettingError
-from oddcall.models.features import FloatArray
 from oddcall.training.figures import Result, measure, own_threshold, told
 from oddcall.training.traces.detectors.composition import Composition
 from oddcall.training.traces.detectors.detector import (
-    CHUNK,
     Done,
     TraceDetector,
+    in_chunks,
     require_different,
     step,
 )
@@ -132,16 +131,11 @@ def _require(split: Split) -> None:
 
 
 def _judged(detector: TraceDetector, split: Split, resamples: int, judging: Done) -> Result:
-    n = len(split.normal) + len(split.attack)
-
-    def scored(traces: TraceSet, before: int) -> FloatArray:
-        scores = []
-        for begin, part in traces.chunks(CHUNK):
-            judging((before + begin) / n)
-            scores.append(detector.score(part))
-        return np.concatenate(scores)
-
-    normal, attack = scored(split.normal, 0), scored(split.attack, len(split.normal))
+    clean = len(split.normal) / (len(split.normal) + len(split.attack))
+    normal = in_chunks(split.normal, detector.score, lambda done: judging(clean * done))
+    attack = in_chunks(
+        split.attack, detector.score, lambda done: judging(clean + (1 - clean) * done)
+    )
     threshold = own_threshold(detector.held_out)
     # Copies are drawn together: one by one they would promise too much.
     blocks = split.normal.same(), split.attack.same()

@@ -25,7 +25,7 @@ import numpy as np
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.training.figures import measure
-from oddcall.training.traces.detectors.detector import AtOnce, firsts
+from oddcall.training.traces.detectors.detector import AtOnce, firsts, in_chunks
 from oddcall.training.traces.detectors.groups import apart, grouped
 from oddcall.training.traces.detectors.ngrams import run_keys
 from oddcall.training.traces.detectors.sets import shares
@@ -162,8 +162,8 @@ def judge(trial: Trial, detectors: dict[str, type[AtOnce]]) -> Judged:
     for name, detector in detectors.items():
         fitted = detector().fit(trial.train)
         surprise = Surprise(detector.scores_without(trial.train, part))
-        normal[name] = {k: surprise.of(fitted.score(t)) for k, t in trial.normal.items()}
-        attack[name] = {k: surprise.of(fitted.score(t)) for k, t in trial.attack.items()}
+        normal[name] = {k: surprise.of(in_chunks(t, fitted.score)) for k, t in trial.normal.items()}
+        attack[name] = {k: surprise.of(in_chunks(t, fitted.score)) for k, t in trial.attack.items()}
     return Judged(normal, attack)
 
 

@@ -13,6 +13,9 @@ from oddcall.models.errors import EvidenceError, SettingError
 from oddcall.service.cli import cli, run
 from oddcall.training.figures import measure
 from oddcall.training.traces.datasets.protocols import PROTOCOLS, datasets_root
+from oddcall.training.traces.detectors.detector import AtOnce
+from oddcall.training.traces.detectors.order import Order
+from oddcall.training.traces.detectors.peers import Stide
 from oddcall.training.traces.evaluation import DEFAULT, DETECTORS, chosen_detectors, evaluate
 from oddcall.training.traces.parsing.reading import read_split
 from oddcall.training.traces.traces import Split, TraceSet, Vocabulary
@@ -42,7 +45,7 @@ def test_long_work_is_told_of_step_by_step(monkeypatch: pytest.MonkeyPatch) -> N
     train, normal, attack = (
         TraceSet.of(part, vocabulary) for part in (walks[:20], walks[20:40], walks[40:])
     )
-    monkeypatch.setattr("oddcall.training.traces.evaluation.CHUNK", 100)
+    monkeypatch.setattr("oddcall.training.traces.detectors.detector.CHUNK", 100)
     heard: list[tuple[str, float]] = []
     names = ["views", "stide"]
     evaluate(
@@ -58,6 +61,31 @@ def test_long_work_is_told_of_step_by_step(monkeypatch: pytest.MonkeyPatch) -> N
     assert parts == sorted(parts)
     assert parts[0] == 0
     assert parts[-1] < 1
+
+
+@pytest.mark.parametrize("judge", [Order, Stide])
+def test_no_more_is_scored_at_once_than_memory_is_bounded_for(
+    judge: type[AtOnce], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither while it learns nor while it judges, and each trace is scored as it is with all."""
+    random, vocabulary = np.random.default_rng(4), Vocabulary()
+    calls = np.array([vocabulary.id(call) for call in "abcdef"])
+    walks = [calls[random.integers(0, 6, 40)] for _ in range(60)]
+    split = Split("x", *(TraceSet.of(walks[i : i + 20], vocabulary) for i in (0, 20, 40)))
+    whole = evaluate(split, [judge.name])[judge.name]
+    met: list[int] = []
+    score = judge._score
+
+    def counted(self: AtOnce, traces: TraceSet) -> np.ndarray:
+        met.append(len(traces.calls))
+        return score(self, traces)
+
+    monkeypatch.setattr(judge, "_score", counted)
+    monkeypatch.setattr("oddcall.training.traces.detectors.detector.CHUNK", 100)
+    found = evaluate(split, [judge.name])[judge.name]
+    assert max(met) <= 100
+    np.testing.assert_allclose(found.normal, whole.normal)
+    assert found.threshold == pytest.approx(whole.threshold)
 
 
 def test_intervals_do_not_count_copies_as_evidence() -> None:

@@ -57,7 +57,10 @@ class TraceDetector(Protocol):
         """
 
     def score(self, traces: TraceSet) -> FloatArray:
-        """Score each trace, (n,), finite. Changes nothing."""
+        """Score each trace, (n,), finite. Changes nothing.
+
+        All at once: ``in_chunks`` bounds the memory for many.
+        """
 
 
 def folds(traces: TraceSet, seed: int = 0) -> IntArray:
@@ -106,7 +109,7 @@ def cross_scores(
     scores = np.zeros(len(traces))
     for fold, judge in enumerate(judges):
         kept = np.flatnonzero(part == fold)
-        scores[kept] = judge(traces.take(kept))
+        scores[kept] = in_chunks(traces.take(kept), judge)
         told((fold + 1) / FOLDS)
     return scores
 
@@ -142,17 +145,14 @@ def _level(lengths: IntArray, most: int) -> int:
 
 
 def in_chunks(
-    traces: TraceSet, judge: Callable[[TraceSet], FloatArray], most_calls: int = CHUNK
+    traces: TraceSet, judge: Callable[[TraceSet], FloatArray], told: Done = untold
 ) -> FloatArray:
-    """Score many traces, so many calls at a time, (n,)."""
-    return np.concatenate(list(_chunk_scores(traces, judge, most_calls)) or [np.zeros(0)])
-
-
-def _chunk_scores(
-    traces: TraceSet, judge: Callable[[TraceSet], FloatArray], most_calls: int
-) -> Iterator[FloatArray]:
-    for _, part in traces.chunks(most_calls):
-        yield judge(part)
+    """Score many traces, ``CHUNK`` calls at a time, (n,), telling how much of that is done."""
+    scores = []
+    for begin, part in traces.chunks(CHUNK):
+        told(begin / len(traces))
+        scores.append(judge(part))
+    return np.concatenate(scores or [np.zeros(0)])
 
 
 class AtOnce:
@@ -169,7 +169,7 @@ class AtOnce:
 
     def score(self, traces: TraceSet) -> FloatArray:
         """Score each trace, (n,)."""
-        return in_chunks(traces, self._score)
+        return self._score(traces)
 
     def learn(self, traces: TraceSet) -> Self:
         """Learn without held-out scores."""

@@ -16,7 +16,6 @@ from oddcall.training.fit import FitSettings, fit
 from oddcall.training.traces.detectors.detector import (
     MOST_TRACES,
     Done,
-    in_chunks,
     require_different,
     sample,
     untold,
@@ -69,9 +68,6 @@ class Windows:
 
     def score(self, traces: TraceSet) -> FloatArray:
         """Minus the logarithm of the p-value, (n,)."""
-        return in_chunks(traces, self._score)
-
-    def _score(self, traces: TraceSet) -> FloatArray:
         p: FloatArray = self._model.judge(as_windows(traces)).p_value
         return -np.log(np.maximum(p, 1e-300))
 
