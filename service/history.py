@@ -24,6 +24,7 @@ from oddcall.models.tolerance import Behaviour
 from oddcall.service import database
 from oddcall.service.alerts.alert import Alert, iso, to_json
 from oddcall.service.quantities import counted
+from oddcall.service.state import is_there
 
 #: Fewest characters of an id that name it.
 SHORTEST = 4
@@ -124,10 +125,12 @@ class History:
         ------
         SettingError
             When there is none.
+        PrivilegeError
+            When it may not be read.
         StorageError
             When it cannot be read.
         """
-        if not path.exists():
+        if not is_there(path):
             raise SettingError(
                 f"no alert is known in {path.parent}",
                 expected=f"the history of a watch, {path.name}",

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from oddcall.models.errors import StorageError
+from oddcall.models.errors import PrivilegeError, StorageError, reason
 from oddcall.models.storage import storage_error, unwritable
 
 
@@ -35,6 +35,33 @@ def default_state_dir() -> Path:
         return Path("/var/lib/oddcall")
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(home).expanduser() / "oddcall"
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether a file of a state directory is there, to be read.
+
+    Raises
+    ------
+    PrivilegeError
+        When it, or its directory, may not be read.
+    """
+    try:
+        path.open("rb").close()
+    except PermissionError as error:
+        raise unreadable(path, error) from error
+    except OSError:
+        return False
+    return True
+
+
+def unreadable(path: Path, error: PermissionError) -> PrivilegeError:
+    """Say of a file of a state directory that this user may not read it."""
+    return PrivilegeError(
+        f"{path} may not be read by this user",
+        got=reason(error),
+        fix="Ask as the user that runs the watch (mostly root: sudo), or name another directory "
+        "with --state-dir.",
+    )
 
 
 class StateDir:

@@ -244,10 +244,10 @@ def _clock(time_ns: int) -> str:
 def _feedback(settings: Settings) -> Feedback:
     """Open what was said; raises SettingError where no watch was: nothing can have been said."""
     from oddcall.service.feedback import Feedback
-    from oddcall.service.state import StateDir
+    from oddcall.service.state import StateDir, is_there
 
     state = StateDir(settings.state_dir)
-    if not state.feedback.exists():
+    if not is_there(state.feedback):
         with _history(settings):
             pass
     return Feedback(state.feedback)

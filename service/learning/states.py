@@ -31,6 +31,7 @@ from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import iso
 from oddcall.service.board.standing import TOO_FEW_OTHERS, Standing, by_evidence, by_model
 from oddcall.service.learning.evidence import Seen
+from oddcall.service.state import unreadable
 
 if TYPE_CHECKING:
     from oddcall.models.model import Model
@@ -235,12 +236,16 @@ def told_of(path: Path) -> dict[str, Any]:
     Raises
     ------
     SettingError
-        When there is nothing, or nothing that can be read.
+        When there is nothing, or nothing of use.
+    PrivilegeError
+        When it may not be read.
     """
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         told["programs"] = [dict(row) for row in told["programs"]]
         _ns(told.get("written"))
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingError(
             f"no states of programs are known in {path.parent}",

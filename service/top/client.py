@@ -28,7 +28,7 @@ def find(state: Path) -> Address:
     ------
     SettingError
         When none runs, or it serves no page.
-    StorageError
+    PrivilegeError
         When its address may not be read.
     """
     if address := read(state):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from oddcall.models.errors import StorageError, reason
 from oddcall.models.storage import storage_error
+from oddcall.service.state import unreadable
 
 _NAME = "web.json"
 
@@ -71,8 +72,10 @@ def read(state: Path) -> Address | None:
 
     Raises
     ------
+    PrivilegeError
+        When it may not be read.
     StorageError
-        When it is there and may not be read.
+        When it is there and cannot be read.
     """
     found = _read(state)
     return found if found and found.url else None
@@ -92,10 +95,12 @@ def _read(state: Path) -> Address | None:
         address = Address(str(found["url"]), str(found["key"]), int(found["pid"]), said)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    except PermissionError as error:
+        raise unreadable(file, error) from error
     except OSError as error:
         raise StorageError(
             f"the address of the running watch, in {file}, cannot be read",
             got=reason(error),
-            fix="Ask as the user that runs the watch (mostly root: `sudo oddcall top`).",
+            fix="Mend the state directory, or name another with --state-dir.",
         ) from error
     return address if Path(f"/proc/{address.pid}").exists() else None
