@@ -80,9 +80,13 @@ def command(
     from oddcall.service.screen import open_screen
     from oddcall.service.signals import hanging_up, stopping
     from oddcall.service.state import StateDir
+    from oddcall.service.trust import named_model
 
     if model and relearn:
         raise SettingError("--model and --relearn exclude each other", fix="Give one of them.")
+    if shadow:
+        # Before a lesson of minutes, and before --relearn forgets: it is opened once one is over.
+        named_model(shadow, settings.trusted_key)
     state = StateDir(settings.state_dir)
     with ExitStack() as held:
         if model is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oddcall.service import shadow
+from oddcall.service import live, shadow
 from oddcall.service.alerts.episode import Episodes, EpisodeSettings
 from oddcall.service.alerts.judging import steps
+from oddcall.service.cli import run
 from oddcall.service.shadow import Shadow, Tally
 
 PTRACE, CONNECT = 101, 42
@@ -42,3 +44,17 @@ def test_what_both_see_and_what_one_sees_alone(
         "the shadow opened 3 alerts: 2 with the active model, 1 alone; 1 of the active model's it "
         "did not see"
     )
+
+
+def test_a_shadow_that_cannot_be_read_is_refused_before_the_lesson(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waits for a lesson to be told of it, nor loses by --relearn what was learned."""
+    monkeypatch.setattr(live, "open_sensor", lambda _: pytest.fail("it began"))
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "baseline.oddcall").write_text("learned")
+    words = ["watch", "--state-dir", str(state), "--relearn", "--shadow", str(tmp_path / "nope")]
+    assert run(words) == 6
+    assert "cannot read a model bundle at" in " ".join(capsys.readouterr().err.split())
+    assert (state / "baseline.oddcall").exists()
