@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddcall.models.durations import format_duration
+from oddcall.models.errors import SettingError
 from oddcall.models.window import Program, WindowBatch
 from oddcall.service.quantities import counted
 from oddcall.service.screen import Screen, Status
@@ -91,18 +92,33 @@ def record(
 
     Raises
     ------
+    SettingError
+        When the recording that is gone on with is of another interval.
     StorageError
         When the disk is full or gone; the parts written before are whole.
     """
     tally = Tally()
-    if writer.goes_on:
-        screen.say(f"{writer.path} holds a recording of this host: going on with it")
     with writer:
+        if writer.goes_on:
+            _require_interval(writer)
+            screen.say(f"{writer.path} holds a recording of this host: going on with it")
         for tick in ticks:
             writer.append(tick.windows)
             tally.add(tick)
             screen.show(_progress(tally, duration_s))
     return tally
+
+
+def _require_interval(writer: RecordingWriter) -> None:
+    """Refuse windows of two lengths in one recording: they would be two kinds of normal."""
+    was, now = (float(m.get("interval_s") or 0) for m in (writer.before, writer.metadata))
+    if was and now and was != now:
+        raise SettingError(
+            f"{writer.path} holds a recording of another interval",
+            expected=f"its own, {format_duration(was)}",
+            got=format_duration(now),
+            fix=f"Type --interval {format_duration(was)}, or name another place with -o.",
+        )
 
 
 def until(source: Source, duration_s: float | None) -> Iterator[Tick]:

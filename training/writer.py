@@ -79,18 +79,22 @@ class RecordingWriter:
             "oddcall_version": version("oddcall"),
         }
         self.rows = 0
-        #: Whether the folder holds a recording already, which this one goes on with.
-        self.goes_on = False
+        #: What the recording says of itself that is there already, and is gone on with.
+        self.before: dict[str, str] = {}
         self._rows_per_part, self._seconds_per_part = rows_per_part, seconds_per_part
         self._lock = _locked(self.path)
         try:
-            self._number, self._tick = _next_place(self.path, self.metadata)
+            self._number, self._tick, self.before = _next_place(self.path, self.metadata)
         except BaseException:
             os.close(self._lock)
             raise
-        self.goes_on = self._number > 0
         self._open = True
         self._part: _Part | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the folder held a recording already, which this one goes on with."""
+        return bool(self.before)
 
     def __enter__(self) -> Self:
         return self
@@ -220,8 +224,8 @@ def _locked(folder: Path) -> int:
     return descriptor
 
 
-def _next_place(folder: Path, metadata: dict[str, str]) -> tuple[int, int]:
-    """Find the part number and the tick to go on with, clearing what a killed writer left."""
+def _next_place(folder: Path, metadata: dict[str, str]) -> tuple[int, int, dict[str, str]]:
+    """Find part number, tick and metadata to go on with, clearing what a killed writer left."""
     left = unfinished(folder)
     known = finished(folder)
     others = sorted({entry.name for entry in folder.iterdir()} - {entry.name for entry in left})
@@ -236,11 +240,12 @@ def _next_place(folder: Path, metadata: dict[str, str]) -> tuple[int, int]:
         with suppress(OSError):
             entry.unlink()
     if not known:
-        return 0, 0
+        return 0, 0, {}
     with opened(known[-1]) as file:
-        _check_same(folder, metadata_of(file.schema_arrow), metadata)
+        before = metadata_of(file.schema_arrow)
+        _check_same(folder, before, metadata)
         ticks = _last_tick(file)
-    return part_number(known[-1]) + 1, ticks + 1
+    return part_number(known[-1]) + 1, ticks + 1, before
 
 
 def _check_same(folder: Path, before: dict[str, str], now: dict[str, str]) -> None:

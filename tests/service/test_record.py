@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from oddcall.models.errors import SettingError
 from oddcall.models.window import Program
 from oddcall.service.record import record, until
 from oddcall.training.recording import RecordingWriter, read_batches
@@ -55,6 +57,21 @@ def test_a_recording_that_goes_on_says_so(
         assert tally.windows == 1, "of this time"
     said = [line for line in screen.lines if "going on" in line]
     assert said == [f"{tmp_path / 'r'} holds a recording of this host: going on with it"]
+    assert sum(map(len, read_batches(tmp_path / "r"))) == 2
+
+
+def test_intervals_are_not_mixed(
+    tmp_path: Path, fake_sensor: Any, screen: Any, batch: Any, row: Any
+) -> None:
+    """A recording goes on at its own interval; at another nothing is added, and it says which."""
+    for interval, refused in (("1", ""), ("5.0", "expected its own, 1s; got 5s"), ("1.0", "")):
+        writer = RecordingWriter(tmp_path / "r", {**METADATA, "interval_s": interval})
+        ticks = fake_sensor([batch(row(pid=1))]).ticks()
+        if refused:
+            with pytest.raises(SettingError, match=f"{refused}. Type --interval 1s"):
+                record(ticks, writer, screen, None)
+        else:
+            record(ticks, writer, screen, None)
     assert sum(map(len, read_batches(tmp_path / "r"))) == 2
 
 
