@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +160,7 @@ def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
         named = (2 * counts < traces.lengths) & (counts <= few)
 
         def first(one: NDArray[np.bool_], where: str = where, of: TraceSet = traces) -> str:
-            return f"{where}/{of.labels[int(one.argmax())]}" if one.any() else ""
+            return _in_full(where, of.labels[int(one.argmax())]) if one.any() else ""
 
         for kind, example in ((True, first(by_number)), (False, first(by_name) or first(named))):
             if example:
@@ -180,6 +181,13 @@ def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
         got=got,
         fix="Take away what is no call, or give traces of one kind.",
     )
+
+
+def _in_full(where: str, label: str) -> str:
+    """Name a trace with its place, which may be the very file that it is in."""
+    place = Path(where)
+    alone = place.is_file() and label.partition(":")[0] == place.name
+    return str(place.with_name(label)) if alone else f"{where}/{label}"
 
 
 def _shown(word: bytes) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from oddcall.models.errors import RecordingError
 from oddcall.training.traces.parsing.apart import traces_of
-from oddcall.training.traces.parsing.reading import read_split
+from oddcall.training.traces.parsing.reading import read_split, read_traces
 from oddcall.training.traces.parsing.tokens import call_token, numbered, unknown_names
 from oddcall.training.traces.traces import TraceSet, Vocabulary
 
@@ -156,3 +156,12 @@ def test_one_long_word_does_not_take_the_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 50 * len(text)
     finally:
         tracemalloc.stop()
+
+
+def test_a_file_that_was_given_by_itself_is_named_once(tmp_path: Path) -> None:
+    """Promise: what is typed is named, not the file below itself."""
+    path = tmp_path / "mixed.txt"
+    path.write_text("open\n3\n4\nread\n" * 40)
+    with pytest.raises(RecordingError, match="mixed; ") as refused:
+        read_traces(path, Vocabulary())
+    assert f"both in {path}." in str(refused.value)
