@@ -104,6 +104,12 @@ def _joining(path: Path) -> tuple[Behaviour, ...]:
     found = _read(path)
     taken = {behaviour.name for behaviour in behaviours()}
     for behaviour in found:
+        for what in ("act", "prepare"):
+            if not callable(given := getattr(behaviour, what)):
+                raise _unfit(
+                    path,
+                    f"{_shown(given)} as the {what} of {behaviour.name}, which is to be called",
+                )
         named_calls = (behaviour.expects, behaviour.cause)
         for words in named_calls:
             if not _are_names(words):
@@ -155,12 +161,20 @@ def _read(path: Path) -> tuple[Behaviour, ...]:
         given = runpy.run_path(str(path)).get("BEHAVIOURS")
     except (Exception, SystemExit) as error:  # whatever a file of somebody's does wrong
         raise _unfit(path, f"{type(error).__name__}: {error}") from error
+    if isinstance(given, Behaviour):
+        raise _unfit(path, f"the Behaviour {given.name} alone, not a tuple: mind the comma")
     if not isinstance(given, list | tuple) or not given:
-        raise _unfit(path, "no BEHAVIOURS" if given is None else repr(given))
+        raise _unfit(path, "no BEHAVIOURS" if given is None else _shown(given))
     strange = [one for one in given if not isinstance(one, Behaviour)]
     if strange:
-        raise _unfit(path, repr(strange[0]))
+        raise _unfit(path, _shown(strange[0]))
     return tuple(given)
+
+
+def _shown(given: object) -> str:
+    """Write what was given, or its type where all that Python has to show is an address."""
+    written = repr(given)
+    return f"a {type(given).__name__}" if " at 0x" in written else written
 
 
 def _unfit(path: Path, got: str) -> SettingError:
@@ -185,10 +199,11 @@ def named(name: str) -> Behaviour:
     if name not in found:
         meant = difflib.get_close_matches(name, names, n=1)
         near = f"Did you mean {meant[0]}? " if meant else ""
+        file = "" if own() else " One of a file of yours needs --from FILE."
         raise SettingError(
             "there is no such behaviour",
             expected="" if near else f"one of {', '.join(names)}",
             got=name,
-            fix=f"{near}`oddcall simulate list` shows them all.",
+            fix=f"{near}`oddcall simulate list` shows them all.{file}",
         )
     return found[name]

@@ -165,6 +165,7 @@ def test_prey_that_cannot_be_made_is_answered(tmp_path: Path) -> None:
         ("x = 1", "got no BEHAVIOURS"),
         ("BEHAVIOURS = ()", "got ()"),
         ("BEHAVIOURS = [7]", "got 7"),
+        ("BEHAVIOURS = [lambda bounds: {}]", "got a function."),
         ("BEHAVIOURS = 1 / 0", "got ZeroDivisionError: division by zero"),
         ("raise SystemExit(3)", "got SystemExit: 3"),
         ("import nothing_of_the_name", "got ModuleNotFoundError: No module"),
@@ -172,6 +173,18 @@ def test_prey_that_cannot_be_made_is_answered(tmp_path: Path) -> None:
         (
             MINE.format(name="new").replace('("openat",)', "(5,)"),
             "got (5,) of new where a tuple of names belongs",
+        ),
+        (
+            MINE.format(name="new").replace('"its own", act', '"its own", 3'),
+            "got 3 as the act of new, which is to be called",
+        ),
+        (
+            MINE.format(name="new").replace('"its own", act', '"its own", act, None'),
+            "got None as the prepare of new, which is to be called",
+        ),
+        (
+            MINE.format(name="new").replace("BEHAVIOURS = [", "BEHAVIOURS = (").replace("\n]", ")"),
+            "got the Behaviour new alone, not a tuple: mind the comma",
         ),
         (
             MINE.format(name="new").replace('"openat"', '"opneat"'),
@@ -188,3 +201,13 @@ def test_a_file_that_gives_none_is_refused(tmp_path: Path, text: str, got: str) 
     assert f"the behaviours in {path} cannot be used" in str(refused.value)
     assert got in str(refused.value)
     assert not catalogue.own()
+
+
+def test_a_name_that_no_file_was_given_for_says_where_from(mine: Path, tmp_path: Path) -> None:
+    """Promise: who forgets --from is told of it; who gave a file is not."""
+    with pytest.raises(SettingError, match="One of a file of yours needs --from FILE"):
+        catalogue.named("three-files")
+    simulate.include(mine)
+    with pytest.raises(SettingError) as refused:
+        catalogue.named("four-files")
+    assert "--from" not in str(refused.value)
