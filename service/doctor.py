@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def examine(
     try:
         loaded = load({"state_dir": state_dir}, file=config)
     except OddcallError as error:
-        found.append(Check.failed("settings", error))
+        found.append(_unusable(error, config))
     else:
         settings = loaded.settings
         found.append(Check("settings", True, f"{len(loaded.origin)} given, the rest built in"))
@@ -129,7 +129,10 @@ def render_outlook(said: Outlook, *, width: int = 80) -> Iterator[str]:
     ):
         yield f"{title}:"
         for line in lines or [nothing]:
-            yield from textwrap.wrap(line, width, initial_indent="  - ", subsequent_indent="    ")
+            # A path that is to be typed must not be broken at its hyphens.
+            yield from textwrap.wrap(
+                line, width, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False
+            )
 
 
 def render(checks: list[Check], *, width: int = 80, colour: bool = False) -> Iterator[str]:
@@ -139,13 +142,28 @@ def render(checks: list[Check], *, width: int = 80, colour: bool = False) -> Ite
     for check in checks:
         mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
         mark = mark if colour else click.unstyle(mark)
-        first, *rest = textwrap.wrap(check.detail, width - len(indent)) or [""]
+        first, *rest = [
+            part
+            for line in check.detail.splitlines()
+            for part in textwrap.wrap(line, width - len(indent), subsequent_indent="  ")
+        ] or [""]
         yield f"{mark}  {check.name:<{name_width}}  {first}"
         yield from (indent + line for line in rest)
         if not check.ok and check.fix:
             yield from textwrap.wrap(
                 f"-> {check.fix}", width, initial_indent=indent, subsequent_indent=f"{indent}   "
             )
+
+
+def _unusable(error: OddcallError, config: Path | None) -> Check:
+    """Say what is wrong with the settings, a line each, and which file to correct."""
+    failed = Check.failed("settings", error)
+    if config and not os.access(config, os.R_OK):
+        return failed
+    faults = [line for line in failed.detail.splitlines() if not line.startswith("`oddcall")]
+    given = f" --config {config}" if config else ""
+    fix = f"Correct {config or 'the settings'} (oddcall config check{given})"
+    return replace(failed, detail="\n".join(faults), fix=fix)
 
 
 def _python() -> Check:

@@ -82,3 +82,21 @@ def test_looking_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         found = {check.name: check for check in doctor.examine(list)}
     assert "watches with it" in found["state"].detail
     assert StateDir(state).holder() == 0
+
+
+def test_settings_that_cannot_be_used_are_a_line_each_and_something_to_type(tmp_path: Path) -> None:
+    """Every fault begins a line, and what is to be corrected is told, however many there are."""
+    config = tmp_path / "a-bad.toml"
+    for text, faults in (
+        ("budget = 1.5\n", ["budget ("]),
+        ("budget = 1.5\nbudgett = 1\n", ["2 settings cannot be used:", "budget (", "budgett ("]),
+        ("budget = ", [f"the configuration {config} is not TOML"]),
+    ):
+        config.write_text(text)
+        found = doctor.examine(list, config)
+        lines = [line.strip() for line in doctor.render(found, width=200)]
+        begun = [line.removeprefix("FAIL  settings  ") for line in lines]
+        assert all(any(line.startswith(fault) for line in begun) for fault in faults), lines
+        fix = f"Correct {config} (oddcall config check --config {config})"
+        assert doctor.outlook(found).fixes == [fix]
+        assert fix in " ".join(" ".join(doctor.render_outlook(doctor.outlook(found))).split())
