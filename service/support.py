@@ -18,12 +18,12 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from oddcall.models.errors import OddcallError
+from oddcall.models.errors import OddcallError, SettingError
 from oddcall.sensor.check import Check
 from oddcall.service.config.file import shown
 from oddcall.service.config.loading import load
@@ -46,6 +46,9 @@ CONTENTS = {
 _KEY = re.compile(r"((?:key|token|password)=)[^\s&]+", re.IGNORECASE)
 _LINES, _FILES, _DAYS = 300, 2000, 30
 _PATIENCE_S = 3.0
+#: How a part begins that is there and could not be read.
+_UNREAD = "# not read: "
+_NO_LINES = "# the journal holds nothing of oddcall.service that this user may read"
 
 
 def parts(
@@ -81,7 +84,16 @@ def parts(
         yield name, told[name].rstrip() + "\n"
 
 
-def pack(found: Iterator[tuple[str, str]]) -> bytes:
+def unread(found: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Say of each part that is there and could not be read why."""
+    for name, text in found:
+        if text.startswith(_UNREAD):
+            yield f"{name}: {text.removeprefix(_UNREAD).strip()}"
+        elif name == "alerts.json" and (why := json.loads(text).get("why")):
+            yield f"{name}: {why}"
+
+
+def pack(found: Iterable[tuple[str, str]]) -> bytes:
     """Pack parts into one gzipped tar archive, below one folder."""
     packed, now = io.BytesIO(), int(time.time())
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
@@ -123,7 +135,7 @@ def _metrics(state: Path) -> str:
     try:
         page = address.read(state)
     except OddcallError as error:
-        return f"# not asked: {error}"
+        return f"{_UNREAD}{error}"
     if page is None:
         return "# no watch with a page runs on this state directory"
     asked = urllib.request.Request(  # noqa: S310  the address our own watch wrote
@@ -140,8 +152,9 @@ def _metrics(state: Path) -> str:
 
 
 def _listing(state: Path) -> Iterator[str]:
-    if not os.access(state, os.R_OK | os.X_OK):
-        yield "# there is none, or it may not be read"
+    if not os.access(state, os.R_OK | os.X_OK, effective_ids=True):
+        there = os.access(state, os.F_OK)
+        yield f"{_UNREAD}{state} may not be read by this user" if there else "# there is none"
         return
     files = (path for path in sorted(state.rglob("*")) if path.is_file())
     for number, path in enumerate(files):
@@ -156,12 +169,13 @@ def _listing(state: Path) -> Iterator[str]:
 def _alerts(state: StateDir) -> dict[str, Any]:
     from oddcall.service.history import History
 
-    if not os.access(state.history, os.R_OK):
-        return {"per_day": {}, "latest": {}}
     try:
         history = History.reading(state.history)
-    except OddcallError:
+    except SettingError:
         return {"per_day": {}, "latest": {}}
+    except OddcallError as error:
+        # Not none: nobody knows.
+        return {"per_day": None, "latest": None, "why": str(error)}
     severities: dict[str, int] = {}
     for kept in history.latest(1000):
         if kept.alert.get("state") == "open":
@@ -187,7 +201,7 @@ def _log() -> list[str]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return [f"# the journal cannot be read: {error}"]
-    return own_lines(done.stdout.splitlines()) or ["# the journal holds nothing of oddcall.service"]
+    return own_lines(done.stdout.splitlines()) or [_NO_LINES]
 
 
 def own_lines(lines: list[str]) -> list[str]:

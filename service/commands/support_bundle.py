@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 import click
 
@@ -33,7 +34,7 @@ def command(output: Path, config: Path | None, state_dir: str | None) -> None:
     from oddcall.models.storage import require_place, write_whole
     from oddcall.sensor.checks import checks
     from oddcall.service.doctor import examine
-    from oddcall.service.support import CONTENTS, pack, parts
+    from oddcall.service.support import CONTENTS, pack, parts, unread
 
     # Looked at first: to ask a host takes a while.
     if output.is_file():
@@ -46,8 +47,11 @@ def command(output: Path, config: Path | None, state_dir: str | None) -> None:
     require_place(output)
     click.echo("looking at this host, as `oddcall doctor` does")
     found = examine(checks, config, state_dir=state_dir)
-    write_whole(output, pack(parts(found, config, state_dir)))
+    gathered = list(parts(found, config, state_dir))
+    write_whole(output, pack(gathered))
     output.chmod(0o600)
     click.echo(f"{output} holds, below oddcall-support/:")
     for name, what in CONTENTS.items():
         click.echo(f"  {name:<14}  {what}")
+    for line in unread(gathered):
+        click.echo(fill(f"not read: {line}", 80, subsequent_indent="  ", break_on_hyphens=False))

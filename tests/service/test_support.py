@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +127,33 @@ def test_of_a_log_only_what_oddcall_says_of_itself_is_kept() -> None:
     ]
     page = "the page is on http://127.0.0.1:6332/#key=(hidden)"
     assert support.own_lines(lines) == [lines[0], lines[1], lines[5], page]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to become less")
+def test_what_may_not_be_read_is_not_taken_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alerts that nobody looked at are null with the reason, which is on the screen as well."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        config = place / "oddcall.toml"
+        config.write_text(f'state_dir = "{place / "state"}"\n')
+        # As root first: it has every module imported that nobody may not.
+        texts = packed(place, config, monkeypatch)
+        assert json.loads(texts["alerts.json"]) == {"per_day": {}, "latest": {}}
+        assert "not read: " not in capsys.readouterr().out
+        (place / "support.tar.gz").unlink()
+        (place / "state").mkdir(mode=0o700)
+        History(place / "state" / "history.sqlite").close()
+        place.chmod(0o777)
+        os.seteuid(65534)
+        try:
+            texts = packed(place, config, monkeypatch)
+        finally:
+            os.seteuid(0)
+    alerts = json.loads(texts["alerts.json"])
+    assert (alerts["per_day"], alerts["latest"]) == (None, None)
+    assert "may not be read by this user" in alerts["why"]
+    said = " ".join(capsys.readouterr().out.split())
+    for name in ("alerts.json", "state.txt", "metrics.txt"):
+        assert f"not read: {name}: {place / 'state'}" in said
