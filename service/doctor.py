@@ -129,9 +129,14 @@ def render_outlook(said: Outlook, *, width: int = 80) -> Iterator[str]:
     ):
         yield f"{title}:"
         for line in lines or [nothing]:
-            # A path that is to be typed must not be broken at its hyphens.
+            # A path that is to be typed must not be broken.
             yield from textwrap.wrap(
-                line, width, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False
+                line,
+                width,
+                initial_indent="  - ",
+                subsequent_indent="    ",
+                break_on_hyphens=False,
+                break_long_words=False,
             )
 
 
@@ -151,7 +156,12 @@ def render(checks: list[Check], *, width: int = 80, colour: bool = False) -> Ite
         yield from (indent + line for line in rest)
         if not check.ok and check.fix:
             yield from textwrap.wrap(
-                f"-> {check.fix}", width, initial_indent=indent, subsequent_indent=f"{indent}   "
+                f"-> {check.fix}",
+                width,
+                initial_indent=indent,
+                subsequent_indent=f"{indent}   ",
+                break_on_hyphens=False,
+                break_long_words=False,
             )
 
 

@@ -32,6 +32,7 @@ def cautions(
     calibration: Calibration,
     changed: IntArray,
     arch: str,
+    lasted_s: float,
 ) -> tuple[str, ...]:
     """Say what the training cannot promise, one sentence each; none when all is well.
 
@@ -45,22 +46,23 @@ def cautions(
         Programs that changed their ways while they were recorded.
     arch : str
         Whose call numbers these are, as ``uname -m`` says.
+    lasted_s : float
+        Seconds that were watched: a hole between recordings taught nothing.
     """
     gathered = division.gathered
     name = told_apart(gathered.programs)
     found = []
-    span_s = (int(gathered.last_ns.max()) - int(gathered.first_ns.min())) / 1e9
     able = sum(state.can_alert and calibration.ready(state.profile) for state in states)
-    if why := cannot_tell(span_s, able, len(states)):
+    if why := cannot_tell(lasted_s, able, len(states)):
         found.append(
             f"The rate of false alerts that is expected is a guess: {why}. Learn from ten minutes "
             "of ordinary work at least, better a day."
         )
-    if rare := missed(span_s):
+    if rare := missed(lasted_s):
         found.append(
-            f"The lesson of {format_duration(span_s)} has not shown what comes round more seldom, "
-            f"such as {rare}: that will be new, and may alert. Let a lesson last twice as long as "
-            "what is to be usual takes to come again."
+            f"The lesson of {format_duration(lasted_s)} has not shown what comes round more "
+            f"seldom, such as {rare}: that will be new, and may alert. Let a lesson last twice as "
+            "long as what is to be usual takes to come again."
         )
     collecting = [state for state in states if state.readiness == "collecting"]
     for vouched in (True, False):

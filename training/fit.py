@@ -163,8 +163,8 @@ def _model(
         spent.expected_per_day,
         spent.threshold,
         spent.sequence_threshold,
-        cautions(division, states, spent, calibration, changed, arch),
-        metadata | _provenance(gathered, settings),
+        cautions(division, states, spent, calibration, changed, arch, presence.longest_ns / 1e9),
+        metadata | _provenance(gathered, settings, presence),
     )
 
 
@@ -289,13 +289,14 @@ def _with_later_symbols(
     )
 
 
-def _provenance(gathered: Gathered, settings: FitSettings) -> dict[str, str]:
+def _provenance(gathered: Gathered, settings: FitSettings, presence: Presence) -> dict[str, str]:
     used = {name: version(name) for name in ("oddcall", "numpy", "scipy")}
     return {
         "windows": str(int(gathered.count.sum())),
         "windows_without_program": str(gathered.unnamed),
         "first_ns": str(int(gathered.first_ns.min())),
         "last_ns": str(int(gathered.last_ns.max())),
+        "lasted_s": f"{presence.longest_ns / 1e9:.3f}",
         "min_windows": str(settings.min_windows),
         "calibration_share": str(settings.calibration_share),
         "components": str(settings.components),

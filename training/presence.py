@@ -57,6 +57,11 @@ class Presence:
         """Nanoseconds of the recordings that hold a program; 0 when none was read."""
         return self._ns.get(program, 0)
 
+    @property
+    def longest_ns(self) -> int:
+        """Nanoseconds of the recordings that hold whoever could be seen the longest."""
+        return max(self._ns.values(), default=0)
+
     def pass_on(
         self,
         batches: Iterable[WindowBatch],

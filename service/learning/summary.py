@@ -126,7 +126,9 @@ def _program(model: Model, known: ProgramState) -> dict[str, Any]:
 
 
 def span_s(model: Model) -> float:
-    """Seconds from the first window of training to the last."""
+    """Seconds of the lesson: without the holes in it, where the model says so."""
+    if lasted := float(model.metadata.get("lasted_s") or 0):
+        return lasted
     first = min((p.first_ns for p in model.programs), default=0)
     last = max((p.last_ns for p in model.programs), default=0)
     return (last - first) / 1e9

@@ -61,6 +61,16 @@ def test_a_program_counts_over_the_recordings_that_hold_it():
     assert presence.of(other) == 2e9
 
 
+def test_a_lesson_is_as_long_as_what_was_watched():
+    """A hole of an hour makes it a minute longer, and a recording without the program nothing."""
+    presence = Presence()
+    list(presence.pass_on(ticks([*map(float, range(1, 61)), _HOUR + 1, _HOUR + 2])))
+    assert presence.longest_ns == (60 + 60 + 1) * 1e9
+    other = replace(WEB.program, exe="/usr/bin/other")
+    list(presence.pass_on([replace(b, programs=(other,)) for b in ticks([1.0, 2.0])]))
+    assert presence.longest_ns == (60 + 60 + 1) * 1e9
+
+
 def test_a_window_whose_program_is_not_known_is_time_that_was_watched():
     """A host on which for minutes only processes close that were gone too soon is not asleep."""
     presence = Presence()

@@ -13,12 +13,7 @@ from oddcall.service.learning.summary import as_dict, headline, not_learned, tab
 
 def lasting(model: Model, seconds: int) -> Model:
     """The same, of a lesson of so many seconds."""
-    first = min(known.first_ns for known in model.programs)
-    last = first + seconds * 1_000_000_000
-    return replace(
-        model,
-        programs=tuple(replace(k, first_ns=first, last_ns=last) for k in model.programs),
-    )
+    return replace(model, metadata=model.metadata | {"lasted_s": f"{seconds}"})
 
 
 def test_what_so_short_a_lesson_cannot_tell_is_said_beside_the_rate(trained: Model) -> None:
@@ -27,6 +22,18 @@ def test_what_so_short_a_lesson_cannot_tell_is_said_beside_the_rate(trained: Mod
         reserve = "budget 1/day; so short a recording cannot tell: that rate is a guess"
         assert line(lasting(trained, 8)).endswith(reserve)
         assert line(lasting(trained, 600)).endswith("budget 1/day")
+
+
+def test_a_model_that_does_not_say_how_long_it_was_taught_is_taken_by_its_windows(
+    trained: Model,
+) -> None:
+    """Earlier versions wrote only when the first and the last window were."""
+    told = {k: v for k, v in trained.metadata.items() if k != "lasted_s"}
+    first = min(known.first_ns for known in trained.programs)
+    programs = tuple(
+        replace(k, first_ns=first, last_ns=first + 7_200_000_000_000) for k in trained.programs
+    )
+    assert " over 2h; " in trained_on(replace(trained, metadata=told, programs=programs))
 
 
 def test_the_table_says_how_far_the_evidence_on_a_program_reaches(trained: Model) -> None:

@@ -187,7 +187,7 @@ def _in_full(where: str, label: str) -> str:
     """Name a trace with its place, which may be the very file that it is in."""
     place = Path(where)
     alone = place.is_file() and label.partition(":")[0] == place.name
-    return str(place.with_name(label)) if alone else f"{where}/{label}"
+    return str(place.parent / label) if alone else f"{where}/{label}"
 
 
 def _shown(word: bytes) -> str:
