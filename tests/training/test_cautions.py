@@ -59,9 +59,16 @@ def test_a_lesson_of_seconds_does_not_tell_what_to_expect(
     ],
 )
 def test_what_a_lesson_is_too_short_for_is_told(
-    ticks: list[WindowBatch], seconds: int, every: int, lasted: str, shown: tuple[str, ...]
+    ticks: list[WindowBatch],
+    seconds: int,
+    every: int,
+    lasted: str,
+    shown: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What comes round more seldom than a lesson is long is named, and how long it should be."""
+    # Two days in few windows: a host that is watched has one every second.
+    monkeypatch.setattr("oddcall.training.presence._LONGEST_NS", every * 10**9)
     stretched = [
         replace(
             batch,
@@ -89,3 +96,15 @@ def test_where_most_programs_cannot_alert_the_rate_is_a_guess(ticks: list[Window
     model = fit([*ticks, *few])
     (said,) = (text for text in model.warnings if text.startswith("The rate of false alerts"))
     assert "is a guess: with 1 of 4 programs able to alert nobody can tell. " in said
+
+
+def test_a_hole_in_a_lesson_is_no_lesson(ticks: list[WindowBatch]) -> None:
+    """Five minutes, and five more of the next day, have not shown what comes at night."""
+    day_ns = 86_400 * 10**9
+    later = [
+        replace(batch, t_start_ns=batch.t_start_ns + day_ns, t_end_ns=batch.t_end_ns + day_ns)
+        for batch in ticks[300:600]
+    ]
+    (said,) = (t for t in fit([*ticks[:300], *later]).warnings if t.startswith("The lesson of"))
+    assert said.startswith("The lesson of 11m has not shown ")
+    assert "an hourly job" in said
