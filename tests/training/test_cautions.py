@@ -106,5 +106,5 @@ def test_a_hole_in_a_lesson_is_no_lesson(ticks: list[WindowBatch]) -> None:
         for batch in ticks[300:600]
     ]
     (said,) = (t for t in fit([*ticks[:300], *later]).warnings if t.startswith("The lesson of"))
-    assert said.startswith("The lesson of 11m has not shown ")
-    assert "an hourly job" in said
+    assert said.startswith("The lesson of 10m59s has not shown ")
+    assert "a backup at night" in said
