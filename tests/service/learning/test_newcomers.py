@@ -370,6 +370,14 @@ def test_what_is_forgotten_is_not_learned_again(
     assert "unknown" not in set(verdicts.level), "what was learned since is used again"
 
 
+def forgotten_and_undone(state: StateDir, said_ns: int, undone_ns: int) -> Feedback:
+    """What people said of nginx, which is to be undone."""
+    forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
+    line = json.dumps(replace(forget, programs=[NGINX]).as_line())
+    state.feedback.write_text(line + "\n", encoding="utf-8")
+    return Feedback(state.feedback, lambda: undone_ns)
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_what_was_kept_while_forgotten_is_not_learned_once_that_is_undone(
     state: StateDir, screen: Any, ordinary: list[WindowBatch], restarted: bool
@@ -378,12 +386,8 @@ def test_what_was_kept_while_forgotten_is_not_learned_once_that_is_undone(
     model = load_bundle(state.baseline)
     known = {k.program: k.windows for k in model.programs}
     meanwhile = moved(ordinary[:40], {NGINX: NGINX, SHELL: SHELL})
-    said_ns = int(meanwhile[0].t_start_ns.min())
     undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
-    forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
-    feedback = Feedback(state.feedback, lambda: undone_ns)
-    line = json.dumps(replace(forget, programs=[NGINX]).as_line())
-    state.feedback.write_text(line + "\n", encoding="utf-8")
+    feedback = forgotten_and_undone(state, int(meanwhile[0].t_start_ns.min()), undone_ns)
     forgetting = replace(model, tolerances=feedback.tolerances())
     newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Here)
     newcomers.learned(forgetting)
@@ -424,12 +428,8 @@ def test_what_was_learned_anew_judges_no_more_once_the_forgetting_is_undone(
     """Undone, it was never said: what came of it is dropped at once, and what was known is back."""
     known = {k.program: k for k in load_bundle(state.baseline).programs}
     meanwhile = moved(ordinary, {NGINX: NGINX, SHELL: SHELL})
-    said_ns = int(meanwhile[0].t_start_ns.min())
     undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
-    forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
-    feedback = Feedback(state.feedback, lambda: undone_ns)
-    line = json.dumps(replace(forget, programs=[NGINX]).as_line())
-    state.feedback.write_text(line + "\n", encoding="utf-8")
+    feedback = forgotten_and_undone(state, int(meanwhile[0].t_start_ns.min()), undone_ns)
     model = replace(load_bundle(state.baseline), tolerances=feedback.tolerances())
     newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
     anew = fed(newcomers, model, meanwhile)
@@ -468,14 +468,6 @@ def test_what_was_learned_anew_judges_no_more_once_the_forgetting_is_undone(
     assert replace(back, tolerances=feedback.tolerances()).judge(late[0]).ready.all()
     kept = [g for g in generations(state.newcomers) if any(g.glob("part-*"))]
     assert all(int(b.t_start_ns.max()) < undone_ns for g in kept for b in read_batches(g))
-
-
-def forgotten_and_undone(state: StateDir, said_ns: int, undone_ns: int) -> Feedback:
-    """What people said of nginx, which is to be undone."""
-    forget = Given("saying", "forget", "alert", "episode", "nginx", "me", "", said_ns)
-    line = json.dumps(replace(forget, programs=[NGINX]).as_line())
-    state.feedback.write_text(line + "\n", encoding="utf-8")
-    return Feedback(state.feedback, lambda: undone_ns)
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -1,4 +1,4 @@
-"""A demo server, started once as people start it."""
+"""A demo server, started once as people start it, and behaviours done in this very process."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from oddcall.service.simulate import interpreter, serve_command
+from oddcall.service.simulate.behaviour import Bounds, Facts, roomed
+from oddcall.service.simulate.catalogue import named
 
 
 @dataclass
@@ -21,6 +23,13 @@ class Demo:
     url: str
     pid: int
     folder: Path
+
+
+def done(name: str, folder: Path, seconds: float = 300.0) -> Facts:
+    """Do a behaviour in a room of its own below a folder, and tell what came of it."""
+    behaviour = named(name)
+    with roomed(folder, behaviour.prepare) as room:
+        return behaviour.act(Bounds.lasting(seconds, room))
 
 
 @contextmanager

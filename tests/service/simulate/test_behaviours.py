@@ -15,9 +15,11 @@ import pytest
 
 from oddcall.models.errors import SettingError
 from oddcall.service.simulate import behaviours, child, files
-from oddcall.service.simulate.behaviour import Behaviour, Bounds, Facts, roomed
+from oddcall.service.simulate.behaviour import Behaviour, Bounds, roomed
 from oddcall.service.simulate.catalogue import named
 from oddcall.service.simulate.outcome import perform
+
+from .conftest import done
 
 NAMES = [behaviour.name for behaviour in behaviours()]
 ROOT = os.geteuid() == 0
@@ -35,12 +37,6 @@ class Counting(Bounds):
             taken += 1
             yield turn
         self.turns.append(taken)
-
-
-def done(name: str, folder: Path, seconds: float = 300.0) -> Facts:
-    behaviour = named(name)
-    with roomed(folder, behaviour.prepare) as room:
-        return behaviour.act(Bounds.lasting(seconds, room))
 
 
 def children() -> set[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from oddcall.service.simulate import behaviours
-from oddcall.service.simulate.behaviour import TACTICS, Bounds, Facts, roomed
-from oddcall.service.simulate.catalogue import named
+from oddcall.service.simulate.behaviour import TACTICS, Facts
+
+from .conftest import done
 
 #: Behaviour, and what it tells when it had time enough.
 DONE: dict[str, Facts] = {
@@ -39,23 +40,17 @@ ALLOWED: dict[str, Facts] = {
 }
 
 
-def done(name: str, folder: Path) -> Facts:
-    behaviour = named(name)
-    with roomed(folder, behaviour.prepare) as room:
-        return behaviour.act(Bounds.lasting(30.0, room))
-
-
 @pytest.mark.parametrize("name", DONE)
 def test_it_does_what_its_summary_says(name: str, tmp_path: Path) -> None:
     """Every count of the summary is really reached, with what the kernel answers."""
-    facts = done(name, tmp_path)
+    facts = done(name, tmp_path, 30.0)
     assert {key: facts[key] for key in DONE[name]} == DONE[name]
 
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_it_is_done_or_refused_by_the_kernel(name: str, tmp_path: Path) -> None:
     """What a kernel may forbid is told as refused, and otherwise done in full."""
-    facts = done(name, tmp_path)
+    facts = done(name, tmp_path, 30.0)
     if not facts.get("refused"):
         assert {key: facts[key] for key in ALLOWED[name]} == ALLOWED[name]
 
