@@ -108,6 +108,8 @@ class Tick:
     cost : Cost
     interval_s : float
         Seconds until the next tick: more than the setting while the agent is over its cap.
+    vain_share : float or None
+        Share of a processor, over the cap, at which looking less often lately saved nothing.
     """
 
     time_ns: int
@@ -117,6 +119,7 @@ class Tick:
     tracked: int
     cost: Cost
     interval_s: float = 1.0
+    vain_share: float | None = None
 
 
 class Sensor:
@@ -219,6 +222,7 @@ class Sensor:
             tracked=self._sweep.tracked,
             cost=_own_cost(self._run_time),
             interval_s=self._pace.intervals * self.settings.interval_s,
+            vain_share=self._pace.vain_share,
         )
 
     def _look(

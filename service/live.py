@@ -68,20 +68,31 @@ class Paced:
     def ticks(self) -> Iterator[Tick]:
         """See `oddcall.service.source.Source`."""
         settings = self._sensor.settings
-        interval_s = settings.interval_s
+        interval_s, vain_share = settings.interval_s, None
         for tick in self._sensor.ticks(self._waiting):
-            if tick.interval_s != interval_s:
-                slower, interval_s = tick.interval_s > interval_s, tick.interval_s
-                share = "more" if slower else "well less"
-                self._say(
-                    f"oddcall took {share} than {settings.max_cpu:.0%} of a core: "
-                    f"it now looks every {format_duration(interval_s)}"
-                )
+            slower, vain = tick.interval_s > interval_s, tick.vain_share
+            told = vain is not None and vain != vain_share
+            if told or tick.interval_s != interval_s:
+                share = vain if told else None
+                self._say(_paced(tick.interval_s, settings.max_cpu, slower, share))
+            interval_s, vain_share = tick.interval_s, vain
             yield tick
 
     def stop(self) -> None:
         """See `oddcall.service.source.Source`."""
         self._sensor.stop()
+
+
+def _paced(interval_s: float, most: float, slower: bool, vain_share: float | None) -> str:
+    """Say how often the sensor looks from now on, and why."""
+    every = format_duration(interval_s)
+    if vain_share is None:
+        share = "more" if slower else "well less"
+        return f"oddcall took {share} than {most:.0%} of a core: it now looks every {every}"
+    return (
+        f"oddcall takes {vain_share:.0%} of a core, more than {most:.0%}, and looking less often "
+        f"saves nothing, as each process that comes and goes has its cost: it looks every {every}"
+    )
 
 
 def recording_metadata(sensor: Sensor) -> dict[str, str]:

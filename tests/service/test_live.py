@@ -48,6 +48,22 @@ def test_slowing_down_and_coming_back_are_each_said_in_one_line(batch: Any) -> N
     assert sensor.stopped
 
 
+def test_what_looking_less_often_does_not_save_is_said_once_with_its_share(batch: Any) -> None:
+    """A doubling that was taken back says what it takes now, and nothing more while it stays so."""
+    tick = Tick(0, 0.0, batch(), {}, 0, SimpleNamespace())
+    sensor, said = Slowing(tick, [1.0, 2.0, 1.0, 1.0, 1.0]), []
+    vain = [None, None, 0.08, 0.08, None]
+    sensor.given = [replace(t, vain_share=v) for t, v in zip(sensor.given, vain, strict=True)]
+    list(Paced(sensor, said.append).ticks())
+    assert said == [
+        "oddcall took more than 5% of a core: it now looks every 2s",
+        (
+            "oddcall takes 8% of a core, more than 5%, and looking less often saves nothing, as "
+            "each process that comes and goes has its cost: it looks every 1s"
+        ),
+    ]
+
+
 def test_the_sensor_is_what_the_settings_say() -> None:
     """Percent become a share; the kernel side is timed on request only."""
     assert open_sensor(SensorSection()).settings.max_cpu == 0.05
