@@ -32,18 +32,29 @@ def told(lines: Sequence[Alert], behaviours: Iterable[Behaviour]) -> list[str]:
     """
     if not lines:
         return []
-    unnamed = _calls(lines, behaviours)
+    unsaid = _calls(lines, behaviours)
     kinds = {line["id"] for line in telling(lines)}
     found = []
     for line in lines:
         sentence = clean(line["explanation"]["sentence"])
-        if line["id"] in kinds or unnamed & _words(sentence):
+        if line["id"] in kinds or unsaid & _words(sentence):
             found.append(sentence)
             if len(found) <= _SENTENCES:
-                unnamed -= _words(sentence)
+                unsaid -= _words(sentence)
     if (more := len(found) - _SENTENCES) > 0:
         found[_SENTENCES:] = [f"and {counted(more, 'other sentence')}"]
-    return [*found, f"also, not said above: {', '.join(sorted(unnamed))}"] if unnamed else found
+    return [*found, f"also, not said above: {', '.join(sorted(unsaid))}"] if unsaid else found
+
+
+def unnamed(text: str, lines: Sequence[Alert], behaviours: Iterable[Behaviour]) -> list[str]:
+    """Give the calls that become normal with an alert and that a text about it does not name.
+
+    Parameters
+    ----------
+    text : what was shown of the alert.
+    lines, behaviours : as `told` takes them.
+    """
+    return sorted(_calls(lines, behaviours) - _words(text))
 
 
 def _calls(lines: Sequence[Alert], behaviours: Iterable[Behaviour]) -> set[str]:

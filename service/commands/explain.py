@@ -16,6 +16,7 @@ from oddcall.service.config.settings import Settings
 from oddcall.service.quantities import counted
 
 if TYPE_CHECKING:
+    from oddcall.models.tolerance import Behaviour
     from oddcall.service.alerts.alert import Alert
 
 _EXAMPLES = """\b
@@ -46,22 +47,30 @@ def command(settings: Settings, alert: str, alerts: Path | None, all_: bool, jso
     those that weigh most (eight at most), observed against typical, each
     detector's p-value, the windows of the baseline that are most like it, and
     what was sent of it: an alert that goes on or comes back has several lines.
+    Last come calls that none of this names and that feedback tolerate would make
+    normal.
     """
     from oddcall.service.alerts.text import explained, summed_up
+    from oddcall.service.alerts.tolerated import told, unnamed
     from oddcall.service.board.episodes import folded
 
     if alerts is None and not json_:
         _tell_lesson(settings)
-    lines = _kept(settings, alert) if alerts is None else _written(alerts, alert)
+    lines, did = _kept(settings, alert) if alerts is None else (_written(alerts, alert), [])
     if json_:
-        click.echo(json.dumps({"alerts": lines}))
+        click.echo(json.dumps({"alerts": lines, "tolerates": told(lines, did)}))
         return
     if all_:
-        for line in lines:
-            click.echo(explained(line))
+        text = "\n".join(map(explained, lines))
+    else:
+        (episode,) = folded(lines)
+        text = summed_up(episode, lines)
+    click.echo(text)
+    if calls := unnamed(text, lines, did):
+        said = f"also new or in unusual numbers, and normal if it is tolerated: {', '.join(calls)}"
+        click.echo(fill(said, 80, break_on_hyphens=False))
+    if all_:
         return
-    (episode,) = folded(lines)
-    click.echo(summed_up(episode, lines))
     if more := len(lines) - 1:
         click.echo(f"{counted(more, 'other line')} of it; --all shows every one in full")
 
@@ -76,13 +85,15 @@ def _tell_lesson(settings: Settings) -> None:
         click.echo(fill(said, 80), err=True)
 
 
-def _kept(settings: Settings, word: str) -> list[Alert]:
+def _kept(settings: Settings, word: str) -> tuple[list[Alert], list[Behaviour]]:
+    """Give the lines of an episode, oldest first, and what its programs did in it."""
     from oddcall.service.history import History
     from oddcall.service.state import StateDir
 
     history = History.reading(StateDir(settings.state_dir).history)
     try:
-        return [kept.alert for kept in history.episode(history.find(word).episode_id)]
+        episode = history.find(word).episode_id
+        return [kept.alert for kept in history.episode(episode)], history.behaviours(episode)
     finally:
         history.close()
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
+from oddcall.models import calls
 from oddcall.models.explanation.explanation import NOTHING_SHARED, TOP
+from oddcall.models.features import FeatureSpec
+from oddcall.models.tolerance import Behaviour
+from oddcall.models.window import Program
 from oddcall.service.alerts.text import explained
 from oddcall.service.cli import run
 from oddcall.service.history import History
@@ -214,6 +221,26 @@ def test_the_last_alert_is_the_one_that_showed_something_last(
     path.write_text(json.dumps(closed))
     assert run(["explain", "last", "--alerts", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["alerts"] == [closed]
+
+
+def test_what_tolerate_would_make_normal_is_named_before(
+    state: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Calls that no sentence and no row names are named last, however it is shown."""
+    vectors = csr_matrix(([1.0], ([0], [0])), shape=(1, FeatureSpec().width), dtype=np.float32)
+    ptrace, reboot = calls.number("ptrace"), calls.number("reboot")
+    with closing(History(StateDir(tmp_path).history, print)) as history:
+        history.add(line("update", "1f02", 1))
+        did = Behaviour.of(Program("/usr/sbin/nginx"), np.array([ptrace, reboot]), vectors)
+        history.behaved(EPISODE, [did])
+    for flags in ([], ["--all"]):
+        assert run(["explain", EPISODE[:8], *flags, *state]) == 0
+        said = capsys.readouterr().out
+        assert "normal if it is tolerated: ptrace, reboot\n" in said
+    assert run(["explain", EPISODE[:8], "--json", *state]) == 0
+    assert json.loads(capsys.readouterr().out)["tolerates"][-1].endswith("ptrace, reboot")
+    assert run(["feedback", "tolerate", EPISODE[:8], *state]) == 0
+    assert "ptrace, reboot" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
