@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from oddcall.models.durations import format_duration
-from oddcall.service.commands.options import as_json, with_settings
+from oddcall.service.commands.options import as_json, same_place, with_settings
 from oddcall.service.config.settings import Settings
 
 _EXAMPLES = """\b
@@ -38,22 +38,22 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     """Show how each program stands, why, and since when.
 
     A watch writes this down every minute and when it ends, and how far a lesson
-    is while there is one; how old that is stands below the table. A program is
-    known by its path, its binary, its unit and its kind of container. Its
-    windows are those that its baseline rests on or will rest on: of the first
-    lesson, and those kept since.
+    is, or was when it was interrupted; how old that is stands below the table.
+    Programs that were forgotten come first. A program is known by its path, its
+    binary, its unit and its kind of container. Its windows are those that its
+    baseline rests on or will rest on: of the first lesson, and those kept since.
     """
     from oddcall.models.window import Program
     from oddcall.service.alerts.alert import iso
-    from oddcall.service.learning.lesson import lesson_in
+    from oddcall.service.learning.lesson import interrupted_in, lesson_in
     from oddcall.service.learning.states import shown, table, told_of, written_ns
     from oddcall.service.naming import shortened
     from oddcall.service.state import StateDir
 
     state, now_ns = StateDir(settings.state_dir), time.time_ns()
-    lesson = lesson_in(state)
+    lesson, left = lesson_in(state), interrupted_in(state)
     # In its first lesson a watch has told of no program yet.
-    first = lesson is not None and not state.programs.exists()
+    first = (lesson or left) is not None and not state.programs.exists()
     told = _NOTHING if first else told_of(state.programs)
     known = shown(told)
     rows = [row for row in known if not wanted or row["state"] in wanted]
@@ -61,12 +61,19 @@ def command(settings: Settings, wanted: tuple[str, ...], most: int, json_: bool)
     age_s = max(now_ns - then_ns, 0) / 1e9 if then_ns else None
     if json_:
         learns = asdict(lesson) if lesson else None
-        click.echo(json.dumps({**told, "age_s": age_s, "lesson": learns, "programs": rows}))
+        stopped = asdict(left) if left else None
+        lessons = {"lesson": learns, "interrupted": stopped}
+        click.echo(json.dumps({**told, "age_s": age_s, **lessons, "programs": rows}))
         return
     if lesson:
         before = "How programs stand is known" if first else "What follows is of before:"
         anew = "" if first else " it is written anew"
         click.echo(fill(f"{lesson.told(now_ns)} {before}{anew} once it is over.", 80))
+    if left:
+        before = "" if first else " What follows is of before it."
+        goes_on = f"`oddcall watch{same_place()}` goes on with it."
+        said = f"{left.told_interrupted(now_ns)} Nothing is judged by it yet; {goes_on}{before}"
+        click.echo(fill(said, 80, break_long_words=False, break_on_hyphens=False))
     if first:
         return
     parts = [field.name for field in fields(Program)]

@@ -85,10 +85,10 @@ class Learning:
         """
         if not self._patiently(self._resume, ticks):
             return None
-        try:
-            return self._learn(ticks)
-        finally:
+        backlog = self._learn(ticks)
+        if backlog is not None:
             self._telling.end()
+        return backlog
 
     def _learn(self, ticks: Iterator[Tick]) -> Iterator[WindowBatch] | None:
         while True:

@@ -23,7 +23,7 @@ _PACE_NS = 5_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A lesson that goes on.
+    """A lesson, going on or interrupted.
 
     Attributes
     ----------
@@ -47,11 +47,17 @@ class Lesson:
 
     def told(self, now_ns: int) -> str:
         """Say it, and how old that is."""
-        age_s = max(now_ns - self.written_ns, 0) / 1e9
         return (
             f"A watch, process {self.pid}, is in its lesson: {self.line} "
-            f"(as of {format_duration(round(age_s))} ago)."
+            f"(as of {self._age(now_ns)} ago)."
         )
+
+    def told_interrupted(self, now_ns: int) -> str:
+        """Say where it was interrupted, and how long ago."""
+        return f"A lesson was interrupted {self._age(now_ns)} ago: {self.line}."
+
+    def _age(self, now_ns: int) -> str:
+        return format_duration(round(max(now_ns - self.written_ns, 0) / 1e9))
 
 
 class Telling:
@@ -79,19 +85,29 @@ class Telling:
             write_whole(self._path, json.dumps(told).encode())
 
     def end(self) -> None:
-        """Say no more."""
+        """Say no more: it is over. What one that is interrupted wrote last stays."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def lesson_in(state: StateDir) -> Lesson | None:
     """Tell of the lesson that a watch with this directory is in; None where it is in none."""
+    lesson = _read(state)
+    return lesson if lesson and lesson.pid == state.holder() else None
+
+
+def interrupted_in(state: StateDir) -> Lesson | None:
+    """Tell of the lesson that the next watch with this directory goes on with; None for none."""
+    lesson = _read(state)
+    return lesson if lesson and not state.holder() else None
+
+
+def _read(state: StateDir) -> Lesson | None:
+    """Read what the last lesson wrote; the next watch that takes hold removes it."""
     try:
         told: dict[str, Any] = json.loads(state.lesson.read_text(encoding="utf-8"))
         lesson = Lesson(**told)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    if not isinstance(told["written_ns"], int) or lesson.written_ns < 0:
-        return None
-    # A watch that was killed leaves it until the next one takes hold.
-    return lesson if lesson.pid == state.holder() else None
+    numbers = isinstance(told["written_ns"], int) and isinstance(told["pid"], int)
+    return lesson if numbers and lesson.written_ns >= 0 else None

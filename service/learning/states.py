@@ -134,7 +134,7 @@ class States:
         return self._standing(program, self._by())
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give every program for a machine, those judged by their own baseline first."""
+        """Give every program for a machine: forgotten ones, then those with their own baseline."""
         model = self._model()
         settled = {known.program: known for known in model.programs}
         by = self._by()
@@ -157,7 +157,11 @@ class States:
                     else None,
                 }
             )
-        return sorted(rows, key=lambda row: (row["level"] != "program", -row["windows"]))
+
+        def place(row: dict[str, Any]) -> tuple[bool, bool, int]:
+            return row["state"] != "forgotten", row["level"] != "program", -row["windows"]
+
+        return sorted(rows, key=place)
 
     def write(self) -> None:
         """Write them down; a watch goes on where that cannot be done."""

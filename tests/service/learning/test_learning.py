@@ -17,7 +17,7 @@ from oddcall.service.board.board import Board
 from oddcall.service.learning.child import NoChildError, TrainingChild
 from oddcall.service.learning.evidence import Evidence
 from oddcall.service.learning.learning import Learning
-from oddcall.service.learning.lesson import lesson_in
+from oddcall.service.learning.lesson import interrupted_in, lesson_in
 from oddcall.service.state import StateDir
 from oddcall.training.recording import read_batches
 
@@ -114,8 +114,12 @@ def test_a_restart_goes_on(
     first = learning_of(state, screen, Child, seconds=30)
     assert first.run(fake_sensor(ordinary[:20]).ticks()) is None
     assert windows_in(state.learning) == 40
+    left = interrupted_in(state)
+    assert left is not None
+    assert "15s more: 32 windows of 2 programs" in left.line
     second = learning_of(state, screen, lambda *_: Child(), seconds=30)
     assert second.run(fake_sensor(ordinary[20:60]).ticks()) is not None
+    assert interrupted_in(state) is None
     assert "going on with 19s already learned: 40 windows" in screen.text
     assert 60 <= windows_in(state.learning) <= 70
 

@@ -125,7 +125,11 @@ def test_a_program_that_nothing_can_judge_is_not_said_to_be_judged(
 
 
 def test_what_is_forgotten_is_not_called_ready(
-    trained: Callable[[list[Any]], Model], ordinary: list[Any], tmp_path: Path, screen: Any
+    trained: Callable[[list[Any]], Model],
+    ordinary: list[Any],
+    tmp_path: Path,
+    screen: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """It is forgotten since a time, whoever watches, until undone; and so it is after a restart."""
     said_ns = 1_700_000_400_000_000_000
@@ -148,6 +152,9 @@ def test_what_is_forgotten_is_not_called_ready(
     assert states.standing(NGINX).why == learning
     states.write()
     assert {r["exe"]: r["state"] for r in started().rows()}[NGINX.exe] == "forgotten"
+    capsys.readouterr()
+    assert run(["programs", "--state-dir", str(tmp_path), "--most", "1"]) == 0
+    assert "forgotten" in capsys.readouterr().out.splitlines()[1], "a cut table shows it"
     in_use[0] = replace(plain, tolerances=undone)
     newcomers.clear()
     assert states.standing(NGINX).state != "forgotten"
@@ -355,8 +362,15 @@ def test_a_lesson_that_goes_on_is_said(
         assert out.index("40s more") < out.index("nginx")
         assert "What follows is of before" in out
         assert max(map(len, out.splitlines())) <= 80
+    # It was killed: what is left says where.
     assert run(asked) == 0
-    assert "lesson" not in capsys.readouterr().out, "a watch that was killed is in none"
+    out = capsys.readouterr().out
+    said = " ".join(out.split())
+    assert f"A lesson was interrupted 0s ago: {line}. Nothing is judged by it yet;" in said
+    assert f"`oddcall watch --state-dir {tmp_path}` goes on with it. What follows is of bef" in said
+    assert run([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["lesson"], told["interrupted"]["remaining_s"]) == (None, 40.0)
     with state.held():
         telling.tell(line, time.time_ns() + 10_000_000_000)
         telling.end()
