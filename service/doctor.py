@@ -16,14 +16,14 @@ from typing import Any
 
 import click
 
-from oddcall.models.errors import OddcallError
+from oddcall.models.errors import OddcallError, PrivilegeError
 from oddcall.models.storage import unwritable
 from oddcall.sensor.check import Check
 from oddcall.service.config.loading import load
 from oddcall.service.config.settings import Settings
 from oddcall.service.quantities import counted
 from oddcall.service.sinks.sections import name_of
-from oddcall.service.state import StateDir
+from oddcall.service.state import StateDir, is_there
 
 #: How the checks of sinks begin.
 _SINK = "sink "
@@ -217,20 +217,23 @@ def _disk(state: StateDir) -> Check:
 
 
 def _bundle(model: Path | None, state: StateDir, trusted_key: Path | None) -> Iterator[Check]:
-    path = model or (state.baseline if os.access(state.baseline, os.R_OK) else None)
-    if path is None:
-        yield Check("model", True, "none to read yet; `oddcall watch` learns one")
+    try:
+        if not model and not is_there(state.baseline):
+            yield Check("model", True, "none to read yet; `oddcall watch` learns one")
+            return
+    except PrivilegeError as error:
+        yield Check("model", True, f"not looked: {error.what}")
         return
     from oddcall.models.bundle import load_bundle
     from oddcall.service.trust import named_model
 
     try:
-        loaded = named_model(model, trusted_key) if model else load_bundle(path)
+        loaded = named_model(model, trusted_key) if model else load_bundle(state.baseline)
     except OddcallError as error:
         yield Check.failed("model", error)
     else:
         programs = counted(len(loaded.programs), "program")
-        yield Check("model", True, f"{path}: {loaded.id}, {programs}")
+        yield Check("model", True, f"{model or state.baseline}: {loaded.id}, {programs}")
 
 
 def _nearest(place: Path) -> Path:

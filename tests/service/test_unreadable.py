@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from oddcall.service.cli import run
+from oddcall.service.doctor import examine
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, to become less")
 
@@ -64,3 +65,18 @@ def test_one_sentence_says_what_may_not_be_read(
     said = " ".join(capsys.readouterr().err.split())
     assert f"{state}/" in said
     assert "may not be read by this user; got permission denied. Ask as the user" in said
+
+
+@needs_root
+@pytest.mark.parametrize("closed", [".", "baseline.oddcall"])
+def test_doctor_says_of_a_baseline_that_it_may_not_read_it(state: Path, closed: str) -> None:
+    """Promise: what may not be looked at is not called missing, be it the file or its folder."""
+    (state / "baseline.oddcall").write_text("{}")
+    (state / closed).chmod(0o700)
+    with as_nobody():
+        found = {check.name: check for check in examine(list, None, None, str(state))}
+    why = f"not looked: {state}/baseline.oddcall may not be read by this user"
+    assert found["model"].detail == why
+    (state / "baseline.oddcall").unlink()
+    found = {check.name: check for check in examine(list, None, None, str(state))}
+    assert found["model"].detail.startswith("none to read yet")
