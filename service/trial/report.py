@@ -146,6 +146,7 @@ class Report:
                     round(high, 2) if high != float("inf") else None,
                 ],
                 "over_budget": self.over_budget,
+                "too_short_to_tell": self.too_short_to_tell,
                 "alerts": [alert.as_dict() for alert in self.false_alerts],
             },
             "slowed": self.course.slowed,
@@ -168,6 +169,12 @@ class Report:
         allowed = Budget.parse(self.plan.budget).per_day * max(self.judged_days, 1.0)
         return self.false_of("work") > max(allowed, 1.0)
 
+    @property
+    def too_short_to_tell(self) -> bool:
+        """Whether so many alerts in this time leave open that the budget is not kept."""
+        high = self.false_rate.between.high
+        return not self.over_budget and high > Budget.parse(self.plan.budget).per_day
+
     def lines(self) -> Iterator[str]:
         """Everything as text within 80 columns."""
         yield from self._ordinary()
@@ -185,7 +192,11 @@ class Report:
             if progress.failure:
                 yield from wrap(f"Stopped: {progress.workload.name}, {progress.failure}", 80)
         learned = format_duration(round(self.plan.learn_s))
-        over = "over" if self.over_budget else "within"
+        verdict = f"over the budget of {self.plan.budget}"
+        if not self.over_budget:
+            verdict = f"within the budget of {self.plan.budget}"
+            if self.too_short_to_tell:
+                verdict = f"too short to tell whether a budget of {self.plan.budget} is kept"
         parts = ""
         if self.misbehaved_days:
             watched, misbehaved = _spans(self.watched_days, self.misbehaved_days)
@@ -195,9 +206,8 @@ class Report:
             )
         yield from wrap(
             f"Learned for {learned}, then watched for {_spans(self.judged_days)[0]}: "
-            f"{counted(self.false_of('work'), 'false alert')} on this work{parts}, {over} the "
-            f"budget of {self.plan.budget}; {self.false_of('others')} on other programs of this "
-            "host.",
+            f"{counted(self.false_of('work'), 'false alert')} on this work{parts}, {verdict}; "
+            f"{self.false_of('others')} on other programs of this host.",
             80,
         )
         if self.course.slowed:

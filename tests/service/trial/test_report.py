@@ -105,6 +105,17 @@ def test_the_range_holds_the_rate(quiet: Report):
     assert max(map(len, noisy.lines())) <= 80
 
 
+def test_a_short_quiet_watch_shows_no_budget_kept(quiet: Report) -> None:
+    """None in a minute leaves thousands a day open, and says so; none in a week does not."""
+    assert quiet.as_dict()["false_alerts"]["too_short_to_tell"]
+    said = " ".join(quiet.lines())
+    assert "on this work, too short to tell whether a budget of 1/day is kept; 0 on other" in said
+    assert "(0 in 1m); 0 to 5,300 would be no surprise" in said
+    week = replace(quiet, course=replace(quiet.course, watched=(1000.0, 1000.0 + 7 * 86_400)))
+    assert not week.as_dict()["false_alerts"]["too_short_to_tell"]
+    assert "on this work, within the budget of 1/day; 0 on other" in " ".join(week.lines())
+
+
 def test_an_alert_on_the_work_is_false_also_while_things_are_done(quiet: Report) -> None:
     """It counts in the headline, the rate and the budget, over the time of both phases."""
     during = FalseAlert("work", "misbehaving", "2026-11-26T06:18:33Z", "/bin/x", 7, "x did y.")
