@@ -74,13 +74,13 @@ def test_no_more_is_scored_at_once_than_memory_is_bounded_for(
     split = Split("x", *(TraceSet.of(walks[i : i + 20], vocabulary) for i in (0, 20, 40)))
     whole = evaluate(split, [judge.name])[judge.name]
     met: list[int] = []
-    score = judge._score
+    score = judge.score
 
     def counted(self: AtOnce, traces: TraceSet) -> np.ndarray:
         met.append(len(traces.calls))
         return score(self, traces)
 
-    monkeypatch.setattr(judge, "_score", counted)
+    monkeypatch.setattr(judge, "score", counted)
     monkeypatch.setattr("oddcall.training.traces.detectors.detector.CHUNK", 100)
     found = evaluate(split, [judge.name])[judge.name]
     assert max(met) <= 100

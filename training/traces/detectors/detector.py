@@ -168,8 +168,8 @@ class AtOnce:
         return self.learn(known)
 
     def score(self, traces: TraceSet) -> FloatArray:
-        """Score each trace, (n,)."""
-        return self._score(traces)
+        """Score each trace, (n,); higher is more unusual."""
+        raise NotImplementedError
 
     def learn(self, traces: TraceSet) -> Self:
         """Learn without held-out scores."""
@@ -191,9 +191,6 @@ class AtOnce:
         """Score each part, 0 to ``FOLDS - 1``, by what is learned of the others, (n,)."""
         models = cls.learn_each(traces, [part != fold for fold in range(FOLDS)])
         return cross_scores(traces, part, (model.score for model in models), told)
-
-    def _score(self, traces: TraceSet) -> FloatArray:
-        raise NotImplementedError
 
 
 class Kindest(AtOnce):
@@ -226,6 +223,10 @@ class Kindest(AtOnce):
     def score(self, traces: TraceSet) -> FloatArray:
         """Least score by the models, (n,)."""
         if not self._models:
-            return super().score(traces)
+            return self._score(traces)
         least: FloatArray = np.min([model.score(traces) for model in self._models], axis=0)
         return least
+
+    def _score(self, traces: TraceSet) -> FloatArray:
+        """Score each trace by what was learned at once, (n,)."""
+        raise NotImplementedError

@@ -33,7 +33,8 @@ class RawIsolationForest(AtOnce):
         self._forest = IsolationForest(random_state=0).fit(self._counts(traces))
         return self
 
-    def _score(self, traces: TraceSet) -> FloatArray:
+    def score(self, traces: TraceSet) -> FloatArray:
+        """See `AtOnce.score`."""
         # scikit-learn's score is lower for outliers.
         score: FloatArray = -self._forest.score_samples(self._counts(traces))
         return score
@@ -53,7 +54,8 @@ class Stide(AtOnce):
         self._known = np.unique(run_keys(traces, self.window)[-1])
         return self
 
-    def _score(self, traces: TraceSet) -> FloatArray:
+    def score(self, traces: TraceSet) -> FloatArray:
+        """See `AtOnce.score`."""
         keys = run_keys(traces, self.window)[-1]
         place = np.minimum(np.searchsorted(self._known, keys), len(self._known) - 1)
         return mean_of(traces, (self._known[place] != keys).astype(np.float64))
@@ -71,7 +73,7 @@ class KneserNey(AtOnce):
         self._model = Index(traces, self.order).model(everything, "kneser-ney")
         return self
 
-    def _score(self, traces: TraceSet) -> FloatArray:
+    def score(self, traces: TraceSet) -> FloatArray:
         """Mean bits a call, (n,)."""
         return mean_of(traces, self._model.bits(traces))
 
@@ -105,7 +107,8 @@ class CumulativeAutoencoder(AtOnce):
             self._net.fit(rows, rows)
         return self
 
-    def _score(self, traces: TraceSet) -> FloatArray:
+    def score(self, traces: TraceSet) -> FloatArray:
+        """See `AtOnce.score`."""
         rows = self._ratios(traces)
         guess = self._net.predict(rows[:, self._used]).reshape(len(rows), -1)
         known = ((rows[:, self._used] - guess) ** 2).sum(axis=1)
