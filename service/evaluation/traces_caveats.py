@@ -29,7 +29,7 @@ def how_read(split: Split) -> Iterator[str]:
     """Say what was taken for a trace, what its label for, and what for none."""
     from oddcall.training.traces.parsing.layouts import LAYOUTS
 
-    parts = {"--train": split.train, "--normal": split.normal, "--attack": split.attack}
+    parts = _parts(split)
     ways = {flag: traces.read_as for flag, traces in parts.items() if traces.read_as}
     said = {flag: ", ".join(LAYOUTS[way] for way in how) for flag, how in ways.items()}
     if len(set(said.values())) == 1:
@@ -56,15 +56,27 @@ def how_read(split: Split) -> Iterator[str]:
         yield f"damaged: {counted(len(damaged), 'recording')} left out; {first}{damaged[0]}"
 
 
+def _parts(split: Split) -> dict[str, TraceSet]:
+    return {"--train": split.train, "--normal": split.normal, "--attack": split.attack}
+
+
 def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
     """Say what was not read or not run; ``named`` are the detectors that were asked for."""
     from oddcall.training.traces.evaluation import left_out
-    from oddcall.training.traces.parsing.tokens import unknown_names
+    from oddcall.training.traces.parsing.tokens import numbers_among_names, unknown_names
     from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET
 
     if strange := unknown_names(split.train.vocabulary):
         shown = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
         yield f"no kernel has {shown}: taken as calls of their own"
+    for flag, traces in _parts(split).items():
+        count, first = numbers_among_names(traces)
+        if count:
+            are = "call is a number" if count == 1 else "calls are numbers"
+            yield (
+                f"{flag}: {count:,} {are} among names, taken as no call that has a name; "
+                f"{'the first in ' if count > 1 else ''}{first}"
+            )
     for name, least in left_out(split.train).items() if not named else ():
         yield (
             f"{name} is left out: it learns from {least} traces or more, and there"

@@ -32,6 +32,32 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+def test_a_number_among_names_is_told_with_its_place(tmp_path: Path) -> None:
+    """It is one more call, as a tracer may not know a name; a slip of the pen looks the same."""
+    for name, text in (("a", "openat read close"), ("b", "openat 461 close"), ("c", "read 3 read")):
+        for part in ("learned", "odd"):
+            (tmp_path / part).mkdir(exist_ok=True)
+            (tmp_path / part / name).write_text(f"{text} {'read ' * 30}")
+    (tmp_path / "odd" / "c").write_text("read write read " * 12)
+    split = read_split(tmp_path / "learned", None, tmp_path / "odd", "file")
+    said = [line for line in warnings(split, [DEFAULT]) if "among names" in line]
+    assert said == [
+        (
+            "--train: 2 calls are numbers among names, taken as no call that has a name; "
+            "the first in b: its call 2 is 461"
+        ),
+        (
+            "--attack: 1 call is a number among names, taken as no call that has a name; "
+            "b: its call 2 is 461"
+        ),
+    ]
+    (tmp_path / "learned" / "b").unlink()
+    (tmp_path / "learned" / "c").unlink()
+    (tmp_path / "odd" / "b").unlink()
+    split = read_split(tmp_path / "learned", None, tmp_path / "odd", "file")
+    assert not [line for line in warnings(split, [DEFAULT]) if "among names" in line]
+
+
 def test_what_each_label_was_taken_for_is_said(tmp_path: Path) -> None:
     """By word and how often, in the terminal, in JSON and on the page; none is passed over."""
     rows = [f"read close{' read' * i},{label}" for i, label in enumerate(LABELS)]

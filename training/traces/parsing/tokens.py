@@ -137,6 +137,20 @@ def unknown_names(vocabulary: Vocabulary) -> list[str]:
     return [token for token in vocabulary.tokens if not _known(token)]
 
 
+def numbers_among_names(traces: TraceSet) -> tuple[int, str]:
+    """Count the calls by number of traces by name, and say where the first one is.
+
+    Returns
+    -------
+    0 and ``""`` where all calls are by name, or all by number.
+    """
+    at = np.flatnonzero(_by_number(traces)[traces.calls])
+    if not 0 < len(at) < len(traces.calls):
+        return 0, ""
+    trace = int(np.searchsorted(traces.indptr, at[0], "right")) - 1
+    return len(at), f"{traces.labels[trace]}: {_nth(traces, trace, int(at[0]))}"
+
+
 def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
     """Raise RecordingError when some traces are written by number and others by name.
 
@@ -153,7 +167,7 @@ def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
     numbers = calls = 0
     mixed = some = ""
     for where, traces in sets:
-        is_number = np.array([_is_number(token) for token in traces.vocabulary.tokens], np.bool_)
+        is_number = _by_number(traces)
         counts = np.add.reduceat(is_number[traces.calls].astype(np.int64), traces.indptr[:-1])
         by_number, by_name = counts == traces.lengths, counts == 0
         few = np.maximum(_MOST_OTHERWISE * traces.lengths, _FEW_OTHERWISE)
@@ -165,8 +179,9 @@ def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
         for kind, example in ((True, first(by_number)), (False, first(by_name) or first(named))):
             if example:
                 examples.setdefault(kind, example)
-        mixed = mixed or first(~(by_number | named))
-        some = some or first(~(by_number | by_name))
+        both = ~(by_number | by_name)
+        mixed = mixed or first(both & ~named) + _odd_one(traces, both & ~named)
+        some = some or first(both) + _odd_one(traces, both)
         numbers += int(counts.sum())
         calls += len(traces.calls)
     if mixed or (True not in examples and numbers > _MOST_OTHERWISE * calls):
@@ -181,6 +196,27 @@ def require_one_kind(sets: Iterable[tuple[str, TraceSet]]) -> None:
         got=got,
         fix="Take away what is no call, or give traces of one kind.",
     )
+
+
+def _by_number(traces: TraceSet) -> NDArray[np.bool_]:
+    """Whether each call of the vocabulary is a number, (V,)."""
+    return np.array([_is_number(token) for token in traces.vocabulary.tokens], np.bool_)
+
+
+def _odd_one(traces: TraceSet, both: NDArray[np.bool_]) -> str:
+    """Say which call of the first such trace is of the kind that it holds less of."""
+    if not both.any():
+        return ""
+    trace = int(both.argmax())
+    begin, end = traces.indptr[trace : trace + 2].tolist()
+    kinds = _by_number(traces)[traces.calls[begin:end]]
+    at = begin + int((kinds == (2 * kinds.sum() < len(kinds))).argmax())
+    return f": {_nth(traces, trace, at)}"
+
+
+def _nth(traces: TraceSet, trace: int, at: int) -> str:
+    token = traces.vocabulary.tokens[int(traces.calls[at])]
+    return f"its call {at - int(traces.indptr[trace]) + 1:,} is {token}"
 
 
 def _in_full(where: str, label: str) -> str:

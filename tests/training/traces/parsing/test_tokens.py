@@ -94,10 +94,10 @@ def test_numbers_are_not_compared_with_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("learned", "odd", "got"),
     [
-        ("3 4 5 6", "openat 3 4 write 5 6", "both in .*odd/0"),
+        ("3 4 5 6", "openat 3 4 write 5 6", "both in .*odd/0: its call 1 is openat"),
         ("openat read close", "openat 3 4 write 5 6", "both in .*odd/0"),
-        ("openat read close", "openat 3 read 3 close 3", "both in .*odd/0"),
-        ("3 4 5 6", "3 4 5 6 3 4 5 read", "both in .*odd/0"),
+        ("openat read close", "openat 3 read 3 close 3", "both in .*odd/0: its call 1 is openat"),
+        ("3 4 5 6", "3 4 5 6 3 4 5 read", "both in .*odd/0: its call 8 is read"),
         ("3 4 5 6", "openat 461 read write", "numbers in .*learned/0, names in .*odd/0"),
         ("openat read close", "3", "numbers in .*odd/0, names in .*learned/0"),
     ],
@@ -164,4 +164,4 @@ def test_a_file_that_was_given_by_itself_is_named_once(tmp_path: Path) -> None:
     path.write_text("open\n3\n4\nread\n" * 40)
     with pytest.raises(RecordingError, match="mixed; ") as refused:
         read_traces(path, Vocabulary())
-    assert f"both in {path}." in str(refused.value)
+    assert f"both in {path}: its call 1 is open." in str(refused.value)
