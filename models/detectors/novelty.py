@@ -31,7 +31,8 @@ _SPEC = FeatureSpec()
 #: How much more a symbol counts when unseen symbols fill the window. Rare paths of clean
 #: programs seldom take 5 % of one.
 FILLED = 6.0
-#: What each doubling of the number of times an unseen call is made adds to its weight.
+#: What each doubling of the number of times an unseen call is made adds to its weight, or a call
+#: that never failed fails: five thousand names that are not there are no rare path.
 BULK = 1.5
 #: What each doubling that a known call goes beyond counts. Its share of the window is in that
 #: already: were it asked again, a tool that reads a longer file would tell more than two hundred
@@ -165,7 +166,8 @@ class Novelty:
         entry = np.flatnonzero(new)
         column = vectors.indices[entry]
         parts = self._weights(row[entry], column, n)
-        parts += _bulk(column, vectors.data[entry], events[row[entry]])
+        # What another symbol brings with it counts nothing, however often.
+        parts += (parts > 0) * _bulk(column, vectors.data[entry], events[row[entry]])
         shares = _shares(row[entry], column, vectors.data[entry], n)
         parts *= _filled(shares, events)[row[entry]]
         if self.peaks is not None:
@@ -233,13 +235,13 @@ class Novelty:
 
 
 def _bulk(column: NDArray[np.int32], values: NDArray[np.float32], events: FloatArray) -> FloatArray:
-    """Weigh how often each unseen call was made: a new path takes a call once or twice."""
+    """Weigh how often each unseen call was made or failed: a new path takes it once or twice."""
     share = values.astype(np.float64) ** 2
-    called = (column < _SPEC.starts["errors"]) | (
+    counted = (column < _SPEC.starts["transitions"]) | (
         (column >= _SPEC.starts["uring"]) & (column < _SPEC.starts["scalars"])
     )
     often = np.log2(np.maximum(share * events, 1.0))
-    weight: FloatArray = np.where(called, BULK * often, 0.0)
+    weight: FloatArray = np.where(counted, BULK * often, 0.0)
     return weight
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from oddcall.models.detectors import Novelty
+from oddcall.models.detectors.novelty import BULK
 from oddcall.models.features import FeatureSpec
 from oddcall.models.window import WindowBatch
 from oddcall.training.synthetic import WEB, window
@@ -93,6 +94,18 @@ def test_one_new_branch_is_one_new_call(seen: Novelty):
     parts = seen.contributions(vector)
     assert set(np.flatnonzero(parts)) == {SPEC.column("syscalls", 102)}
     assert set(np.flatnonzero(parts)) < set(seen.unseen(vector))
+
+
+def test_a_known_call_that_newly_fails_counts_by_how_often(seen: Novelty):
+    """Five thousand names that are not there are more news than one, as often as it is made."""
+    usual = WEB.paths[0] * 9
+    regardless = replace(seen, peaks=None)
+    made = 40 * (WEB.paths[0][0],)
+    failed = [tuple(-call for call in made[:n]) + made[n:] for n in (0, 1, 4, 40)]
+    scores = [score(regardless, usual + calls) for calls in failed]
+    steps = np.diff(scores)
+    assert scores[0] < scores[1]
+    assert (steps[1:] > BULK * 2).all()
 
 
 def test_a_known_call_in_unknown_bulk_counts(seen: Novelty):
