@@ -175,7 +175,7 @@ class Model:
 
     @property
     def restored(self) -> dict[Program, int]:
-        """Programs learned anew or dropped for being forgotten, undone then, UTC: not judged."""
+        """Programs to be learned again, as they were forgotten, which was undone then, UTC."""
         return self._standing.restored
 
     def profile_for(self, batch: WindowBatch) -> tuple[IntArray, NDArray[np.str_]]:

@@ -78,15 +78,26 @@ class Standings:
         if not self._tolerances.forgotten:
             return []
         spans = self._tolerances.forgets(program, self._begun_ns.get(program.place, 0))
-        undone_ns = self.restored.get(program)
+        undone_ns = self._undone.get(program)
         return spans if undone_ns is None else [*spans, Span(undone_ns)]
 
     @cached_property
     def restored(self) -> dict[Program, int]:
         """Programs learned anew or dropped for being forgotten, which was undone then, UTC.
 
-        They are not judged until what was known of them before is learned again.
+        They are not judged until what was known of them before is learned again. Not those that
+        people had forgotten anew since: nothing of before is to come back then.
         """
+        forgotten = self._tolerances.forgotten
+        said = [(p.place, at) for p, at, span in forgotten if span.until_ns is None]
+        return {
+            program: undone_ns
+            for program, undone_ns in self._undone.items()
+            if not any(place == program.place and at > undone_ns for place, at in said)
+        }
+
+    @cached_property
+    def _undone(self) -> dict[Program, int]:
         anew = {known.program: known.forgotten_ns for known in self._programs if known.forgotten_ns}
         found = {
             program: self._tolerances.undone_ns(program, forgotten_ns)

@@ -82,6 +82,8 @@ class Newcomers:
         self._begun_ns, self._failing = 0, ""
         self._writer: RecordingChild | None = None
         self._child: TrainingChild | None = None
+        #: Programs that the training that runs brings back, where it is for no newcomer.
+        self._bringing_back: set[Program] = set()
         self._thinning: Thinning | None = None
         self._trained_ns = self._now_ns = 0
         interval_s = float(metadata.get("interval_s") or 1)
@@ -154,8 +156,13 @@ class Newcomers:
         """Leave out what was kept of programs since they were to be forgotten, if that is undone.
 
         What is being trained may hold it, and begins anew; the recordings keep it, and each
-        training leaves it out.
+        training leaves it out. Where it is to be forgotten again before it was brought back,
+        nobody waits for that training any more.
         """
+        back = self._bringing_back
+        if self._child and back and back.isdisjoint(after.restored):
+            self._child.stop()
+            self._child, self._trained_ns = None, 0
         undone = _undone(after) - (_undone(before) if before else set())
         # What was read at the start went without it.
         if before is None or not undone:
@@ -241,7 +248,9 @@ class Newcomers:
         self._trained_ns = self._now_ns
         if self._told_why_not(before):
             return
-        if ready := self._ready():
+        ready = self._ready()
+        self._bringing_back = set() if ready else set(before.restored)
+        if ready:
             self._say(f"learning {listed(s.program for s in ready)}: shown enough while watching")
         if before.restored:
             self._say(f"learning {listed(before.restored)} again, as before it was forgotten")

@@ -507,6 +507,55 @@ def test_a_program_that_was_quiet_while_forgotten_is_back_once_that_is_undone(
     assert not back.restored, "it is learned again once"
 
 
+def test_what_is_forgotten_again_is_not_waited_for(
+    state: StateDir, screen: Any, ordinary: list[WindowBatch]
+) -> None:
+    """Undone and said again while what was known is being learned: that training ends, unused."""
+
+    class Running:
+        running, ended = True, 0
+
+        def __init__(self, *_: Any) -> None:
+            begun.append(self)
+
+        def stop(self) -> None:
+            self.ended += 1
+
+    begun: list[Running] = []
+    feedback = forgotten_and_undone(state, NOW_NS, NOW_NS + 1)
+    feedback.undo("saying", who="me")
+    learned = load_bundle(state.baseline)
+    programs = tuple(replace(k, forgotten_ns=NOW_NS) for k in learned.programs)
+    undone = replace(learned, programs=programs, tolerances=feedback.tolerances())
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say, start=Running)
+    newcomers.see(ordinary[0], learned.judge(ordinary[0]))
+    newcomers.learned(undone)
+    assert len(begun) == 1
+    # Of others more was said meanwhile.
+    newcomers.learned(replace(undone))
+    assert not begun[0].ended
+    more = Given("again", "forget", "alert", "episode", "nginx", "me", "", NOW_NS + 2)
+    with state.feedback.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(replace(more, programs=[NGINX]).as_line()) + "\n")
+    asked = feedback.tolerances()
+    newcomers.learned(replace(undone, tolerances=asked))
+    assert begun[0].ended == 1
+    standing = by_model(replace(undone, tolerances=asked), lambda: NOW_NS + 3)
+    assert standing(NGINX).state == "forgotten"
+    newcomers.learned(replace(undone, tolerances=asked))
+    assert len(begun) == 1, "nothing is left to learn"
+    (late,) = moved(ordinary[:1], {NGINX: NGINX, SHELL: SHELL}, 800_000)
+    assert int(late.t_start_ns.min()) > NOW_NS + 2
+    again = replace(undone, tolerances=asked)
+    newcomers.see(late, again.judge(late))
+    newcomers.learned(again)
+    assert newcomers.seen(NGINX) is not None, "it is learned anew at once"
+    Feedback(state.feedback, lambda: NOW_NS + 3).undo("again", who="me")
+    newcomers.learned(replace(undone, tolerances=feedback.tolerances()))
+    assert len(begun) == 2, "undone once more, it is learned at once"
+    newcomers.close()
+
+
 def test_where_nothing_can_be_learned_again_what_nothing_judges_is_named(
     state: StateDir, screen: Any, ordinary: list[WindowBatch]
 ) -> None:
