@@ -72,8 +72,8 @@ class Request:
         Stream to write alerts to as JSON; None shows them as text.
     learns : bool
         Whether programs that the model does not know are learned while watching.
-    shadow : Path or None
-        Bundle of a model that is judged beside the other, and never sends.
+    shadow : Model or None
+        Judges beside the other, and never sends.
     reload : Reload or None
         Says when the configuration is to be read again.
     """
@@ -83,7 +83,7 @@ class Request:
     record: Path | None = None
     json: TextIO | None = None
     learns: bool = False
-    shadow: Path | None = None
+    shadow: Model | None = None
     reload: Reload | None = None
 
 
@@ -277,7 +277,7 @@ def _upkeep(
         budget = str(settings.budget)
         newcomers = Newcomers(state, settings.learning, budget, here.metadata, screen.say)
     if request.shadow:
-        model = budgeted(named_model(request.shadow, settings.trusted_key), settings)
+        model = budgeted(request.shadow, settings)
         like = episode_settings(settings.alerts)
         shadow = Shadow(model, here.host, like, screen.say, episodes.learned)
         screen.say(f"in shadow, never sent: {headline(model)}")

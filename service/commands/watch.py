@@ -84,9 +84,8 @@ def command(
 
     if model and relearn:
         raise SettingError("--model and --relearn exclude each other", fix="Give one of them.")
-    if shadow:
-        # Before a lesson of minutes, and before --relearn forgets: it is opened once one is over.
-        named_model(shadow, settings.trusted_key)
+    # Before a lesson of minutes, and before --relearn forgets.
+    beside = named_model(shadow, settings.trusted_key) if shadow else None
     state = StateDir(settings.state_dir)
     with ExitStack() as held:
         if model is None:
@@ -121,7 +120,7 @@ def command(
             record,
             sys.stdout if json_ else None,
             learns=model is None and record is None,
-            shadow=shadow,
+            shadow=beside,
             reload=reload,
         )
         session.run(request, known, here, screen)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oddcall.models.bundle import save_bundle
 from oddcall.models.errors import RecordingError, SettingError, StorageError
 from oddcall.models.explanation.explanation import explain
 from oddcall.models.window import WindowBatch
@@ -101,16 +100,13 @@ def test_replay_gives_what_watch_gave(
 
 @pytest.mark.parametrize("now", [CONNECTING, ""])
 def test_a_shadow_of_another_meaning_of_failing_is_told_of(
-    tmp_path: Path, request_of: Any, odd_calls: Any, fake_sensor: Any, screen: Any, now: str
+    request_of: Any, odd_calls: Any, fake_sensor: Any, screen: Any, now: str
 ) -> None:
     """Else what it opens alone for that would be held against it, or for it."""
-    path = tmp_path / "shadow.oddcall"
-    save_bundle(
-        fit([window(WEB, WEB.walk(300, np.random.default_rng(2)), second=i) for i in range(300)]),
-        path,
-    )
+    calls = WEB.walk(300, np.random.default_rng(2))
+    beside = fit([window(WEB, calls, second=i) for i in range(300)])
     host = replace(here(fake_sensor([])), metadata={**METADATA, NO_FAILURE: now})
-    session.run(request_of(shadow=path), odd_calls, host, screen)
+    session.run(request_of(shadow=beside), odd_calls, host, screen)
     said = " ".join(screen.text.split())
     assert "in shadow, never sent: " in said
     assert ("as a failed call in what the model in shadow learned, and" in said) == bool(now)
