@@ -21,7 +21,7 @@ from oddcall.service.board.board import SPANS, Board
 from oddcall.service.board.picture import program, timeline
 from oddcall.service.state import StateDir
 from oddcall.service.web.access import COOKIE, Access
-from oddcall.service.web.guard import Guard, mistake
+from oddcall.service.web.guard import Guard, known, mistake
 from oddcall.service.web.records import Records
 from oddcall.service.web.stream import Latest, Streams
 
@@ -32,6 +32,8 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+#: Where the page holds how the watch stood when it was asked for; empty as shipped.
+_STANDS = b'<script type="application/json" id="stands">'
 #: More than any place among the alerts has.
 _DIGITS = 19
 #: A year: who gave the key once is not asked again.
@@ -54,7 +56,7 @@ def build(board: Board, access: Access, state: StateDir, closing: Callable[[], b
     """
     app = _App(board, access, state, closing)
     routes = [
-        Route("/", app.static),
+        Route("/", app.page),
         Route("/static/{path:path}", app.static),
         Route("/healthz", app.health),
         Route("/readyz", app.ready),
@@ -87,9 +89,18 @@ class _App:
         self._streams = Streams(board, self._latest, closing)
         self._static = _shipped()
 
+    async def page(self, request: Request) -> Response:
+        """Give the page; for who may see it with how the watch stands, so that it need not ask."""
+        page = self._static["index.html"]
+        if known(request, self._access):
+            # Nothing that a name holds can end the element that it stands in.
+            stands = self._latest().replace(b"<", b"\\u003c")
+            page = page.replace(_STANDS, _STANDS + stands, 1)
+        return Response(page, media_type=_TYPES[".html"])
+
     async def static(self, request: Request) -> Response:
         """Give a part of the page."""
-        name = request.path_params.get("path", "index.html")
+        name = request.path_params["path"]
         if name not in self._static:
             return mistake(404, f"there is no {request.url.path}")
         kind = _TYPES[Path(name).suffix]

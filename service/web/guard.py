@@ -69,7 +69,7 @@ class Guard:
         if method not in {"GET", "HEAD"} and (wrong := _foreign(headers, host)):
             return wrong
         asks = path.startswith("/api/") or (path == "/metrics" and self._access.guarded)
-        if asks and path != "/api/session" and not self._known(visitor):
+        if asks and path != "/api/session" and not known(visitor, self._access):
             return mistake(
                 401,
                 "this page is for who runs the watch, and for whoever has its key",
@@ -78,14 +78,16 @@ class Guard:
             )
         return None
 
-    def _known(self, visitor: HTTPConnection) -> bool:
-        given = visitor.headers.get("authorization", "")
-        if given.lower().startswith("bearer ") and self._access.knows(given[7:].strip()):
-            return True
-        if self._access.remembers(visitor.cookies.get(COOKIE, "")):
-            return True
-        server = visitor.scope.get("server")
-        return self._access.owns(visitor.scope.get("client"), tuple(server) if server else None)
+
+def known(visitor: HTTPConnection, access: Access) -> bool:
+    """Whether a visitor may see how the watch stands: by key, by cookie, or as who runs it."""
+    given = visitor.headers.get("authorization", "")
+    if given.lower().startswith("bearer ") and access.knows(given[7:].strip()):
+        return True
+    if access.remembers(visitor.cookies.get(COOKIE, "")):
+        return True
+    server = visitor.scope.get("server")
+    return access.owns(visitor.scope.get("client"), tuple(server) if server else None)
 
 
 def _foreign(headers: Headers, host: str) -> Response | None:

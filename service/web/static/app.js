@@ -96,13 +96,16 @@ function door(error) {
 
 async function start() {
   keys();
+  // Who may see it got it with the page: drawn before the page has loaded.
+  const stands = document.getElementById("stands").textContent;
   const given = location.hash.match(/[#&]key=([^&]+)/);
   if (given) {
     history.replaceState(null, "", location.pathname + "#/");
-    await send("/api/session", { key: decodeURIComponent(given[1]) }).catch(() => {});
+    const session = send("/api/session", { key: decodeURIComponent(given[1]) }).catch(() => {});
+    if (!stands) await session;
   }
   try {
-    state = await ask("/api/state");
+    state = stands ? JSON.parse(stands) : await ask("/api/state");
   } catch (error) {
     if (error.status) return door(error);
     gone();

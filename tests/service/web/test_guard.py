@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -96,6 +97,20 @@ def test_nothing_foreign_runs_in_the_page(watching: Any) -> None:
     assert watching.whole("api/state")[2]["cache-control"] == "no-store"
 
 
+def stands_in(html: str) -> str:
+    """Give what a page holds of how the watch stands."""
+    return html.split('id="stands">')[1].split("</script>", maxsplit=1)[0]
+
+
+def test_the_page_holds_how_it_stands_whatever_names_hold(open_page: Any) -> None:
+    """No name that a process or a host gives itself ends the element that holds it."""
+    named = Board({"name": "</script><script>alert(1)</script><!--"}, capacity=8)
+    page = open_page(named)
+    told = json.loads(stands_in(page.ask("")[1]))
+    assert told["host"] == page.ask("api/state")[1]["host"]
+    assert told["host"]["name"].startswith("</script>")
+
+
 def test_with_a_token_everybody_must_know_it(open_page: Any) -> None:
     """Not even root on this host sees data without it; how it lives stays open to orchestrators."""
     page = open_page(token=TOKEN)
@@ -107,7 +122,9 @@ def test_with_a_token_everybody_must_know_it(open_page: Any) -> None:
     assert page.ask("api/state", Authorization=f"Bearer {TOKEN}")[0] == 200
     assert page.ask("metrics", Authorization=f"bearer {TOKEN}")[0] == 200
     assert page.ask("healthz")[0] == 200
-    assert page.ask("")[0] == 200
+    status, html = page.ask("")
+    assert (status, stands_in(html)) == (200, "")
+    assert stands_in(page.ask("", Authorization=f"Bearer {TOKEN}")[1]), "the page comes filled"
 
 
 def test_the_key_is_exchanged_for_a_cookie(open_page: Any) -> None:

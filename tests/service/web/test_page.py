@@ -13,6 +13,7 @@ from oddcall.training.synthetic import attacks
 
 #: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
 expect.set_options(timeout=120_000)
+_HTML = "text/html; charset=utf-8"
 
 
 @pytest.fixture
@@ -59,6 +60,18 @@ def test_the_host_at_a_glance(page: Page) -> None:
     expect(page.locator(".chart canvas")).to_have_count(2)
     expect(page.locator(".readout")).to_contain_text("alerts from p =")
     assert "key=" not in page.url
+
+
+def test_the_page_is_drawn_when_it_has_loaded(browser: Browser, watching: Any) -> None:
+    """Whoever may see it waits for no second answer, nor does a picture taken of it at once."""
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.route("**/api/**", lambda asked: asked.abort())
+    opened.goto(watching.address.url, wait_until="load")
+    assert opened.locator(".tile").count() == 4
+    assert "Watching" in opened.locator(".tile").nth(0).inner_text()
+    assert opened.locator("a.episode").count() > 0
+    context.close()
 
 
 def test_an_alert_is_explained_and_answered(page: Page, watching: Any) -> None:
@@ -276,12 +289,15 @@ def test_a_stranger_is_asked_for_the_key(browser: Browser, watching: Any) -> Non
     opened = context.new_page()
     refused = '{"error": "this page is for who runs the watch", "fix": ""}'
     opened.route("**/api/state", lambda asked: asked.fulfill(status=401, body=refused))
+    # The page as a stranger gets it: root, who is known, has it filled.
+    empty = watching.ask("static/index.html")[1]
+    opened.route(watching.address.url, lambda asked: asked.fulfill(body=empty, content_type=_HTML))
     opened.goto(watching.address.url)
     expect(opened.get_by_role("heading", name="Who is there?")).to_be_visible()
     opened.get_by_placeholder("Key").fill("a guess")
     opened.keyboard.press("Enter")
     expect(opened.get_by_role("alert").last).to_contain_text("that is not the key")
-    opened.unroute("**/api/state")
+    opened.unroute_all()
     opened.get_by_placeholder("Key").fill(watching.address.key)
     opened.get_by_role("button", name="Open").click()
     expect(opened.locator(".tile")).to_have_count(4)
