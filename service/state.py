@@ -68,8 +68,9 @@ class StateDir:
     """Names the places below one directory, and makes it on first use."""
 
     def __init__(self, path: Path) -> None:
-        # Absolute, as messages name it: the reader may be in another folder than the watch.
-        self.path = path = path.absolute()
+        # Whole, as messages name it: the reader may be in another folder than the watch. Not by
+        # Path.resolve, which raises where links go round in a circle.
+        self.path = path = Path(os.path.realpath(path))
         self.baseline = path / "baseline.oddcall"
         self.learning = path / "learning"
         self.catch_up = path / "catch-up"

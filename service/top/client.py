@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from oddcall.models.errors import OddcallError, SettingError
+from oddcall.service.state import StateDir
 from oddcall.service.web.address import Address, read, without
 
 Json = dict[str, Any]
@@ -33,7 +34,7 @@ def find(state: Path) -> Address:
     """
     if address := read(state):
         return address
-    place = state.absolute()
+    place = StateDir(state).path
     if why := without(state):
         raise SettingError(
             f"the watch with the state directory {place} serves no page, which this looks at",
