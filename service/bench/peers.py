@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -146,7 +146,9 @@ def _await(process: subprocess.Popen[bytes], says: str) -> None:
         if not piece:
             break
         output += piece
-    time.sleep(_SETTLE_S if says else _SILENT_S)
+    # One that cannot run ends by itself, and is not waited for.
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_SETTLE_S if says else _SILENT_S)
     if process.poll() is not None or says.encode() not in output:
         output += b"" if process.poll() is None else process.communicate()[0]
         lines = output.decode(errors="replace").strip().splitlines()

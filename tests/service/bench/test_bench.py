@@ -260,11 +260,16 @@ def test_a_tool_counts_from_its_word_until_it_is_told_to_end(
     assert (tmp_path / "done").exists()
 
 
-def test_a_tool_that_cannot_run_is_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The last line of a peer that ends at once is the reason of its absence."""
+@pytest.mark.parametrize("word", ["Count", ""])
+def test_a_tool_that_cannot_run_is_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str
+) -> None:
+    """The last line of a peer that ends at once is the reason of its absence, told at once."""
+    monkeypatch.setattr(peers, "_SETTLE_S", 3600.0)
+    monkeypatch.setattr(peers, "_SILENT_S", 3600.0)
     tool(tmp_path, "broken", "echo one; echo no kernel headers; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setattr(peers, "PEERS", [Peer("x", "x", ["broken"], [], "Count")])
+    monkeypatch.setattr(peers, "PEERS", [Peer("x", "x", ["broken"], [], word)])
     with (
         pytest.raises(KernelError, match="does not run here; got no kernel headers"),
         peers.peers([os.getpid()])[0].attached(),
