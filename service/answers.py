@@ -8,6 +8,7 @@ from dataclasses import replace
 from oddcall.models.errors import OddcallError
 from oddcall.models.tolerance import NEVER, Tolerances
 from oddcall.models.window import WindowBatch
+from oddcall.service.alerts.alert import Alert, anew, short
 from oddcall.service.alerts.episode import Episodes
 from oddcall.service.feedback import Feedback
 from oddcall.service.quantities import counted
@@ -35,6 +36,36 @@ def taken_up(
                 if said != before:
                     say(f"feedback: {said}")
         yield batch
+
+
+class Unread:
+    """Makes an alert unread again, whatever was answered, once it tells more.
+
+    Parameters
+    ----------
+    feedback : Feedback
+        One that nobody else asks what changed.
+    say : callable
+        Told of each, and of what cannot be written.
+    """
+
+    def __init__(self, feedback: Feedback, say: Callable[[str], None]) -> None:
+        self._feedback, self._say = feedback, say
+        self._answered: set[str] = set()
+
+    def wrote(self, alert: Alert) -> None:
+        """Take one line of an alert; it is kept already."""
+        episode, more = str(alert["episode_id"]), anew(alert)
+        if not more:
+            return
+        try:
+            # The file is read where it changed: a storm of such lines must not read it each time.
+            if self._feedback.changed():
+                self._answered = {said.episode for said in self._feedback.given()}
+            if episode in self._answered and self._feedback.lapse(episode, more):
+                self._say(f"alert {short(episode)} tells more than when it was answered: {more}")
+        except OddcallError as error:
+            self._say(f"{error} Alert {short(episode)} tells more than when it was answered.")
 
 
 def lay_over(episodes: Episodes, told: Tolerances) -> None:

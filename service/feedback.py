@@ -5,6 +5,7 @@ ack        it was seen; nothing else changes
 tolerate   what the program did is normal for it, for ever or until a time
 forget     the program's baseline is dropped, and learned anew
 undo       one of the above is taken back, exactly: from then on it was never said
+lapse      the watch's own: the alert tells more since. ack ends, the alert is unread again
 =========  ============================================================================
 
 A saying holds for windows that begin after it. A running watch takes it up at its next tick; a
@@ -18,112 +19,22 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from oddcall.models.errors import SettingError, StorageError, reason
 from oddcall.models.tolerance import NEVER, Behaviour, Span, Tolerances
 from oddcall.models.window import Program
-from oddcall.service.alerts.alert import iso, short
+from oddcall.service.alerts.alert import short
 from oddcall.service.appending import alone, append
+from oddcall.service.given import Given
 from oddcall.service.history import SHORTEST, History, Kept
 
 VERBS = ("ack", "tolerate", "forget")
 #: Tolerated behaviours at once: each is a comparison for every window of its program.
 MOST_TOLERATED = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """One saying.
-
-    Attributes
-    ----------
-    id : str
-    verb : {"ack", "tolerate", "forget"}
-    alert, episode : str
-        Id of the line that was named, and of its episode.
-    title : str
-        Program that the alert was about, for people.
-    who : str
-    note : str
-    time_ns : int
-        When it was said, UTC.
-    expires_ns, undone_ns : int or None
-    programs : list of Program
-        Whose normal it changes.
-    behaviours : list of Behaviour
-        What is tolerated.
-    """
-
-    id: str
-    verb: str
-    alert: str
-    episode: str
-    title: str
-    who: str
-    note: str
-    time_ns: int
-    expires_ns: int | None = None
-    undone_ns: int | None = None
-    programs: list[Program] = field(default_factory=list)
-    behaviours: list[Behaviour] = field(default_factory=list)
-
-    @property
-    def span(self) -> Span:
-        """Time it holds for."""
-        ends = [end for end in (self.expires_ns, self.undone_ns) if end is not None]
-        return Span(self.time_ns, min(ends) if ends else None)
-
-    def in_force(self, now_ns: int) -> bool:
-        """Whether it holds now."""
-        return self.span.until_ns is None or now_ns < self.span.until_ns
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give it for a machine, without the numbers of what is tolerated."""
-        ends = {
-            name: None if value is None else iso(value)
-            for name, value in (("expires", self.expires_ns), ("undone", self.undone_ns))
-        }
-        return {
-            "id": self.id,
-            "verb": self.verb,
-            "alert": self.alert,
-            "episode": self.episode,
-            "program": self.title,
-            "who": self.who,
-            "note": self.note,
-            "time": iso(self.time_ns),
-            **ends,
-            "programs": [asdict(program) for program in self.programs],
-            "windows": sum(behaviour.windows.shape[0] for behaviour in self.behaviours),
-            "symbols": sum(len(behaviour.novel) for behaviour in self.behaviours),
-        }
-
-    def as_line(self) -> dict[str, Any]:
-        """Give it as it is kept."""
-        return {
-            **{name: getattr(self, name) for name in _PLAIN},
-            "programs": [asdict(program) for program in self.programs],
-            "behaviours": [behaviour.as_dict() for behaviour in self.behaviours],
-        }
-
-    @classmethod
-    def from_line(cls, told: Mapping[str, Any]) -> Self:
-        """Build what ``as_line`` was taken from; raises ValueError where it does not fit."""
-        try:
-            return cls(
-                **{name: told[name] for name in _PLAIN},
-                programs=[Program(**program) for program in told["programs"]],
-                behaviours=[Behaviour.from_dict(entry) for entry in told["behaviours"]],
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a saying: {error!r}") from error
-
-
-_PLAIN = ("id", "verb", "alert", "episode", "title", "who", "note", "time_ns", "expires_ns")
 
 
 class Feedback:
@@ -157,7 +68,10 @@ class Feedback:
         for told in _lines(self._path):
             try:
                 if told.get("verb") == "undo":
-                    _undo(found, str(told["undoes"]), int(told["time_ns"]))
+                    undone = str(told["undoes"])
+                    found[undone] = replace(found[undone], undone_ns=int(told["time_ns"]))
+                elif told.get("verb") == "lapse":
+                    _lapse(found, str(told["episode"]), int(told["time_ns"]))
                 else:
                     said = Given.from_line(told)
                     found[said.id] = said
@@ -278,6 +192,21 @@ class Feedback:
             append(file, {**line, "who": who, "note": note, "time_ns": self._clock()})
         return undone
 
+    def lapse(self, episode_id: str, why: str) -> bool:
+        """Let whatever was said of an alert be of before: it tells more now. False: nothing was.
+
+        Raises
+        ------
+        StorageError
+            When it cannot be written down.
+        """
+        if not any(said.lapsed_ns is None for said in self.of(episode_id)):
+            return False
+        with alone(self._path) as file:
+            line = {"id": str(uuid.uuid4()), "verb": "lapse", "episode": episode_id}
+            append(file, {**line, "who": "oddcall", "note": why, "time_ns": self._clock()})
+        return True
+
     def _named(self, word: str) -> Given:
         """Give the newest saying that holds of the alert that is named."""
         now_ns = self._clock()
@@ -321,7 +250,7 @@ class Feedback:
         wanted = [behaviour.as_dict() for behaviour in behaviours]
         for said in reversed(self.of(episode_id)):
             long = said.expires_ns is None or (expires_ns or math.inf) <= said.expires_ns
-            if said.verb == "tolerate" and long:
+            if said.verb == "tolerate" and long and said.lapsed_ns is None:
                 held = [behaviour.as_dict() for behaviour in said.behaviours]
                 if all(one in held for one in wanted):
                     return said
@@ -338,13 +267,10 @@ class Feedback:
             )
 
 
-def _undo(found: dict[str, Given], undone: str, time_ns: int) -> None:
-    said = found[undone]
-    found[undone] = Given(**{**_fields(said), "undone_ns": time_ns})
-
-
-def _fields(said: Given) -> dict[str, Any]:
-    return {name: getattr(said, name) for name in (*_PLAIN, "programs", "behaviours")}
+def _lapse(found: dict[str, Given], episode: str, time_ns: int) -> None:
+    for said in found.values():
+        if said.episode == episode and said.lapsed_ns is None:
+            found[said.id] = replace(said, lapsed_ns=time_ns)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from oddcall.models.window import Program, WindowBatch
 from oddcall.service.alerts.alert import Alert
 from oddcall.service.alerts.episode import Episodes, EpisodeSettings
 from oddcall.service.alerts.judging import Step
-from oddcall.service.answers import taken_up
+from oddcall.service.answers import Unread, taken_up
 from oddcall.service.board.board import Board
 from oddcall.service.chronicle import Chronicle
 from oddcall.service.config.reload import Reload
@@ -78,6 +78,7 @@ class Upkeep:
         self._unjudged: set[Program] = set()
         self._opened = ExitStack()
         self._chronicle = self._open_chronicle(settings.alerts)
+        self._unread = Unread(Feedback(self._state.feedback), say)
         if newcomers:
             self._opened.callback(newcomers.close)
         self.states = States(
@@ -125,6 +126,7 @@ class Upkeep:
         """Take one line of an alert."""
         if self._chronicle:
             self._chronicle.wrote(alert)
+        self._unread.wrote(alert)
 
     def close(self) -> None:
         """Write down what outlives the watch, and say how the shadow did."""

@@ -125,6 +125,8 @@ class Standing:
     worst: Sighting
     suppressed: int
     returns: int
+    news: tuple[str, ...] = ()
+    severity_before: str | None = None
 
 
 def alert_id(host: Mapping[str, str], model: str, seen: Sighting, state: str) -> str:
@@ -179,12 +181,30 @@ def build(
         ],
         "suppressed_since_last": standing.suppressed,
         "returns": standing.returns,
+        "news": list(standing.news),
+        "severity_before": standing.severity_before,
     }
 
 
 def to_json(alert: Alert) -> str:
     """Write an alert on one line, in ASCII, so that no name in it can break the line."""
     return json.dumps(alert, separators=(",", ":"), allow_nan=False)
+
+
+def tells_more(alert: Alert) -> bool:
+    """Whether whoever read the earlier lines of an alert must read this one, too.
+
+    It shows another kind of behaviour, or is graver. Lines of earlier versions do not say.
+    """
+    return bool(alert.get("news") or alert.get("severity_before"))
+
+
+def anew(alert: Alert) -> str:
+    """Say what an update tells that no earlier line of its alert did; empty where nothing."""
+    named, before = alert.get("news"), alert.get("severity_before")
+    said = [f"{', '.join(named)}, which no earlier line of this alert names"] if named else []
+    said += [f"graver: {before} before"] if before else []
+    return "; ".join(said)
 
 
 def short(id_: str) -> str:

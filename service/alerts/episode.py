@@ -3,7 +3,7 @@
 ::
 
     first alerting window ──> open ──> update ... update ──> close
-                     ^                 │ graver, or joined by more: at once
+                     ^                 │ graver, or joined by more: at once, and said in it
                      │                 │ the same: every update_s
                      │                 └ in between: folded, and counted
                      └── update: the same came back ───────────────────── close
@@ -85,6 +85,17 @@ _NEWS = ("novelty", "sequence")
 _Key = tuple[Program, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _More:
+    """What windows bring to an episode that it had not: another kind, another program, a grade."""
+
+    news: tuple[str, ...] = ()
+    severity_before: str | None = None
+
+
+_NOTHING = _More()
+
+
 @dataclass(slots=True)
 class _Episode:
     id: str
@@ -98,8 +109,10 @@ class _Episode:
     returns: int = 0
     windows: int = 0
     suppressed: int = 0
-    grade: int = 0
-    programs: set[Program] = field(default_factory=set)
+    #: The gravest it was; -1 before its first window.
+    grade: int = -1
+    #: Executables of programs that joined.
+    programs: set[str] = field(default_factory=set)
     #: Processes that alerted, and when each did last, UTC.
     pids: dict[int, int] = field(default_factory=dict)
 
@@ -110,9 +123,10 @@ class _Episode:
     def past(self) -> Past:
         program, container = self.key
         place = _place(program, container)
-        return Past(self.id, place, self.kinds, self.returns, self.ended_ns)
+        programs = frozenset(self.programs)
+        return Past(self.id, place, self.kinds, self.returns, self.ended_ns, self.grade, programs)
 
-    def standing(self, state: str) -> Standing:
+    def standing(self, state: str, more: _More) -> Standing:
         return Standing(
             state=state,
             episode_id=self.id,
@@ -122,6 +136,8 @@ class _Episode:
             worst=self.worst,
             suppressed=self.suppressed,
             returns=self.returns,
+            news=more.news,
+            severity_before=more.severity_before,
         )
 
 
@@ -266,11 +282,11 @@ class Episodes:
             own = (seen.program, seen.container)
             episode, begun = self._begin(own, seen, shown, onset_ns)
             self._open[episode.id] = episode
-        changed = self._add(episode, seen, shown, rows)
+        more = self._add(episode, seen, shown, rows)
         self.saw(episode.id, rows)
         due = seen.end_ns - episode.written_ns >= self._settings.update_s * 1e9
-        if begun or changed or due:
-            return [*lines, self._write(episode, begun or "update")]
+        if begun or more != _NOTHING or due:
+            return [*lines, self._write(episode, begun or "update", more)]
         episode.suppressed += len(rows)
         return lines
 
@@ -297,12 +313,14 @@ class Episodes:
         id_ = past.id if past else alert_id(self._host, self.model.id, seen, "open")
         episode = _Episode(id_, key, onset_ns, seen.start_ns, seen, seen, seen.end_ns, shown)
         if past is None:
+            episode.programs = {seen.program.exe}
             return episode, "open"
         episode.kinds, episode.returns = past.kinds, past.returns + 1
+        episode.grade, episode.programs = past.grade, set(past.programs)
         return episode, "update"
 
-    def _add(self, episode: _Episode, seen: Sighting, shown: Kinds, rows: WindowBatch) -> bool:
-        """Add windows to an episode; returns whether they make it graver or another kind."""
+    def _add(self, episode: _Episode, seen: Sighting, shown: Kinds, rows: WindowBatch) -> _More:
+        """Add windows to an episode; returns what they bring to it."""
         episode.latest = seen
         episode.windows += len(rows)
         if seen.p_value < episode.worst.p_value:
@@ -310,15 +328,15 @@ class Episodes:
         for pid in rows.pid[rows.pid > _FIRST_PIDS].tolist():
             if pid in episode.pids or len(episode.pids) < _REMEMBERED:
                 episode.pids[pid] = seen.end_ns
-        other = not episode.kinds.include(shown) or seen.program not in episode.programs
-        grade = self._grade(episode.worst, episode.windows)
-        graver = grade > episode.grade
-        episode.grade = max(grade, episode.grade)
+        exe = seen.program.exe
+        news = episode.kinds.news(shown) | ({exe} - episode.programs)
+        grade, before = self._grade(episode.worst, episode.windows), episode.grade
+        episode.grade = max(grade, before)
         if len(episode.kinds) < _REMEMBERED:
             episode.kinds |= shown
         if len(episode.programs) < _REMEMBERED:
-            episode.programs.add(seen.program)
-        return graver or other
+            episode.programs.add(exe)
+        return _More(tuple(sorted(news)), LEVELS[before] if grade > before >= 0 else None)
 
     def _grade(self, worst: Sighting, windows: int) -> int:
         budget = self.model.budget_per_day
@@ -346,10 +364,10 @@ class Episodes:
         self._past.keep(episode.past())
         return self._write(episode, "close")
 
-    def _write(self, episode: _Episode, state: str) -> Alert:
+    def _write(self, episode: _Episode, state: str, more: _More = _NOTHING) -> Alert:
         seen = episode.worst if state == "close" else episode.latest
         context = self._describe(seen.pid, seen.start_time_ns, seen.ppid, seen.container)
-        line = build(seen, episode.standing(state), self._host, self.model, context)
+        line = build(seen, episode.standing(state, more), self._host, self.model, context)
         episode.suppressed, episode.written_ns = 0, episode.latest.end_ns
         return line
 

@@ -8,11 +8,15 @@ from datetime import datetime
 from typing import Self
 
 from oddcall.service.alerts.alert import Alert, Sighting
+from oddcall.service.alerts.severity import LEVELS
 
 #: The strongest features of a window say what kind of behaviour it is.
 _KIND_FEATURES = 3
 #: More than this part of what a window shows makes it the same behaviour.
 _MOST = 0.5
+#: How names of features go on, and those of pairs of calls.
+_SHARE = " (share of "
+_OF_PAIRS = " (share of transitions)"
 
 #: Executable, unit and container: whose behaviour it was.
 Place = tuple[str, str, str]
@@ -20,38 +24,71 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Kinds of behaviour: their strongest features, and what those hint at."""
+    """Kinds of behaviour.
+
+    Attributes
+    ----------
+    named : frozenset of str
+        Their strongest features, and the techniques that those hint at.
+    marks : frozenset of str
+        What is another kind by itself, however much else is alike: a technique, and a call that
+        the baseline never made.
+    """
 
     named: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, seen: Sighting) -> Self:
         """Say what one window shows."""
         said = seen.explanation
-        features = {feature.feature: feature.contribution for feature in said.top}
-        return cls(_strongest(features) | {hint.technique for hint in said.hints})
+        return cls._showing(
+            {feature.feature: feature.contribution for feature in said.top},
+            {f.feature for f in said.top if f.observed > 0 and f.q95 == 0},
+            {hint.technique for hint in said.hints},
+        )
 
     @classmethod
     def told(cls, alert: Alert) -> Self:
         """Say what the window of an alert's line showed."""
         top = alert["explanation"]["top"]
-        features = {feature["feature"]: feature["contribution"] for feature in top}
-        return cls(_strongest(features) | {hint["technique"] for hint in alert["attack_hints"]})
+        return cls._showing(
+            {feature["feature"]: feature["contribution"] for feature in top},
+            {f["feature"] for f in top if f["observed"] > 0 and f["typical"]["q95"] == 0},
+            {hint["technique"] for hint in alert["attack_hints"]},
+        )
+
+    @classmethod
+    def _showing(cls, features: Mapping[str, float], never: set[str], techniques: set[str]) -> Self:
+        # Of pairs of calls some are new wherever one of the calls is.
+        calls = {name for name in never if not name.endswith(_OF_PAIRS)}
+        return cls(_strongest(features) | techniques, frozenset(calls | techniques))
 
     def __or__(self, other: Kinds) -> Kinds:
         """Take both together."""
-        return Kinds(self.named | other.named)
+        return Kinds(self.named | other.named, self.marks | other.marks)
 
     def __len__(self) -> int:
-        return len(self.named)
+        return len(self.named | self.marks)
 
     def likeness(self, shown: Kinds) -> float:
         """Part of what a window shows that is among these."""
         return len(shown.named & self.named) / max(len(shown.named), 1)
 
     def include(self, shown: Kinds) -> bool:
-        """Whether most of what a window shows is among these."""
+        """Whether most of what a window shows is among these: it belongs to them."""
         return self.likeness(shown) > _MOST
+
+    def cover(self, shown: Kinds) -> bool:
+        """Whether a window shows no other kind than these: who knows these need not be told."""
+        return self.include(shown) and shown.marks <= self.marks
+
+    def news(self, shown: Kinds) -> frozenset[str]:
+        """Name what a window shows and these do not, if that makes it another kind."""
+        if self.cover(shown):
+            return frozenset()
+        new = (shown.named | shown.marks) - self.named - self.marks
+        return frozenset(name.partition(_SHARE)[0] for name in new)
 
 
 def _strongest(features: Mapping[str, float]) -> frozenset[str]:
@@ -73,6 +110,10 @@ class Past:
         Times it came back before.
     ended_ns : int
         End of its last window, UTC.
+    grade : int
+        The gravest it was, as a place in ``LEVELS``.
+    programs : frozenset of str
+        Executables of those that joined it.
     """
 
     id: str
@@ -80,6 +121,8 @@ class Past:
     kinds: Kinds
     returns: int
     ended_ns: int
+    grade: int
+    programs: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -128,7 +171,7 @@ def telling(lines: Iterable[Alert]) -> list[Alert]:
         shown, exe = Kinds.told(line), line["program"]["exe"]
         before = seen.get(exe, Kinds())
         seen[exe] = before | shown
-        if not before.include(shown):
+        if not before.cover(shown):
             found.append(line)
     return found
 
@@ -155,4 +198,7 @@ def _recalled(lines: list[Alert]) -> Past:
     program = first["program"]
     place = (program["exe"], program["unit"] or "", program["container"] or "")
     ended_ns = int(datetime.fromisoformat(last["time"]).timestamp() * 1e6) * 1000
-    return Past(first["episode_id"], place, kinds, last.get("returns", 0), ended_ns)
+    grade = max(LEVELS.index(line["severity"]) for line in lines)
+    programs = frozenset(str(line["program"]["exe"]) for line in lines)
+    returns = last.get("returns", 0)
+    return Past(first["episode_id"], place, kinds, returns, ended_ns, grade, programs)

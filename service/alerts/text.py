@@ -15,7 +15,7 @@ from oddcall.models.explanation.sentence import MOST_NAMED
 from oddcall.models.naming import told_apart
 from oddcall.models.verdict import JUDGED_BY
 from oddcall.models.window import Program
-from oddcall.service.alerts.alert import Alert, short
+from oddcall.service.alerts.alert import Alert, anew, short
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.alerts.past import telling
 from oddcall.service.quantities import counted
@@ -108,6 +108,10 @@ def _episode(episode: Mapping[str, Any], lines: Sequence[Alert], width: int) -> 
     worst = next(line for line in lines if line["id"] == episode["worst"])
     yield from _wrapped("sentence", worst["explanation"]["sentence"], width, indent="  ")
     yield "", ""
+    if others := len(episode["also"]):
+        said = f"It did {counted(others, 'other thing')} as well: see what was sent, below."
+        yield from _wrapped("sentence", said, width, indent="  ")
+        yield "", ""
     yield from _evidence_of(worst, width)
     seen = worst["window"]
     yield from _labelled("window", f"{_moment(seen['start'])} to {_moment(seen['end'])}", width)
@@ -188,10 +192,13 @@ def _nearest(alert: Alert) -> Iterator[_Line]:
 def _updated(alert: Alert, width: int, name: str) -> Iterator[_Line]:
     span, returns = _since_onset(alert), alert.get("returns")
     again = "again, " if returns else ""
-    head = f"{_clock(alert)}  {alert['severity'].upper()}  {name}, {again}for {span} now"
+    more = "something new, " if alert.get("news") else ""
+    head = f"{_clock(alert)}  {alert['severity'].upper()}  {name}, {more}{again}for {span} now"
     yield from _wrapped("head", head, width)
     yield from _wrapped("sentence", alert["explanation"]["sentence"], width, indent="  ")
     yield "", ""
+    if new := anew(alert):
+        yield from _labelled("new", new, width)
     yield from _labelled("process", _who(alert), width)
     yield "", ""
     yield from _features(alert, width)

@@ -3,7 +3,8 @@
 A flood of alerts hides the one that matters, and whoever floods on purpose wants just that. So
 slighter alerts take no room from graver ones: an alert is held back, with all its lines, where so
 many of its own grade or graver went out within the hour, and critical ones pass whatever went
-before. One that becomes graver is looked at anew. A notice says when holding back begins, and how
+before. One that becomes graver, or shows another kind of behaviour, is
+looked at anew. A notice says when holding back begins, and how
 much it came to. Time is the windows' own: a replay sends and holds back what its host did.
 """
 
@@ -84,7 +85,7 @@ class Throttle:
             return self._held.pop(episode, None) is None
         grade = LEVELS.index(line["severity"])
         graver = grade > self._held.get(episode, grade)
-        if state != "open" and not graver:
+        if state != "open" and (episode not in self._held or not (graver or line.get("news"))):
             return episode not in self._held
         if grade == _ALWAYS or self._room(grade):
             self._held.pop(episode, None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from oddcall.service.alerts.alert import Alert
-from oddcall.service.alerts.past import by_episode
+from oddcall.service.alerts.past import by_episode, telling
 from oddcall.service.alerts.severity import LEVELS
 
 Json = dict[str, Any]
@@ -21,6 +21,15 @@ def folded(lines: Iterable[Alert]) -> list[Json]:
 def _oddness(line: Alert) -> tuple[float, str, bool]:
     # A close repeats the oddest window of its episode.
     return line["score"]["p_value"], line["time"], line["state"] == "close"
+
+
+def _also(lines: list[Alert], worst: Alert) -> list[str]:
+    """Give the sentences of its other kinds of behaviour than the worst line's, latest first."""
+    said = worst["explanation"]["sentence"]
+    told = telling(sorted(lines, key=lambda line: (line["time"], line["state"] == "close")))
+    return [
+        sentence for line in reversed(told) if (sentence := line["explanation"]["sentence"]) != said
+    ]
 
 
 def _episode(lines: list[Alert]) -> Json:
@@ -47,6 +56,7 @@ def _episode(lines: list[Alert]) -> Json:
         "worst": worst["id"],
         "sentence": worst["explanation"]["sentence"],
         "p_value": worst["score"]["p_value"],
+        "also": _also(lines, worst),
         "hints": sorted({hint["technique"] for line in lines for hint in line["attack_hints"]}),
         "lines": len(lines),
         "returns": last.get("returns", 0),

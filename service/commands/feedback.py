@@ -16,7 +16,8 @@ from oddcall.service.config.settings import Settings
 
 if TYPE_CHECKING:
     from oddcall.service.alerts.alert import Alert
-    from oddcall.service.feedback import Feedback, Given
+    from oddcall.service.feedback import Feedback
+    from oddcall.service.given import Given
     from oddcall.service.history import History
 
 _EXAMPLES = """\b
@@ -65,7 +66,11 @@ def _verb(name: str, text: str) -> Callable[[Callable[..., None]], click.Command
     return decorate
 
 
-@_verb("ack", "Note that an alert was seen; nothing else changes.")
+@_verb(
+    "ack",
+    "Note that an alert was seen; nothing else changes.\n\nIt is unread again once it shows "
+    "another kind of behaviour, or is graver.",
+)
 def _ack(settings: Settings, alert: str, note: str, json_: bool) -> None:
     _answer("ack", settings, alert, note, None, json_=json_)
 
@@ -149,6 +154,7 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
     from oddcall.service.alerts.alert import short
     from oddcall.service.alerts.text import clean
     from oddcall.service.board.episodes import folded
+    from oddcall.service.given import standing
     from oddcall.service.history import titled
 
     with _history(settings) as history:
@@ -162,9 +168,9 @@ def _list_alerts(settings: Settings, given: list[Given], most: int, *, json_: bo
         click.echo(json.dumps({"alerts": alerts}))
         return
     now_ns = time.time_ns()
-    answers = {said.episode: said.verb for said in given if said.in_force(now_ns)}
+    answers = standing(given, now_ns)
     for alert, lines in zip(alerts, found, strict=True):
-        answer = answers.get(alert["episode_id"], "")
+        answer = ", ".join(answers.get(alert["episode_id"], ())[-2:])
         shown = titled({**alert, "time": alert["last"]})
         click.echo(f"{short(alert['episode_id'])}  {shown:<50}  {answer}".rstrip())
         # Of its oddest window, as the page and `explain` have it.
@@ -217,7 +223,7 @@ def _answer(
         if note and note != said.note:
             did += ", nor the note"
     click.echo(f"alert {short(kept.episode_id)}: {did}")
-    if verb == "tolerate":
+    if verb != "forget" and not repeated:
         for sentence in told(lines, said.behaviours):
             click.echo(textwrap.fill(sentence, 80, initial_indent="  ", subsequent_indent="    "))
     click.echo(f"`oddcall feedback undo {short(said.episode)}{same_place()}` takes it back")
@@ -229,6 +235,9 @@ def _told(said: Given, now_ns: int) -> Iterator[str]:
     ends = f"until {_clock(said.expires_ns)}" if said.expires_ns else "holds"
     if said.undone_ns:
         ends = f"taken back {_clock(said.undone_ns)}"
+    elif said.lapsed_ns:
+        still = "; holds" if said.in_force(now_ns) else ""
+        ends = f"the alert tells more since {_clock(said.lapsed_ns)}{still}"
     elif not said.in_force(now_ns):
         ends = f"over since {_clock(said.expires_ns or 0)}"
     name = said.title.rsplit("/", 1)[-1]

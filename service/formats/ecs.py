@@ -18,6 +18,7 @@ from oddcall.service.formats.wording import (
     present,
     product_version,
     technique_url,
+    told_anew,
 )
 
 VERSION = "9.4.0"
@@ -172,4 +173,4 @@ def _own(alert: Alert) -> Alert:
     }
     rest = ("window", "score", "baseline", "coverage", "attack_hints")
     counts = ("suppressed_since_last", "returns")
-    return present({**own, **{name: alert[name] for name in rest + counts}})
+    return present({**own, **{name: alert[name] for name in rest + counts}, **told_anew(alert)})

@@ -12,6 +12,7 @@ from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import (
     NOTICE_RULE,
     RULE,
+    course,
     hints_text,
     moment,
     present,
@@ -19,7 +20,6 @@ from oddcall.service.formats.wording import (
 )
 
 _PRIORITY = {"low": "Notice", "medium": "Warning", "high": "Error", "critical": "Critical"}
-_STATE = {"open": "", "update": "still: ", "close": "quiet again: "}
 
 
 def falco(alert: Alert) -> Alert:
@@ -41,8 +41,7 @@ def _event(alert: Alert) -> Alert:
         "p_value": f"{alert['score']['p_value']:g}",
         "consistent_with": ",".join(techniques),
     }
-    back = alert["state"] == "update" and alert["returns"]
-    sentence = ("again: " if back else _STATE[alert["state"]]) + alert["explanation"]["sentence"]
+    sentence = ": ".join(filter(None, (course(alert), alert["explanation"]["sentence"])))
     told = " ".join(f"{name}={value}" for name, value in present(facts).items())
     # Falco tags a rule with the techniques it may show, not with what was proven.
     tags = sorted({"anomaly", "oddcall", *techniques})
@@ -111,6 +110,8 @@ def _fields(alert: Alert) -> Alert:
         "oddcall.suppressed": alert["suppressed_since_last"],
         "oddcall.returns": alert["returns"],
         "oddcall.attack_hints": hints_text(alert) or None,
+        "oddcall.news": ",".join(alert.get("news", ())) or None,
+        "oddcall.severity_before": alert.get("severity_before"),
     }
 
 

@@ -20,6 +20,7 @@ from oddcall.service.formats.wording import (
     product_version,
     program_name,
     technique_url,
+    told_anew,
 )
 
 VERSION = "1.8.0"
@@ -71,6 +72,7 @@ def _finding(alert: Alert) -> Alert:
                 "attack_hints": alert["attack_hints"],
                 "suppressed_since_last": alert["suppressed_since_last"],
                 "returns": alert["returns"],
+                **told_anew(alert),
             }
         },
     }

@@ -50,6 +50,23 @@ def hints_text(alert: Alert) -> str:
     return " ".join(hint["why"] for hint in alert["attack_hints"])
 
 
+def course(alert: Alert) -> str:
+    """Say in a word how an alert goes on; empty where it opens."""
+    if alert["state"] != "update":
+        return "" if alert["state"] == "open" else "quiet again"
+    if alert.get("news"):
+        return "something new"
+    if alert.get("severity_before"):
+        return "graver"
+    return "again" if alert["returns"] else "still"
+
+
+def told_anew(alert: Alert) -> Alert:
+    """Give what a line tells that none before it did; lines of earlier versions do not say."""
+    news, before = alert.get("news", []), alert.get("severity_before")
+    return {"news": news, "severity_before": before}
+
+
 def technique_url(technique: str) -> str:
     """Where ATT&CK describes a technique."""
     return f"{_ATTACK}{technique.replace('.', '/')}/"

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from oddcall.service.alerts.alert import anew
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.formats.wording import hints_text, present
 from oddcall.service.sinks.arrival import reach_local, send_local
@@ -85,6 +86,7 @@ def fields(record: Record) -> dict[str, Any]:
         "ODDCALL_P_VALUE": f"{alert['score']['p_value']:g}",
         "ODDCALL_MODEL_ID": alert["baseline"]["model_id"],
         "ODDCALL_HINTS": hints_text(alert),
+        "ODDCALL_NEWS": anew(alert),
     }
     return {
         "MESSAGE": ("quiet again: " if quiet else "") + alert["explanation"]["sentence"],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.alert import Alert, tells_more
 from oddcall.service.alerts.notice import is_notice
 from oddcall.service.alerts.severity import LEVELS
 from oddcall.service.sinks.losses import Losses, Toll
@@ -49,11 +49,12 @@ class Queue(Protocol):
 def worth(alert: Alert) -> int:
     """Rank an alert among those that might be dropped: higher is kept longer.
 
-    Graver ones outlast slighter ones, and first lines of an episode its later lines: a flood
-    of small alerts must not push the one that matters out of the queue.
+    Graver ones outlast slighter ones, and first lines of an episode, and those that tell more,
+    its other lines: a flood of small alerts must not push the one that matters out of the queue.
     """
     grade = LEVELS.index(alert["severity"]) if alert.get("severity") in LEVELS else 0
-    return 2 * grade + (is_notice(alert) or alert.get("state") == "open")
+    first = is_notice(alert) or alert.get("state") == "open" or tells_more(alert)
+    return 2 * grade + first
 
 
 class Memory:

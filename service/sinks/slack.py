@@ -11,15 +11,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from oddcall.models.explanation.sentence import MOST_NAMED
-from oddcall.service.alerts.alert import Alert
+from oddcall.service.alerts.alert import Alert, anew
 from oddcall.service.alerts.notice import is_notice
-from oddcall.service.formats.wording import hints_text, milliseconds, present, program_name
+from oddcall.service.formats.wording import (
+    course,
+    hints_text,
+    milliseconds,
+    present,
+    program_name,
+)
 from oddcall.service.sinks.http import Endpoint
 from oddcall.service.sinks.transport import Record
 
 _COLOUR = {"low": "#3b82a0", "medium": "#d9a400", "high": "#d9480f", "critical": "#b3001b"}
 _QUIET = "#7a8594"
-_STATE = {"open": "", "update": ", still", "close": ", quiet again"}
 #: Whatever the sentence names is among them.
 _FEATURES = MOST_NAMED
 #: Of a command line: more is no help in a chat.
@@ -59,13 +64,9 @@ def message(alert: Alert) -> dict[str, Any]:
         return {"text": f"*oddcall* on {host}: {escape(alert['sentence'])}"}
     program = escape(program_name(alert))
     sentence = escape(alert["explanation"]["sentence"])
-    head = f"*{alert['severity'].upper()}*{_state(alert)}: {program} on {host}"
+    grade = ", ".join(filter(None, (f"*{alert['severity'].upper()}*", course(alert))))
+    head = f"{grade}: {program} on {host}"
     return {"text": head, "attachments": [_attachment(alert, sentence)]}
-
-
-def _state(alert: Alert) -> str:
-    back = alert["state"] == "update" and alert["returns"]
-    return ", again" if back else _STATE[alert["state"]]
 
 
 def escape(text: object) -> str:
@@ -85,6 +86,7 @@ def _attachment(alert: Alert, sentence: str) -> dict[str, Any]:
         "Started by": process["parent"],
         "Unit": alert["program"]["unit"],
         "Container": (alert["program"]["container"] or "")[:12],
+        "New": anew(alert),
         "Unusual": "\n".join(map(_feature, alert["explanation"]["top"][:_FEATURES])),
         "Evidence": f"p = {score['p_value']:.1e}, alerts from {score['threshold']:.1e}",
         "Hint": hints_text(alert),

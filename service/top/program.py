@@ -113,7 +113,7 @@ class ProgramScreen(Screen[None]):
     def _episodes(self, episodes: list[Json]) -> None:
         lines = [
             f"{episode['last'][11:19]} UTC  {episode['severity'].upper()}  "
-            f"{wording.cut(episode['sentence'], 200)}"
+            f"{wording.cut(wording.episode(episode), 200)}"
             for episode in episodes[:2]
         ]
         self.query_one("#episodes", Static).update("\n".join(lines) or "no alert of it is kept")

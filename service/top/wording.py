@@ -78,6 +78,12 @@ def budget(state: Json) -> str:
     return said
 
 
+def episode(told: Json) -> str:
+    """Say what an alert is about: its oddest, after the latest of its other kinds."""
+    also = told.get("also")
+    return f"{told['sentence']} Also: {also[0]}" if also else str(told["sentence"])
+
+
 def bar(seen: float | None, typical: Json, full: float, width: int) -> str:
     """Draw a typical range and what was observed, on a square-root scale.
 

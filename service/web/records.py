@@ -12,6 +12,7 @@ from oddcall.service.alerts.tolerated import told
 from oddcall.service.board.board import Board
 from oddcall.service.board.episodes import folded
 from oddcall.service.feedback import VERBS, Feedback
+from oddcall.service.given import standing
 from oddcall.service.history import History
 from oddcall.service.learning.states import begun
 from oddcall.service.state import StateDir
@@ -97,13 +98,10 @@ class Records:
         }
 
     def verbs(self) -> dict[str, list[str]]:
-        """Say what holds for each episode, by verb."""
+        """Say what holds for each episode, by verb; ``news`` last where it told more since."""
         if self._feedback.changed() or time.monotonic() - self._read_s >= _FRESH_S:
-            now_ns = time.time_ns()
-            self._verbs, self._read_s = {}, time.monotonic()
-            for said in self._feedback.given():
-                if said.in_force(now_ns):
-                    self._verbs.setdefault(said.episode, []).append(said.verb)
+            self._verbs = standing(self._feedback.given(), time.time_ns())
+            self._read_s = time.monotonic()
         return self._verbs
 
     def given(self) -> list[Json]:

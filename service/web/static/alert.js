@@ -52,6 +52,8 @@ function history(lines, shown) {
   return h("ul", { class: "list small" }, lines.map((line) => h("li", { class: "hint" },
     h("span", { class: "soft" }, `${day(line.time)}  `), `${line.state}, `, h("span", { class: `grade ${line.severity}` }, line.severity), `, p = ${chance(line.score.p_value)}`,
     line.suppressed_since_last ? `, ${some(line.suppressed_since_last, "window")} folded` : "",
+    line.severity_before ? `, graver: ${line.severity_before} before` : "",
+    line.news?.length > 0 && h("strong", {}, `, new: ${line.news.join(", ")}`),
     !repeats(line, shown) && h("p", { class: "told" }, line.explanation.sentence))));
 }
 
@@ -106,7 +108,7 @@ function answers(episode, again, told) {
     place.querySelector("button").focus();
   };
   const given = episode.answers.map((said) => h("p", { class: "said small" },
-    h("strong", {}, SAID[said.verb]), ` by ${said.who}, ${day(said.time)}`, said.expires ? `, until ${day(said.expires)}` : "", said.note ? `: ${said.note}` : ""));
+    h("strong", {}, SAID[said.verb]), ` by ${said.who}, ${day(said.time)}`, said.expires ? `, until ${day(said.expires)}` : "", said.lapsed && `; the alert tells more since ${day(said.lapsed)}`, said.note ? `: ${said.note}` : ""));
   const has = (verb) => episode.answers.some((said) => said.verb === verb);
   return h("div", {}, h("div", { class: "answers" }, given,
     !has("ack") && h("button", { class: "main", type: "button", "data-key": "a", onclick: () => say({ verb: "ack", alert: episode.id }) }, "Acknowledge"),
@@ -142,6 +144,7 @@ export function alert(id) {
           h("span", { class: `pill ${episode.state}` }, episode.state === "open" ? "going on" : "over"),
           h("span", { class: "soft" }, course(episode))),
         h("p", { class: "sentence" }, said.sentence),
+        episode.also.map((sentence) => h("p", { class: "also" }, `Also: ${sentence}`)),
         answers(episode, (text) => { told = text; return load(state); }, told)),
       h("div", { class: "pair even" },
         h("div", { class: "stack" },

@@ -200,6 +200,45 @@ def test_another_kind_is_said_at_once(line: Line, batch: Any, row: Any) -> None:
     assert [top["feature"] for top in update["explanation"]["top"]] == ["connect"]
 
 
+def test_an_update_names_what_no_line_before_it_did(line: Line, batch: Any, row: Any) -> None:
+    """Calls, a technique, a program that joins and a graver grade; what is the same names none."""
+    line.see(batch(row(at_s=1, calls={CONNECT: 1})))
+    line.see(batch(row(at_s=2, calls={PTRACE: 1})))
+    line.see(batch(row(pid=101, ppid=100, at_s=3, program=SHELL, calls={PTRACE: 1})))
+    line.see(batch(row(at_s=4, calls={PTRACE: 4})))
+    for at in range(5, 70):
+        line.see(batch(row(at_s=at, calls={PTRACE: 1})))
+    line.see(batch(row(at_s=100)))
+    line.see(batch(row(at_s=200, pid=7, calls={PTRACE: 1})))
+    line.end()
+    told = [(a["state"], a["news"], a["severity_before"]) for a in line.alerts]
+    assert told == [
+        ("open", [], None),
+        ("update", ["T1055.008", "ptrace"], None),
+        ("update", ["/bin/dash"], "medium"),
+        ("update", [], "high"),
+        ("update", [], None),
+        ("close", [], None),
+        ("update", [], None),
+        ("close", [], None),
+    ]
+
+
+def test_what_comes_back_is_no_news_after_a_restart(
+    odd_calls: Any, host: Any, batch: Any, row: Any
+) -> None:
+    """Neither its kind nor a grade that it had; what it never showed is, under the same alert."""
+    before = Line(odd_calls, host)
+    before.see(batch(row(at_s=1, calls={PTRACE: 4})))
+    before.end()
+    after = Line(odd_calls, host)
+    after.episodes.recall(before.alerts)
+    (back,) = after.see(batch(row(at_s=100, calls={PTRACE: 3})))
+    assert (back["state"], back["news"], back["severity_before"]) == ("update", [], None)
+    (other,) = after.see(batch(row(at_s=101, calls={CONNECT: 1})))
+    assert (other["episode_id"], other["news"]) == (before.alerts[0]["id"], ["connect"])
+
+
 def test_other_news_a_moment_later_is_another_episode(line: Line, batch: Any, row: Any) -> None:
     """Two behaviours without a pause between are two alerts, open beside each other."""
     for at in range(1, 5):

@@ -6,19 +6,39 @@ from itertools import permutations
 
 from oddcall.service.alerts.past import Kinds
 
+WEIGHTS = {"bpf": 0.01, "read": 0.5, "write": 0.3, "futex": 0.1, "poll": 0.05}
+
+
+def shown(*names: str, never: tuple[str, ...] = (), hints: tuple[str, ...] = ()) -> Kinds:
+    """Say what a line shows whose features are these, some of which the baseline never had."""
+    top = [
+        {
+            "feature": name,
+            "contribution": WEIGHTS.get(name, 0.001),
+            "observed": 0.1,
+            "typical": {"q95": 0.0 if name in never else 0.2},
+        }
+        for name in names
+    ]
+    told = [{"technique": technique} for technique in hints]
+    return Kinds.told({"explanation": {"top": top}, "attack_hints": told})
+
 
 def test_a_kind_is_its_strongest_features_in_any_order() -> None:
     """What a sentence names stands first, and may weigh less than what comes after it."""
-    weights = {"bpf": 0.01, "read": 0.5, "write": 0.3, "futex": 0.1, "poll": 0.05}
-    told = {
-        Kinds.told(
-            {
-                "explanation": {
-                    "top": [{"feature": name, "contribution": weights[name]} for name in order]
-                },
-                "attack_hints": [{"technique": "T1014"}],
-            }
-        )
-        for order in permutations(weights)
-    }
-    assert told == {Kinds(frozenset({"read", "write", "futex", "T1014"}))}
+    told = {shown(*order, hints=("T1014",)) for order in permutations(WEIGHTS)}
+    assert told == {Kinds(frozenset({"read", "write", "futex", "T1014"}), frozenset({"T1014"}))}
+
+
+def test_one_mark_is_another_kind_however_much_else_is_alike() -> None:
+    """A technique or a call that is new makes it one; other proportions and pairs do not."""
+    known = shown("read", "write", "futex", never=("futex",), hints=("T1014",))
+    same = shown("read", "write", "poll", hints=("T1014",))
+    assert known.include(same)
+    assert known.news(same) == frozenset()
+    link = "link (share of calls)"
+    pair = "read then link (share of transitions)"
+    assert known.news(shown("read", "write", "futex", link, never=(link,))) == {"link"}
+    assert known.news(shown("read", "write", "futex", pair, never=(pair,))) == frozenset()
+    assert known.news(shown("read", "write", "futex", hints=("T1046",))) == {"T1046"}
+    assert known.include(shown("read", "write", "futex", link, never=(link,))), "it still joins"

@@ -176,6 +176,16 @@ def test_a_container_is_called_as_people_call_it() -> None:
 
 
 @pytest.mark.usefixtures("utc")
+def test_an_update_says_what_is_new_in_it() -> None:
+    """In its heading and beside what is odd; one of the same kind says nothing of it."""
+    new = altered(state="update", news=["bpf", "T1014"], severity_before="low", returns=1)
+    text = render(new)
+    assert "HIGH  nginx (nginx), something new, again, for 2.0 s now\n" in text
+    assert "new        bpf, T1014, which no earlier line of this alert names; graver: low" in text
+    assert "new" not in render(altered(state="update", news=[], severity_before=None))
+    assert "new" not in render(altered(state="update")), "a line of an earlier version"
+
+
 def test_an_update_and_a_close_say_how_long() -> None:
     """An update says since when, a close from when to when it was, and which alert is over."""
     assert "for 2.0 s now" in render(altered(state="update"))

@@ -56,6 +56,17 @@ def test_critical_ones_pass() -> None:
     assert len(told.sent) == 2
 
 
+def test_another_kind_of_what_is_held_back_is_looked_at_anew() -> None:
+    """Once there is room it goes out as an alert of that grade would, and takes as much room."""
+    throttle = Throttle(1, HOST)
+    throttle.sort([line(1), line(2)], T0)
+    other = line(2, "update") | {"news": ["bpf"]}
+    assert throttle.sort([other], T0 + S).held == [other]
+    told = throttle.sort([line(2, "update"), other, line(2, "update"), line(3)], T0 + 3600 * S)
+    assert told.sent == [other, line(2, "update")]
+    assert told.held == [line(2, "update"), line(3)]
+
+
 def test_slighter_ones_take_no_room_from_graver() -> None:
     """After a flood of low ones a high one goes out, and after high ones no low one does."""
     throttle = Throttle(2, HOST)

@@ -39,7 +39,7 @@ def showing(call: str) -> dict[str, Any]:
     """Give the part of an alert that says what was odd."""
     told = {
         "sentence": f"web made 9 {call} calls.",
-        "top": [{"feature": call, "contribution": 1.0}],
+        "top": [{"feature": call, "contribution": 1.0, "observed": 1.0, "typical": {"q95": 0.0}}],
         "onset": "2023-11-14T22:13:19.000000Z",
     }
     return {"explanation": told, "attack_hints": []}

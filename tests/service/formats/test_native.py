@@ -57,6 +57,15 @@ def test_hints_stay_hints(name: str, lines: dict[str, Alert]) -> None:
     assert lines["open"]["attack_hints"][0]["why"] in said
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_new_in_an_update_is_carried(name: str, lines: dict[str, Alert]) -> None:
+    """Every format can tell such an update from others; lines of an earlier version pass."""
+    said = json.dumps(FORMATS[name](lines["update"] | {"news": ["keyctl"]}))
+    assert "keyctl" in said
+    old = {k: v for k, v in lines["update"].items() if k not in {"news", "severity_before"}}
+    assert "keyctl" not in json.dumps(FORMATS[name](old))
+
+
 @given(exe=TEXTS, comm=TEXTS, cmdline=TEXTS | st.none(), parent=TEXTS | st.none())
 def test_names_may_hold_anything(
     exe: str, comm: str, cmdline: str | None, parent: str | None

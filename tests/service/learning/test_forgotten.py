@@ -15,7 +15,8 @@ from oddcall.models.bundle import load_bundle
 from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import WindowBatch
 from oddcall.service.board.standing import by_model
-from oddcall.service.feedback import Feedback, Given
+from oddcall.service.feedback import Feedback
+from oddcall.service.given import Given
 from oddcall.service.learning.child import TrainingChild
 from oddcall.service.learning.generations import generations
 from oddcall.service.learning.newcomers import Newcomers, newly_ready, no_longer_ready

@@ -34,6 +34,16 @@ def test_states_are_chosen(alert_of: Alerts) -> None:
     assert states == ["open", "close"]
 
 
+def test_who_hears_of_alerts_hears_of_what_is_new_in_one(alert_of: Alerts) -> None:
+    """An update of another kind, or graver, passes where opens do, and no other one."""
+    update = alert_of(1, state="update")
+    loud = [update | {"news": ["bpf"]}, update | {"severity_before": "low"}]
+    quiet = update | {"news": [], "severity_before": None}
+    assert [Filter(states=("open",))(line) for line in (*loud, quiet)] == [True, True, False]
+    assert not any(map(Filter(states=("close",)), loud))
+    assert not any(map(Filter("critical", states=("open",)), loud))
+
+
 @pytest.mark.parametrize(
     ("globs", "passes"),
     [

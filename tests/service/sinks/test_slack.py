@@ -37,6 +37,13 @@ def test_states_differ(alert_of: Alerts) -> None:
         "*HIGH*, still: nginx on web1",
         "*HIGH*, quiet again: nginx on web1",
     ]
+    new = {"news": ["bpf"], "severity_before": "low"}
+    told = message(alert_of(1, "high", "update") | new)
+    assert told["text"] == "*HIGH*, something new: nginx on web1"
+    fields = {field["title"]: field["value"] for field in told["attachments"][0]["fields"]}
+    assert fields["New"] == "bpf, which no earlier line of this alert names; graver: low before"
+    graver = alert_of(1, "high", "update") | {"severity_before": "low"}
+    assert message(graver)["text"] == "*HIGH*, graver: nginx on web1"
     colours = {
         message(alert_of(1, "high", s))["attachments"][0]["color"] for s in ("open", "close")
     }
