@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from oddcall.service.feedback import Feedback
 from oddcall.service.history import History
+from oddcall.service.state import StateDir
 from oddcall.training.synthetic import attacks
 
 #: Nothing here takes this long. No promise hangs on time: this only ends a test that hangs.
@@ -155,6 +158,39 @@ def test_what_updates_said_is_listed(page: Page) -> None:
     expect(page.locator("li .told").last).to_have_text("app loaded a kernel module.")
     expect(page.locator("li", has_text="update").last).to_contain_text("kernel module")
     page.unroute_all(behavior="wait")
+
+
+def test_what_else_an_alert_shows_stands_in_its_row(page: Page) -> None:
+    """The latest other kind in full, and how many more there are."""
+
+    def more(asked: Route) -> None:
+        answer = asked.fetch()
+        told = answer.json()
+        told["episodes"][0]["also"] = ["app loaded a kernel module.", "app slept."]
+        asked.fulfill(response=answer, json=told)
+
+    page.route("**/api/alerts?*", more)
+    page.goto(page.url.split("#")[0] + "#/alerts")
+    row = page.locator("a.episode").first
+    expect(row.locator(".also")).to_have_text("Also: app loaded a kernel module. And 1 other kind.")
+    page.unroute_all(behavior="wait")
+
+
+def test_an_alert_that_shows_more_than_when_it_was_answered_is_unread(
+    page: Page, watching: Any
+) -> None:
+    """Its row says so and looks read no longer; it can be acknowledged anew."""
+    scanned(page).click()
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.locator(".answers")).to_contain_text("Acknowledged")
+    alert = page.url.rsplit("/", 1)[1]
+    Feedback(StateDir(watching.state).feedback).lapse(alert, "bpf")
+    page.goto(page.url.split("#")[0] + "#/")
+    row = page.locator(f"a.episode[href$='{alert}']")
+    expect(row).to_contain_text("more since it was answered")
+    expect(row).not_to_have_class(re.compile("answered"))
+    row.click()
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
 
 
 def test_a_program_s_normal_is_shown(page: Page) -> None:
