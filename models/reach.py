@@ -33,9 +33,11 @@ _REACHING = frozenset(
     name_to_handle_at
     """.split()  # noqa: SIM905 - thirty quoted names read worse
 )
-#: A call that takes powers, changes what the kernel runs or sees into others: none was first met
-#: in a settled program on clean time.
-POWERFUL = 12.0
+#: A call that takes powers, changes what the kernel runs or sees into others: in two hours and
+#: 506,000 windows on busy hosts the only settled programs with a first one were two that tested
+#: oddcall, which loads eBPF. So much that one alone is told among a thousand usual calls;
+#: what fills its window was told at half of it.
+POWERFUL = 20.0
 _POWERFUL = frozenset(
     """
     acct add_key adjtimex bpf capset clock_adjtime clock_settime delete_module fanotify_init

@@ -47,6 +47,17 @@ def test_attacks_alert_at_their_first_windows(model: Model, seed: int):
         assert any(first), name
 
 
+@pytest.mark.parametrize(("call", "told"), [("bpf", True), ("ptrace", True), ("getcwd", False)])
+def test_one_first_call_among_a_thousand_alerts_where_it_takes_powers(
+    model: Model, call: str, told: bool
+):
+    """However thinly an attack is spread: a first `bpf` is told, a first `getcwd` is not."""
+    random = np.random.default_rng(1)
+    number = calls.number(call, "x86_64")
+    made = np.concatenate([WEB.walk(500, random), [number], WEB.walk(500, random)])
+    assert model.judge(window(WEB, made, second=2 * TEN_MINUTES)).alert[0] == told
+
+
 def test_promised_rates_hold_where_they_can_be_counted(model: Model):
     """Over three trainings later clean p-values are below alpha at most a fifth more often."""
     alphas = np.array([0.2, 0.1, 0.05])
