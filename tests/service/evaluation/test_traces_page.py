@@ -35,7 +35,8 @@ def judged(seed: int = 0) -> dict[str, Result]:
 
 def splits(*names: str) -> list[Split]:
     """As many splits of one set."""
-    some = TraceSet.of([np.zeros(3, np.int64)] * 3, Vocabulary())
+    vocabulary = Vocabulary()
+    some = TraceSet.of([np.full(3, vocabulary.id("read"))] * 3, vocabulary)
     return [Split(name, some, some, some) for name in names]
 
 
