@@ -214,7 +214,7 @@ for rank, (name, value) in enumerate(sorted(farthest.items(), key=lambda odd: -o
     axes.plot(-np.log10(value), 2, "o", color=ATTACK)
     axes.annotate(name, (-np.log10(value), 2), (-5, 10 + 17 * rank), textcoords="offset points",
                   ha="right", arrowprops=line)  # fmt: skip
-axes.set(yscale="log", xlabel="unlikeliness: minus the logarithm of p", ylabel="windows")
+axes.set(yscale="log", xlabel="unlikeliness: minus the decimal logarithm of p", ylabel="windows")
 axes.set_title("Far from anything clean" if farthest else "Later windows, and where alerts begin")
 axes.legend(loc="upper center")
 plt.show()
