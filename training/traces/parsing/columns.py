@@ -17,6 +17,11 @@ CALLS = (
     *("sequence", "trace", "eventname", "sysnum", "sysno", "sysnr", "nr"),
 )
 PROCESS = ("pid", "processid", "proid", "tgid", "tid", "threadid")
+#: What numbers the traces of a table, with or without processes in them.
+TRACE = (
+    *("traceid", "traceno", "tracenumber", "tracename", "tracefile", "sequenceid", "sessionid"),
+    *("sampleid", "runid", "recordingid", "executionid"),
+)
 #: What else tells processes apart: numbers come again on another host and in another container.
 HOST = ("host", "hostname", "hostid", "nodename")
 CONTAINER = ("container", "containerid", "containername")
@@ -49,7 +54,7 @@ def plain_name(name: str) -> str:
 
 def is_known(name: str) -> bool:
     """Whether a column of that name stands beside calls in tables of them."""
-    return plain_name(name) in {*PROCESS, *LABEL, *MAYBE_LABEL, *_TIME}
+    return plain_name(name) in {*PROCESS, *TRACE, *LABEL, *MAYBE_LABEL, *_TIME}
 
 
 def cells(line: bytes) -> list[str]:
@@ -92,6 +97,7 @@ def column_fix() -> str:
     return (
         "Let the first line name the columns: that of the calls, one a row or all of a trace in one"
         " cell, syscall (or syscalls, system_calls, syscall_name, syscall_nr, sequence, trace); if"
-        " there are such, that of the processes pid (or tid) and that of attack or normal label"
-        " (or class, target, type, attack_cat, is_malicious, anomaly). Others are passed over."
+        " there are such, that of the processes pid (or tid, trace_id) and that of attack or normal"
+        " label (or class, target, type, attack_cat, is_malicious, anomaly). Others are passed"
+        " over."
     )

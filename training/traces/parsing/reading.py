@@ -11,6 +11,7 @@ import numpy as np
 from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.training.traces.parsing.apart import BEGINNING, traces_of
 from oddcall.training.traces.parsing.archives import Room
+from oddcall.training.traces.parsing.columns import listed
 from oddcall.training.traces.parsing.files import (
     Files,
     TraceFile,
@@ -26,7 +27,12 @@ from oddcall.training.traces.parsing.places import Place, sorted_split
 from oddcall.training.traces.parsing.tables import columns_of
 from oddcall.training.traces.parsing.texts import beginning, opened
 from oddcall.training.traces.parsing.tokens import require_one_kind
-from oddcall.training.traces.parsing.unnamed import BESIDE, require_no_columns, require_no_labels
+from oddcall.training.traces.parsing.unnamed import (
+    BESIDE,
+    holds_counts,
+    require_no_columns,
+    require_no_labels,
+)
 from oddcall.training.traces.traces import (
     FOLDS,
     MOST_CALLS,
@@ -100,6 +106,7 @@ def read_split(
             got=str(known),
             fix="Give more, or add --layout line if each line is a trace.",
         )
+    _require_told_apart(train, places["--train"])
     return sorted_split(places, meaning)
 
 
@@ -266,6 +273,18 @@ def _read(
     return Place(traces, labels, tuple(columns))
 
 
+def _require_told_apart(root: Path, place: Place) -> None:
+    """Refuse tables of calls that are too few for a trace each, and tell none apart."""
+    traces = place.traces
+    if len(traces) < FOLDS and place.columns and traces.read_as == ("file",) and not traces.keys:
+        raise EvidenceError(
+            f"there are too few traces in {root} to learn from, one in each table",
+            expected=f"at least {FOLDS}, or a column that tells those of a table apart",
+            got=f"{len(traces)}, with the columns {listed(place.columns)}",
+            fix="Give more, or name the column that tells traces apart pid or trace_id.",
+        )
+
+
 def _only_lists(root: Path, lists: list[str]) -> EvidenceError:
     others = f" and {len(lists) - 1} more of its kind" if lists[1:] else ""
     return EvidenceError(
@@ -325,7 +344,8 @@ def _beginning(file: TraceFile, asked: bool) -> Lines:
     try:
         with opened(file.path, file.where) as stream:
             text = stream.read(BEGINNING)
-            return [] if not asked and is_list_of_calls(text[:_HEAD]) else lines_of(text)
+            passed = holds_counts(text) or (not asked and is_list_of_calls(text[:_HEAD]))
+            return [] if passed else lines_of(text)
     except RecordingError:
         return []  # It is named with all others that are no traces, when they are read.
 

@@ -20,6 +20,7 @@ from oddcall.training.traces.parsing.columns import (
     LABEL,
     MAYBE_LABEL,
     PROCESS,
+    TRACE,
     WAY,
     any_length,
     cells,
@@ -125,8 +126,9 @@ def table_of(stream: BinaryIO, where: str) -> Table:
     first = next(records, None)
     names = [CALLS[0]] if first is None else [str(name) for name in first]
     calls, process = column(names, CALLS), column(names, PROCESS)
-    besides = (column(names, HOST), column(names, CONTAINER), process)
-    key = tuple(filter(None, besides)) if process is not None else ()
+    trace = column(names, TRACE)
+    besides = (column(names, HOST), column(names, CONTAINER), trace, process)
+    key = tuple(filter(None, besides)) if trace or process else ()
     label = column(names, LABEL) or column(names, MAYBE_LABEL)
     if calls is None:
         raise foreign(where, f"a table of {listed(names)}", column_fix())

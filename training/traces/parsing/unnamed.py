@@ -37,6 +37,7 @@ _VARIES = 3
 #: Numbers that labels are written as, and how many kinds of them there are at most.
 _LABEL_NUMBERS = {str(number) for number in range(-1, 10)}
 _MOST_LABELS = 3
+_YES_OR_NO = {"-1", "0", "1"}
 _LIST = re.compile(rb"\s*\[[^\[\]]*\]\s*[,;|\t ]\s*[^\[\]\s][^\[\]]*")
 #: Names of a column of files: a table with one says of what each of them is.
 _FILES = {"file", "filename", "filepath", "path", "tracefile", "tracename"}
@@ -76,6 +77,11 @@ def require_calls_alone(text: bytes, where: str) -> None:
             f" {shown.decode('utf-8', 'replace')!a}",
             column_fix(),
         )
+
+
+def holds_counts(text: bytes) -> bool:
+    """Whether a text is a table of how often each call was made."""
+    return bool(_counted([line for line in text[:1_000_000].splitlines()[:9] if line.strip()]))
 
 
 def require_order(texts: Sequence[Lines]) -> None:
@@ -138,7 +144,8 @@ def require_no_labels(places: Sequence[Sequence[Lines]]) -> None:
     ------
     SettingError
         That word is never a call, or it is one of a few small numbers: of two or three that are
-        nowhere else, or of another one in each place.
+        nowhere else, or of another one in each place. Of first words these are 0, 1 and -1 alone:
+        processes begin with few calls.
     """
     by_place = [[line for lines in texts for line in lines if len(line) > 1] for texts in places]
     pooled = [line for lines in by_place for line in lines]
@@ -151,7 +158,8 @@ def require_no_labels(places: Sequence[Sequence[Lines]]) -> None:
         strange = not any(map(is_call, ends)) and any(map(is_call, pooled[0][rest]))
         small = kinds <= _LABEL_NUMBERS and len(kinds) <= _MOST_LABELS
         apart = len(kinds) > 1 and len(inside) > _VARIES and not kinds & inside
-        if strange or (small and (apart or (at == -1 and _tells(by_place)))):
+        told = (at == -1 or kinds <= _YES_OR_NO) and _tells(by_place, at)
+        if strange or (small and (apart or told)):
             shown = sorted(word.decode("ascii", "replace")[:24] for word in ends)
             raise SettingError(
                 f"the {which} word of every line reads as a label or a name, not as a call",
@@ -168,8 +176,10 @@ def _counted(lines: list[bytes]) -> list[str]:
     called = [
         i
         for i, name in enumerate(names)
-        if not is_number(name.encode())
-        and (is_call(name.strip().encode()) or is_call(name.partition("_")[2].strip().encode()))
+        if any(
+            is_call(part) and not is_number(part)
+            for part in (name.strip().encode(), name.partition("_")[2].strip().encode())
+        )
     ]
     over = len(below) == len(names) and all(is_number(below[i].strip().encode()) for i in called)
     return [names[i] for i in called] if over and len(called) > max(len(names) / 2, 2) else []
@@ -281,9 +291,9 @@ def _rises(column: Sequence[bytes]) -> bool:
     return sum(steps) >= _NEARLY * len(steps)
 
 
-def _tells(places: Sequence[Lines]) -> bool:
-    """Whether the lines of each place end with one word, and those of another with another."""
-    ends = [{_written(line[-1]) for line in lines} for lines in places if len(lines) >= _FEW]
+def _tells(places: Sequence[Lines], at: int) -> bool:
+    """Whether the lines of each place have one word there, and those of another another."""
+    ends = [{_written(line[at]) for line in lines} for lines in places if len(lines) >= _FEW]
     return len(ends) > 1 and all(len(end) == 1 for end in ends) and len(set.union(*ends)) > 1
 
 

@@ -247,3 +247,22 @@ def test_without_a_direction_each_row_is_a_call(tmp_path: Path) -> None:
     """The same call again is a call again: nothing says that it is the end of the one before."""
     found = read(put(tmp_path / "a.csv", "syscall,ret\nopen,\nopen,3\nread,\nread,5\n"))
     assert everything(found) == [["open", "open", "read", "read"]]
+
+
+@pytest.mark.parametrize("name", ["trace_id", "TraceID", "session_id", "sequence_id"])
+@pytest.mark.parametrize("pid", ["", "pid,"])
+def test_traces_of_a_table_are_told_apart_by_what_numbers_them(
+    tmp_path: Path, name: str, pid: str
+) -> None:
+    """Alone or beside a process, whose number comes again in another trace."""
+    rows = [f"{trace},{'7,' if pid else ''}{call}" for trace in (1, 2) for call in ("open", "read")]
+    file = put(tmp_path / "a.csv", "\n".join([f"{name},{pid}syscall", *rows]))
+    assert everything(read(file)) == [["open", "read"], ["open", "read"]]
+
+
+def test_a_table_that_tells_no_traces_apart_is_said_to_be_one(tmp_path: Path) -> None:
+    """With labels of both kinds it would be one attack: labels are not what is wrong."""
+    rows = [f"{i % 9},{call},{i % 2}" for i, call in enumerate(["open", "read", "close"] * 20)]
+    file = put(tmp_path / "a.csv", "\n".join(["run,syscall,label", *rows]))
+    with pytest.raises(EvidenceError, match=r"one in each table.*got 1, .*run.*pid or trace_id"):
+        read_split(file, None, None)

@@ -82,9 +82,40 @@ def test_traces_that_end_alike_are_read(
     assert len(split.train) + len(split.normal) == len(split.attack) == 30
 
 
+def test_a_label_before_the_calls_of_each_line_is_refused(tmp_path: Path) -> None:
+    """0 before each clean trace and 1 before each attack tell them apart, be they calls as well."""
+    calls = ["0", "1", *NUMBERS]
+    clean, attack = (
+        put(tmp_path / name, "\n".join(" ".join([label, *trace]) for trace in traces(calls)))
+        for name, label in (("n", "0"), ("a", "1"))
+    )
+    with pytest.raises(SettingError, match=r"the first word of every line.*got 0, 1"):
+        read_split(clean, None, attack)
+
+
+@pytest.mark.parametrize("begin", [("11", "11"), ("0", "0"), ("3", "5")])
+def test_traces_that_begin_alike_are_read(tmp_path: Path, begin: tuple[str, str]) -> None:
+    """The first call of a process is no label, be it another in attacks."""
+    calls = ["0", "3", "5", "11", *NUMBERS]
+    clean, attack = (
+        put(tmp_path / name, "\n".join(" ".join([first, *trace]) for trace in traces(calls)))
+        for name, first in zip("na", begin, strict=True)
+    )
+    assert len(read_split(clean, None, attack).attack) == 30
+
+
+def test_counts_beside_a_label_are_told_as_counts(tmp_path: Path) -> None:
+    """A column a call and one of labels behind them: the label is not what is wrong."""
+    rows = [f"{i},{i % 3},2,{'attack' if i % 5 == 0 else 'normal'}" for i in range(40)]
+    file = put(tmp_path / "all.csv", "\n".join(["openat,read,close,label", *rows]))
+    with pytest.raises(RecordingError, match=r"how often each call was made.*openat, read, close"):
+        read_split(file, None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("t_0,t_1,t_2,malware\n3,4,5,0\n", "t_0, t_1, t_2, malware"),
         ("calls_made,label\nopenat read,0\n", "calls_made, label"),
         ("s0,s1,s2,label\n3,4,5,0\n", "s0, s1, s2, label"),
         ("when|what\nread close|open\n", "when, what"),
