@@ -75,7 +75,7 @@ def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
             are = "call is a number" if count == 1 else "calls are numbers"
             yield (
                 f"{flag}: {count:,} {are} among names, taken as no call that has a name; "
-                f"{'the first in ' if count > 1 else ''}{first}"
+                f"{'the first ' if count > 1 else ''}in {first}"
             )
     for name, least in left_out(split.train).items() if not named else ():
         yield (

@@ -48,7 +48,7 @@ def test_a_number_among_names_is_told_with_its_place(tmp_path: Path) -> None:
         ),
         (
             "--attack: 1 call is a number among names, taken as no call that has a name; "
-            "b: its call 2 is 461"
+            "in b: its call 2 is 461"
         ),
     ]
     (tmp_path / "learned" / "b").unlink()
