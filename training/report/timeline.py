@@ -20,6 +20,8 @@ _COLUMNS = 420
 _WIDTH, _HEIGHT = 940.0, 104.0
 #: Decades above the threshold that are drawn; what is beyond is drawn at the edge.
 _ABOVE = 5.0
+#: Strips of programs that were not attacked.
+_BESIDE = 2
 #: Lengths between two ticks, seconds.
 _STEPS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 604800)
 
@@ -51,8 +53,9 @@ def strips(
 ) -> list[Strip]:
     """Draw a strip for each of the programs that were attacked, and two more, at most so many.
 
-    The two are those with the most false alerts, or else with the most windows. A program has a
-    strip for each of its hosts.
+    The two are those with the most false alerts, or else with the most windows, and are drawn
+    however many were attacked: what alerted falsely is to be seen. A program has a strip for each
+    of its hosts.
 
     Parameters
     ----------
@@ -67,10 +70,9 @@ def strips(
         np.bincount(strip[rows], minlength=len(names) * programs)
         for rows in (judged.done, judged.alert & (judged.attack == CLEAN), slice(None))
     )
-    order = sorted(
-        range(len(windows)), key=lambda i: (attacked[i] == 0, -int(false[i]), -int(windows[i]))
-    )
-    shown = [i for i in order if windows[i]][: min(int((attacked > 0).sum()) + 2, most)]
+    order = sorted(np.flatnonzero(windows), key=lambda i: (-int(false[i]), -int(windows[i])))
+    rest = [i for i in order if not attacked[i]][:_BESIDE]
+    shown = [i for i in order if attacked[i]][: most - len(rest)] + rest
     several = len(np.unique(host)) > 1
     called = told_apart(judged.programs)
     found = []
