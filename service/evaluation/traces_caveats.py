@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _TOO_MANY, _DOUBT = 1.5, 0.05
 #: Fewer attacks say little of others.
 _FEW_ATTACKS = 20
+#: Part of the calls in attacks that, in no clean trace, is more than attacks do.
+_STRANGE = 0.5
 #: Labels of one meaning that are named, and columns of each.
 _LABELS, _WIDTH = 6, 24
 #: Width of the name of a file that was left out.
@@ -107,9 +109,10 @@ def warnings(split: Split, named: Sequence[str]) -> Iterator[str]:
 
 
 def caveats(split: Split, result: Result, default: str) -> Iterator[str]:
-    """Say what bounds the figures of ``default``: too few traces, copies, a broken promise."""
+    """Say what bounds the figures of ``default``: few traces, copies, other calls, a promise."""
     yield from _few(split)
     yield from _copied(split)
+    yield from _strange(split)
     yield from _kept(split, result, default)
 
 
@@ -153,6 +156,20 @@ def _copied(split: Split) -> Iterator[str]:
         elif same:
             are = "is a copy" if same == 1 else "are copies"
             yield f"Of {counted(many, noun)} {same:,} {are} of traces that were learned from."
+
+
+def _strange(split: Split) -> Iterator[str]:
+    """Say where most calls of attacks are in no clean trace: numbers of another system are so."""
+    import numpy as np
+
+    clean = np.union1d(split.train.calls, split.normal.calls)
+    part = float(np.mean(~np.isin(split.attack.calls, clean)))
+    if part > _STRANGE and len(split.attack) >= _FEW_ATTACKS:
+        yield (
+            f"Of the calls in attacks {100 * part:.0f} % are in no clean trace, which tells the"
+            " attacks by itself. If both are not of one architecture and one tracer the figures say"
+            " nothing."
+        )
 
 
 def _kept(split: Split, result: Result, default: str) -> Iterator[str]:

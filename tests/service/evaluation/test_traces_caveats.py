@@ -301,6 +301,18 @@ def test_programs_are_blamed_only_beyond_chance(
     assert by_chance == (not told_of and above / normal > 0.075)
 
 
+@pytest.mark.parametrize(("foreign", "said"), [(3, True), (1, False)])
+def test_attacks_of_other_calls_are_told_of(foreign: int, *, said: bool) -> None:
+    """Numbers of another architecture are found by that alone: it is said."""
+    split, result = judged(range(99), range(99, 199), range(300, 330))
+    vocabulary = split.train.vocabulary
+    calls = [vocabulary.id(f"{900 + i}") for i in range(foreign)]
+    attack = [np.array([int(split.train.calls[0])] * 2 + calls) for _ in range(30)]
+    split = replace(split, attack=TraceSet.of(attack, vocabulary))
+    lines = [line for line in caveats(split, result, DEFAULT) if "in no clean trace" in line]
+    assert [line.startswith("Of the calls in attacks 60 %") for line in lines] == [True] * said
+
+
 def test_copies_of_one_false_positive_are_one() -> None:
     """A trace that is above the threshold, and came forty times, is no more than one by chance."""
     parts = judged(range(27), [*range(500, 512), *[512] * 40], range(600, 630), 511.5)
