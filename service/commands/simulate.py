@@ -105,7 +105,9 @@ def _entry(behaviour: Behaviour, width: int) -> list[str]:
     "for a new process.  [default: the demo server if it runs, else python]",
 )
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="End it by then.")
-@click.option("--pause", metavar="TIME", help="Wait so long between two steps, as the patient do.")
+@click.option(
+    "--pause", metavar="TIME", help="Wait so long between two steps, as the patient do: 10ms, 2s."
+)
 @_WORKDIR
 @own_behaviours
 @as_json("Print what was run, by which process and when, as JSON.")

@@ -176,6 +176,9 @@ class Behaviour:
         they can.
     faint : bool
         Whether it may be missed after a lesson of a few minutes.
+    tactic : str
+        What the technique is for, in ATT&CK's words: ``"credential access"``. Where none is
+        given it is that of `TACTICS`, else ``"of your own"``.
     """
 
     name: str
@@ -188,8 +191,8 @@ class Behaviour:
     prepare: Callable[[Path], object] = nothing
     invisible: str = ""
     faint: bool = False
+    tactic: str = ""
 
-    @property
-    def tactic(self) -> str:
-        """What the technique is for, in ATT&CK's words: ``"credential access"``."""
-        return TACTICS.get(self.technique.partition(".")[0], "of your own")
+    def __post_init__(self) -> None:
+        known = TACTICS.get(self.technique.partition(".")[0], "of your own")
+        object.__setattr__(self, "tactic", self.tactic or known)  # frozen from here on

@@ -82,6 +82,20 @@ def test_they_are_listed_after_the_others(mine: Path, capsys: pytest.CaptureFixt
     assert [behaviour.name for behaviour in catalogue.own()] == ["three-files"]
 
 
+def test_one_that_tells_its_tactic_is_listed_with_it(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Promise: a tactic that is given goes before the table, and may be one that it has not."""
+    for tactic in ("exfiltration", "reconnaissance"):
+        mine.write_text(mine.read_text().replace(", act)", f', act, tactic="{tactic}")'))
+        catalogue._included.clear()
+        assert run(["simulate", "list", "--from", str(mine)]) == 0
+        told = capsys.readouterr().out
+        (heading,) = [part for part in told.split("\n\n") if "\n  three-files " in part]
+        assert heading.splitlines()[0] == tactic
+        mine.write_text(MINE.format(name="three-files"))
+
+
 def test_a_new_process_runs_them(mine: Path, tmp_path: Path) -> None:
     """Promise: a process that is started for one knows it, and its files are removed."""
     simulate.include(mine)
