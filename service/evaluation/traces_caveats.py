@@ -113,6 +113,7 @@ def caveats(split: Split, result: Result, default: str) -> Iterator[str]:
     yield from _few(split)
     yield from _copied(split)
     yield from _strange(split)
+    yield from _told_by_ends(split)
     yield from _kept(split, result, default)
 
 
@@ -169,6 +170,19 @@ def _strange(split: Split) -> Iterator[str]:
             f"Of the calls in attacks {100 * part:.0f} % are in no clean trace, which tells the"
             " attacks by itself. If both are not of one architecture and one tracer the figures say"
             " nothing."
+        )
+
+
+def _told_by_ends(split: Split) -> Iterator[str]:
+    """Say where the first or the last call tells attacks: a label beside the calls does so."""
+    from oddcall.training.traces.parsing.columns import listed
+    from oddcall.training.traces.parsing.ends import telling_ends
+
+    for which, normal, attack in telling_ends(split):
+        yield (
+            f"The {which} call of every normal trace is {normal}, and of attacks {listed(attack)},"
+            " which tells the attacks by itself. If that is a label, or how each was recorded, the"
+            " figures say nothing."
         )
 
 

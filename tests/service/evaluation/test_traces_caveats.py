@@ -313,6 +313,29 @@ def test_attacks_of_other_calls_are_told_of(foreign: int, *, said: bool) -> None
     assert [line.startswith("Of the calls in attacks 60 %") for line in lines] == [True] * said
 
 
+@pytest.mark.parametrize(
+    ("clean", "odd", "told_of"),
+    [
+        (["0 3 {}", "0 9 4 {}"], ["1 3 {}", "2 9 4 {}"], "The first call of every normal trace is"),
+        (["3 {} 0", "9 4 {} 0"], ["3 {} 5", "9 4 {} 6"], "The last call of every normal trace is"),
+        (["11 3 {}", "11 9 4 {}"], ["11 3 {}", "12 9 4 {}"], ""),
+        (["0 3 {}", "3 9 4 {}"], ["1 3 {}", "2 9 4 {}"], ""),
+    ],
+)
+def test_a_first_or_last_call_that_tells_attacks_is_told(
+    tmp_path: Path, clean: list[str], odd: list[str], told_of: str
+) -> None:
+    """It may be a label; where one attack, or one normal trace, is otherwise, it tells nothing."""
+    for name, texts in (("clean", clean), ("odd", odd)):
+        (tmp_path / name).mkdir()
+        for i in range(8):
+            (tmp_path / name / f"{i}").write_text(texts[i % 2].format(40 + i))
+    split = read_split(tmp_path / "clean", None, tmp_path / "odd")
+    result = measure(np.arange(len(split.normal)), np.arange(8) + 0.5, 1.0)
+    said = [line for line in caveats(split, result, DEFAULT) if "every normal trace is" in line]
+    assert [line.partition(" 0, and")[0] for line in said] == [told_of] * bool(told_of)
+
+
 def test_copies_of_one_false_positive_are_one() -> None:
     """A trace that is above the threshold, and came forty times, is no more than one by chance."""
     parts = judged(range(27), [*range(500, 512), *[512] * 40], range(600, 630), 511.5)

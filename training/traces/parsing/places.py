@@ -123,7 +123,9 @@ def _missing(what: str, to: str, places: dict[str, Place], meaning: Labels) -> O
     """Make the error of traces that are not there, with what their labels were taken for."""
     said = f"there is no {what} to {to}"
     if what == "attack":
-        fix = label_fix() if "--attack" not in places else ""
+        tables = any(place.columns for place in places.values())
+        named = label_fix() if tables else "Say with --attack where they are."
+        fix = named if "--attack" not in places else ""
         return SettingError(
             said, expected="--attack, or traces with labels of attacks", got=_met(places), fix=fix
         )

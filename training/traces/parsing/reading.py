@@ -12,6 +12,7 @@ from oddcall.models.errors import EvidenceError, RecordingError
 from oddcall.training.traces.parsing.apart import BEGINNING, traces_of
 from oddcall.training.traces.parsing.archives import Room
 from oddcall.training.traces.parsing.columns import listed
+from oddcall.training.traces.parsing.ends import require_no_label_at_ends
 from oddcall.training.traces.parsing.files import (
     Files,
     TraceFile,
@@ -19,6 +20,7 @@ from oddcall.training.traces.parsing.files import (
     reading_order,
     require_apart,
 )
+from oddcall.training.traces.parsing.folders import require_not_both
 from oddcall.training.traces.parsing.gathered import Found
 from oddcall.training.traces.parsing.labels import Labels
 from oddcall.training.traces.parsing.layouts import LAYOUTS, Lines, layout_of, lines_of
@@ -80,7 +82,7 @@ def read_split(
     ------
     SettingError
         A file is in two of the places, or it cannot be known what a trace is in the files, or
-        there is no attack.
+        they begin or end with what reads as a label, or there is no attack.
     EvidenceError
         A place holds no trace, or there is none that is normal.
     RecordingError
@@ -106,8 +108,13 @@ def read_split(
             got=str(known),
             fix="Give more, or add --layout line if each line is a trace.",
         )
-    _require_told_apart(train, places["--train"])
-    return sorted_split(places, meaning)
+    _require_told_apart(train, places["--train"], layouts["--train"])
+    if attack is None:
+        require_not_both(train, places["--train"])
+    split = sorted_split(places, meaning)
+    if layout == "auto":
+        require_no_label_at_ends(split)
+    return split
 
 
 def read_traces(root: Path, vocabulary: Vocabulary, progress: Progress | None = None) -> TraceSet:
@@ -273,15 +280,24 @@ def _read(
     return Place(traces, labels, tuple(columns))
 
 
-def _require_told_apart(root: Path, place: Place) -> None:
-    """Refuse tables of calls that are too few for a trace each, and tell none apart."""
+def _require_told_apart(root: Path, place: Place, layout: str) -> None:
+    """Refuse what tables or tracers hold where that is too few for a trace each file."""
     traces = place.traces
-    if len(traces) < FOLDS and place.columns and traces.read_as == ("file",) and not traces.keys:
+    if len(traces) >= FOLDS or traces.read_as != ("file",):
+        return
+    if place.columns and not traces.keys:
         raise EvidenceError(
             f"there are too few traces in {root} to learn from, one in each table",
             expected=f"at least {FOLDS}, or a column that tells those of a table apart",
             got=f"{len(traces)}, with the columns {listed(place.columns)}",
             fix="Give more, or name the column that tells traces apart pid or trace_id.",
+        )
+    if not place.columns and layout == "auto":
+        raise EvidenceError(
+            f"there are too few traces in {root} to learn from, one in each file of a tracer",
+            expected=f"at least {FOLDS}",
+            got=str(len(traces)),
+            fix="Give more, or add --layout process if each process is a trace.",
         )
 
 

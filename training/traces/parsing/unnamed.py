@@ -37,7 +37,8 @@ _VARIES = 3
 #: Numbers that labels are written as, and how many kinds of them there are at most.
 _LABEL_NUMBERS = {str(number) for number in range(-1, 10)}
 _MOST_LABELS = 3
-_YES_OR_NO = {"-1", "0", "1"}
+#: Labels that also are in front of calls: processes begin with few calls.
+YES_OR_NO = {"-1", "0", "1"}
 _LIST = re.compile(rb"\s*\[[^\[\]]*\]\s*[,;|\t ]\s*[^\[\]\s][^\[\]]*")
 #: Names of a column of files: a table with one says of what each of them is.
 _FILES = {"file", "filename", "filepath", "path", "tracefile", "tracename"}
@@ -158,7 +159,7 @@ def require_no_labels(places: Sequence[Sequence[Lines]]) -> None:
         strange = not any(map(is_call, ends)) and any(map(is_call, pooled[0][rest]))
         small = kinds <= _LABEL_NUMBERS and len(kinds) <= _MOST_LABELS
         apart = len(kinds) > 1 and len(inside) > _VARIES and not kinds & inside
-        told = (at == -1 or kinds <= _YES_OR_NO) and _tells(by_place, at)
+        told = (at == -1 or kinds <= YES_OR_NO) and _tells(by_place, at)
         if strange or (small and (apart or told)):
             shown = sorted(word.decode("ascii", "replace")[:24] for word in ends)
             raise SettingError(
