@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
-from oddcall.training.traces.parsing import strace, sysdig
+from oddcall.training.traces.parsing import strace, sysdig, tracers
 from oddcall.training.traces.parsing.columns import column_fix
 from oddcall.training.traces.parsing.gathered import Found, Gathered, Numbering
 from oddcall.training.traces.parsing.labels import Labels
@@ -23,6 +23,7 @@ from oddcall.training.traces.parsing.tokens import (
     plain_words,
     words_of,
 )
+from oddcall.training.traces.parsing.tracers import tracer_of
 from oddcall.training.traces.parsing.unnamed import require_calls_alone
 from oddcall.training.traces.traces import MOST_CALLS, MOST_CALLS_OF_SET, Vocabulary
 
@@ -35,6 +36,11 @@ _LONGEST_LINE = 1_000_000
 _NOT_PAIRS = (
     "Other files have lines of a process and a call: take this one away, or say with --layout what"
     " they are."
+)
+#: What is said of lines that look like those of strace, with names that no kernel has.
+_LIBRARY = (
+    "If ltrace wrote this, its lines are calls of libraries: `ltrace -S -o FILE` writes those of"
+    " the kernel as well, `strace -f -o FILE` them alone. Else take the file away."
 )
 
 
@@ -77,8 +83,8 @@ def traces_of(
     layout : str
         What a trace is, or ``"auto"`` where there are no lines to see it by. What strace printed
         or sysdig wrote is one trace unless it is ``"process"``, with processes one after another,
-        as calls of some that run side by side follow each other by chance; a table of processes is
-        one only if it is ``"file"``.
+        as calls of some that run side by side follow each other by chance; a table of processes,
+        or what a tracer wrote of a whole host, is one only if it is ``"file"``.
     vocabulary : Vocabulary
     meaning : Labels, optional
         How the labels of a table are taken.
@@ -95,7 +101,7 @@ def traces_of(
     if is_table(first):
         numbering = partial(numbered_once, where=where, vocabulary=vocabulary)
         return _table(stream, where, layout, numbering, meaning or Labels())
-    traced = _traced(stream, first, where)
+    traced, apart = _traced(stream, first, where)
     if traced is None:
         require_calls_alone(first, where)
     seen = layout == "process" and traced is None and not asked
@@ -105,10 +111,10 @@ def traces_of(
             "lines of which the first word never comes again, as a process does",
             "Take the file away, or say with --layout what a trace is in all of them.",
         )
-    fix = "" if traced else _table_fix(first)
+    fix = _LIBRARY if traced else _table_fix(first)
     numbering = partial(numbered_once, where=where, vocabulary=vocabulary, fix=fix)
     if traced or layout == "process":
-        by_process = layout == "process"
+        by_process = layout == "process" or (apart and layout != "file")
         held = Gathered(MOST_CALLS_OF_SET if by_process else MOST_CALLS, numbering)
         if traced:
             all(held.add(process, [call]) for process, call in traced)
@@ -116,7 +122,7 @@ def traces_of(
             all(held.add_each(processes, calls) for processes, calls in _pairs(stream, where))
         if not by_process:
             return Taken("file", held.joined())
-        return Taken(layout, held.by_process(), partly=held.full)
+        return Taken("process", held.by_process(), partly=held.full)
     if layout == "line":
         held = Gathered(MOST_CALLS_OF_SET, numbering)
         for line in _lines(stream, first):
@@ -128,15 +134,22 @@ def traces_of(
     return Taken("joined" if differ(lines_of(first)) else "file", found)
 
 
-def _traced(stream: BinaryIO, first: bytes, where: str) -> Iterator[tuple[str, bytes]] | None:
-    """Give process and call of each event where a tracer wrote them; None of any other text."""
+def _traced(
+    stream: BinaryIO, first: bytes, where: str
+) -> tuple[Iterator[tuple[str, bytes]] | None, bool]:
+    """Give process and call of each event where a tracer wrote them, and whether of a whole host.
+
+    None of any other text.
+    """
     if is_strace(first):
-        return strace.events(stream)
+        return strace.events(stream), False
+    if tracer := tracer_of(first):
+        return tracers.events(stream, tracer, where), tracer.by_process
     if not (form := form_of(first)):
-        return None
+        return None, False
     # What it has no name for is one more call.
     events = sysdig.events(stream, form, where)
-    return ((thread, call.strip(b"<>")) for thread, call in events)
+    return ((thread, call.strip(b"<>")) for thread, call in events), False
 
 
 def _come_again(text: bytes) -> bool:

@@ -12,6 +12,7 @@ from oddcall.training.traces.parsing.strace import is_strace
 from oddcall.training.traces.parsing.sysdig import form_of
 from oddcall.training.traces.parsing.tables import is_table
 from oddcall.training.traces.parsing.tokens import words_of
+from oddcall.training.traces.parsing.tracers import tracer_of
 from oddcall.training.traces.parsing.unnamed import require_order
 
 #: Layout -> how it is told of. What is joined is of ``"file"``, and a table says itself that it
@@ -39,7 +40,7 @@ Lines = list[list[bytes]]
 
 def lines_of(text: bytes) -> Lines:
     """Lines of a text that says no more than calls, split; none of what a tracer or a table is."""
-    if is_table(text) or is_strace(text) or form_of(text):
+    if is_table(text) or is_strace(text) or form_of(text) or tracer_of(text):
         return []
     found = (words_of(line) for line in broken(text)[:_LOOKED_AT])
     return [words for words in found if words]

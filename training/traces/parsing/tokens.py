@@ -113,7 +113,8 @@ def foreign(where: str, got: str, fix: str = "") -> RecordingError:
     return RecordingError(
         f"{where} is not a trace",
         expected="system calls by number or name, with white space, commas or bars between them;"
-        " or what strace or sysdig prints; or a table with a column named syscall",
+        " or what strace, perf trace, sysdig or auditd writes; or a table with a column named"
+        " syscall",
         got=got,
         fix=fix or "Take the file away, or name the public set that it is of with --set.",
     )
