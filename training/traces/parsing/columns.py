@@ -17,6 +17,11 @@ CALLS = (
     *("sequence", "trace", "eventname", "sysnum", "sysno", "sysnr", "nr"),
 )
 PROCESS = ("pid", "processid", "proid", "tgid", "tid", "threadid")
+#: What stands before the number in names of columns with a call each, in order: ``t_0``, ``t_1``.
+#: A number behind other words may be that of a call which is counted.
+STEP = frozenset(("t", "step", "timestep", "pos", "position"))
+#: So many such columns make a trace.
+_FEWEST_STEPS = 3
 #: What numbers the traces of a table, with or without processes in them.
 TRACE = (
     *("traceid", "traceno", "tracenumber", "tracename", "tracefile", "sequenceid", "sessionid"),
@@ -32,6 +37,7 @@ BEGINS, ENDS = frozenset((">", "enter", "entry")), frozenset(("<", "exit", "retu
 LABEL = (
     *("label", "labels", "isattack", "attack", "malicious", "ismalicious", "evil", "class"),
     *("attackcat", "attackcategory", "attacktype", "anomaly", "isanomaly", "anomalous"),
+    *("malware", "ismalware"),
 )
 #: Names that other columns have as well: these are labels where a word of them is of what is
 #: normal.
@@ -50,6 +56,31 @@ def column(names: Iterable[str], known: tuple[str, ...]) -> str | None:
 def plain_name(name: str) -> str:
     """Write the name of a column as the lists here have it."""
     return re.sub(r"[\W_]+", "", name.lower())
+
+
+def steps(names: Iterable[str]) -> tuple[str, list[str]]:
+    """Name the columns that are numbered one after another, from 0 or 1.
+
+    Returns
+    -------
+    What stands before their numbers, and their names as they are written; ``""`` and none where
+    fewer than three follow each other.
+    """
+    by_prefix: dict[str, list[str]] = {}
+    for name in names:
+        if said := re.fullmatch(r"\s*(.*?)0*(\d{1,9})\s*", name):
+            run = by_prefix.setdefault(said[1], [])
+            first = int(re.findall(r"\d+", run[0])[-1]) if run else min(int(said[2]), 1)
+            if int(said[2]) == first + len(run):
+                run.append(name)
+    prefix, longest = max(by_prefix.items(), key=lambda run: len(run[1]), default=("", []))
+    return (prefix, longest) if len(longest) >= _FEWEST_STEPS else ("", [])
+
+
+def calls_in_order(names: Iterable[str]) -> list[str]:
+    """Name the columns of a table that hold a call each, in order; none where names say no such."""
+    prefix, numbered = steps(names)
+    return numbered if plain_name(prefix) in STEP else []
 
 
 def is_known(name: str) -> bool:
@@ -96,8 +127,8 @@ def column_fix() -> str:
     """Say how the columns of a table are to be named."""
     return (
         "Let the first line name the columns: that of the calls, one a row or all of a trace in one"
-        " cell, syscall (or syscalls, system_calls, syscall_name, syscall_nr, sequence, trace); if"
-        " there are such, that of the processes pid (or tid, trace_id) and that of attack or normal"
-        " label (or class, target, type, attack_cat, is_malicious, anomaly). Others are passed"
-        " over."
+        " cell, syscall (or syscalls, system_calls, syscall_name, syscall_nr, sequence, trace), or"
+        " of a call each t_0, t_1 and so on; if there are such, that of the processes pid (or tid,"
+        " trace_id) and that of attack or normal label (or class, target, type, attack_cat,"
+        " is_malicious, anomaly). Others are passed over."
     )

@@ -31,7 +31,7 @@ from oddcall.training.traces.parsing.texts import beginning, opened
 from oddcall.training.traces.parsing.tokens import require_one_kind
 from oddcall.training.traces.parsing.unnamed import (
     BESIDE,
-    holds_counts,
+    names_columns,
     require_no_columns,
     require_no_labels,
 )
@@ -360,7 +360,7 @@ def _beginning(file: TraceFile, asked: bool) -> Lines:
     try:
         with opened(file.path, file.where) as stream:
             text = stream.read(BEGINNING)
-            passed = holds_counts(text) or (not asked and is_list_of_calls(text[:_HEAD]))
+            passed = names_columns(text) or (not asked and is_list_of_calls(text[:_HEAD]))
             return [] if passed else lines_of(text)
     except RecordingError:
         return []  # It is named with all others that are no traces, when they are read.

@@ -23,6 +23,7 @@ from oddcall.training.traces.parsing.columns import (
     TRACE,
     WAY,
     any_length,
+    calls_in_order,
     cells,
     column,
     column_fix,
@@ -43,6 +44,9 @@ _NGIDS_COLUMNS = ("date", "time", "pid", "path", "syscall", "event", "category",
 _WITH_WAY = re.compile(
     r"(syscalls:)?(compat_)?(sys_enter|sys_exit|syscall_entry|syscall_exit)_(?=\w)", re.IGNORECASE
 )
+
+#: What is written into cells behind the last call of a trace, by pandas and JSON too.
+_NO_CALL = frozenset(("", "nan", "none", "null", "<na>"))
 
 #: Process, calls and label of a row.
 Row = tuple[str, bytes, str]
@@ -130,16 +134,20 @@ def table_of(stream: BinaryIO, where: str) -> Table:
     besides = (column(names, HOST), column(names, CONTAINER), trace, process)
     key = tuple(filter(None, besides)) if trace or process else ()
     label = column(names, LABEL) or column(names, MAYBE_LABEL)
-    if calls is None:
+    ordered = calls_in_order(names) if calls is None else []
+    if calls is None and not ordered:
         raise foreign(where, f"a table of {listed(names)}", column_fix())
 
     def row(record: dict[str, object]) -> Row:
         pid = sys.intern("/".join(_word(record.get(one)) for one in key))
         said = "" if label is None else sys.intern(_word(record.get(label)).lower())
-        return pid, _word(record.get(calls)).encode(), said
+        if calls is not None:
+            return pid, _word(record.get(calls)).encode(), said
+        words = (_word(record.get(one)) for one in ordered)
+        return pid, " ".join(word for word in words if word.lower() not in _NO_CALL).encode(), said
 
     whole = records if first is None else chain([first], records)
-    if way := column(names, WAY):
+    if calls and (way := column(names, WAY)):
         whole = _once(whole, way, calls, tuple(filter(None, besides)), label)
     plain = "" if label is None else plain_name(label)
     return Table(map(row, whole), key, plain if plain in MAYBE_LABEL else "")
@@ -160,7 +168,7 @@ def _names_calls(first: bytes) -> bool:
     """Whether a line names a column of calls; in one without delimiters nothing else may be."""
     names = cells(first)
     if column(names, CALLS) is None:
-        return False
+        return bool(calls_in_order(names))
     text = first.decode("utf-8", "replace").strip()
     return len(names) == 1 or delimiter(text) != " " or not any(map(is_call, first.split()))
 

@@ -16,6 +16,7 @@ from oddcall.training.traces.parsing.columns import (
     is_known,
     listed,
     plain_name,
+    steps,
 )
 from oddcall.training.traces.parsing.tokens import (
     call_token,
@@ -80,9 +81,10 @@ def require_calls_alone(text: bytes, where: str) -> None:
         )
 
 
-def holds_counts(text: bytes) -> bool:
-    """Whether a text is a table of how often each call was made."""
-    return bool(_counted([line for line in text[:1_000_000].splitlines()[:9] if line.strip()]))
+def names_columns(text: bytes) -> bool:
+    """Whether the first line of a text names columns for which it is refused."""
+    lines = [line for line in text[:1_000_000].splitlines()[:9] if line.strip()]
+    return bool(_counted(lines) or _header(lines))
 
 
 def require_order(texts: Sequence[Lines]) -> None:
@@ -199,6 +201,14 @@ def _header(lines: list[bytes]) -> list[str]:
 
 
 def _header_fix(names: list[str]) -> str:
+    prefix, numbered = steps(names)
+    if numbered and re.fullmatch(r"\w*", prefix):
+        # Such a number may be of a call that is counted: who made the table knows.
+        return (
+            f"If {numbered[0]} to {numbered[-1]} are the calls of a trace, one after another, name"
+            f" them t_0, t_1 and so on: sed -E '1s/\\b{prefix}([0-9]+)/t_\\1/g' FILE > NEW. If each"
+            " says how often a call was made: counts have no order."
+        )
     file = any(plain_name(name) in _FILES for name in names)
     return f"{BESIDE} {column_fix()}" if file else column_fix()
 

@@ -114,6 +114,37 @@ def test_columns_of_calls_have_many_names(tmp_path: Path, name: str) -> None:
     assert everything(read(tmp_path)) == [["read", "close"], ["open"]]
 
 
+@pytest.mark.parametrize("names", ["t_{}", "T{}", "step {}", "timestep_{}", '"pos_{}"'])
+@pytest.mark.parametrize("begin", [0, 1])
+def test_a_column_a_call_makes_a_row_a_trace(tmp_path: Path, names: str, begin: int) -> None:
+    """Numbered in order, however many, with what else a row has beside them; cells may be empty."""
+    width = 900
+    head = ["hash", *(names.format(i + begin) for i in range(width)), "malware"]
+    rows = []
+    for i in range(30):
+        calls = [str((i * j) % 300) for j in range(width)]
+        rows.append([f"{i:032x}", *calls, str(i % 3 // 2)])
+    rows.append(["x", "4", "5", *["", "NaN", "null"] * 299, "", "0"])
+    text = "\n".join(",".join(row) for row in [head, *rows])
+    split = read_split(put(tmp_path / "all.csv", text), None, None)
+    assert (split.train.read_as, len(split.attack)) == (("row",), 10)
+    assert split.attack.lengths.tolist() == [width] * 10
+    clean = everything(split.train) + everything(split.normal)
+    assert len(clean) == 21
+    assert ["4", "5"] in clean
+    assert words(split.attack, 0)[:4] == ["0", "2", "4", "6"]
+
+
+@pytest.mark.parametrize(
+    "head", ["t_0,t_1", "t_2,t_3,t_4", "t_0,u_1,v_2", "t_0,t_2,t_4", "n_0,n_1,n_2"]
+)
+def test_other_numbers_of_columns_are_no_order(tmp_path: Path, head: str) -> None:
+    """Fewer than three that follow each other, or named otherwise, may be of anything."""
+    rows = "\n".join(f"{i}{',3' * head.count(',')},0" for i in range(20))
+    with pytest.raises(RecordingError, match="none of calls"):
+        read(put(tmp_path / "a.csv", f"{head},label\n{rows}"))
+
+
 def test_columns_may_stand_between_blanks(tmp_path: Path) -> None:
     """A first line of names, nothing else, makes a table of lines that white space divides."""
     put(tmp_path / "a.log", " pid  tid call ret\n 12001 12001  read 8\n 12002 12001 open 3 \n")
