@@ -19,6 +19,9 @@ RATES = (0.01, 0.05, 0.10)
 #: False-positive rate that a method is asked to keep by its own threshold.
 TARGET = 0.05
 
+#: A promised rate of clean windows is kept while no more than so many times as much comes.
+HALF_AGAIN = 1.5
+
 #: Weights held at once while resampling.
 _DRAWN = 10_000_000
 

@@ -13,7 +13,7 @@ from oddcall.models.errors import EvidenceError
 from oddcall.models.features import FloatArray
 from oddcall.models.sparse import IntArray
 from oddcall.models.window import Program
-from oddcall.training.figures import RATES, Interval, Result, measure
+from oddcall.training.figures import HALF_AGAIN, RATES, Interval, Result, measure
 from oddcall.training.judged import Judged, unlikely
 from oddcall.training.labels import Label
 
@@ -43,6 +43,11 @@ class Kept:
     realised: float
     between: Interval
     varied: float | None
+
+    @property
+    def broken(self) -> bool:
+        """Whether more came than half again, and more than promised however blocks are drawn."""
+        return self.realised > HALF_AGAIN * self.promised and self.between.low > self.promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +116,9 @@ class ProgramJudged:
     alerting : int
         Clean windows that alerted.
     attacks, found : int
-        Attacks that were judged in it, and how many of them it alerted in.
+        Visible attacks that were judged in it, and how many of them it alerted in.
     not_judged : int
-        Attacks in it of which no window might have alerted.
+        Visible attacks in it of which no window might have alerted.
     """
 
     program: Program
@@ -288,19 +293,23 @@ def found_at(attacks: Sequence[AttackFound]) -> dict[float, float]:
     return {rate: float(np.mean(needs <= rate)) for rate in RATES} if counted else {}
 
 
-def programs_judged(judged: Judged) -> list[ProgramJudged]:
-    """Every program's part, most windows first."""
+def programs_judged(judged: Judged, labels: Sequence[Label]) -> list[ProgramJudged]:
+    """Every program's part, most windows first; of attacks those that `recall` speaks of."""
+    counts = np.isin(judged.attack, [i for i, label in enumerate(labels) if label.counts])
     parts = [
-        _program(judged, program, judged.program == i) for i, program in enumerate(judged.programs)
+        _program(judged, program, judged.program == i, counts)
+        for i, program in enumerate(judged.programs)
     ]
     return sorted((p for p in parts if p.windows), key=lambda p: (-p.windows, p.program.exe))
 
 
-def _program(judged: Judged, program: Program, rows: NDArray[np.bool_]) -> ProgramJudged:
-    clean = rows & judged.clean
-    attacks = np.unique(judged.attack[rows & judged.done])
-    able = np.unique(judged.attack[rows & judged.attacked])
-    found = np.unique(judged.attack[rows & judged.alert & judged.done])
+def _program(
+    judged: Judged, program: Program, rows: NDArray[np.bool_], counts: NDArray[np.bool_]
+) -> ProgramJudged:
+    clean, of_attacks = rows & judged.clean, rows & counts
+    attacks = np.unique(judged.attack[of_attacks])
+    able = np.unique(judged.attack[of_attacks & judged.ready])
+    found = np.unique(judged.attack[of_attacks & judged.alert])
     return ProgramJudged(
         program,
         int(rows.sum()),

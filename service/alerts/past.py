@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
@@ -14,6 +14,8 @@ from oddcall.service.alerts.severity import LEVELS
 _KIND_FEATURES = 3
 #: More than this part of what a window shows makes it the same behaviour.
 _MOST = 0.5
+#: Closed episodes among which one that would come back is looked for.
+_REPEATED = 1024
 #: How names of features go on, and those of pairs of calls.
 _SHARE = " (share of "
 _OF_PAIRS = " (share of transitions)"
@@ -188,6 +190,34 @@ def recalled(lines: Iterable[Alert]) -> list[Past]:
     """Know episodes again from the lines that were written of them, oldest first."""
     found = [_recalled(group) for group in by_episode(lines)]
     return sorted(found, key=lambda past: past.ended_ns)
+
+
+def repeats(lines: Iterable[Alert], cooldown_s: float) -> set[str]:
+    """Name the episodes that would have been updates of an earlier one under a cooldown.
+
+    Parameters
+    ----------
+    lines : iterable of Alert
+        Written without a cooldown, oldest first.
+    cooldown_s : float
+    """
+    pasts, found = Pasts(_REPEATED), set()
+    told: dict[str, list[Alert]] = {}
+    before: dict[str, Kinds] = {}
+    for line in lines:
+        id_ = line["episode_id"]
+        told.setdefault(id_, []).append(line)
+        if line["state"] == "update":
+            continue
+        now = _recalled(told[id_])
+        if line["state"] == "close":
+            pasts.keep(replace(now, kinds=now.kinds | before.get(id_, Kinds())))
+            continue
+        pasts.forget(now.ended_ns, cooldown_s)
+        if past := pasts.taken(now.place, now.kinds):
+            found.add(id_)
+            before[id_] = past.kinds
+    return found
 
 
 def _recalled(lines: list[Alert]) -> Past:

@@ -63,6 +63,10 @@ class Evaluation:
     budget_per_day : float
     false_alerts, true_alerts : int
         Episodes opened by a clean window, and by one of an attack or what it left behind.
+    false_returns, true_returns : int
+        Times that such windows opened an earlier episode again, within ``alerts.cooldown``: an
+        update of one alert, and no other.
+    cooldown_s : float
     host_days : float
         Time judged, summed over the hosts; what two recordings of one share counts once.
     models : list of str
@@ -81,9 +85,17 @@ class Evaluation:
     budget_per_day: float
     false_alerts: int
     true_alerts: int
+    false_returns: int
+    true_returns: int
+    cooldown_s: float
     host_days: float
     models: list[str] = field(default_factory=list)
     barely_met: BarelyMet | None = None
+
+    @property
+    def labels(self) -> list[Label]:
+        """Every label, in their order."""
+        return [attack.label for attack in self.all_attacks]
 
 
 class _Run:
@@ -94,6 +106,7 @@ class _Run:
         self.truth = {source.path: ground_truth(source, labels) for source in sources}
         self.gathering = Gathering()
         self.opened = {True: 0, False: 0}
+        self.returned = {True: 0, False: 0}
         self.span: dict[int, tuple[int, int]] = {}
         self.left_out = 0
         self._taught = {path: np.zeros(len(truth), np.bool_) for path, truth in self.truth.items()}
@@ -127,14 +140,19 @@ class _Run:
             episodes = open_episodes(model, host, alerts, recorded(source.path))
             episodes.learned = recalled(source.path)
             taken: list[IntArray] = []
+            returns: dict[str, int] = {}
             for step in steps(self._chosen(fold, source, taken), episodes):
                 truth = taken.pop()
                 self.gathering.add(step.batch, step.verdicts, truth, number)
                 self._see(number, step.batch)
                 # An alert that the cap held back is an alert of the detector's; what comes back
-                # within the cooldown is no other one.
+                # within the cooldown is no other one, and is counted apart.
                 for alert in (*step.alerts, *step.held):
-                    self._count(alert, step.batch, truth)
+                    if alert["state"] == "open":
+                        self.opened[_of_attack(alert, step.batch, truth)] += 1
+                    elif alert["returns"] > returns.get(alert["episode_id"], 0):
+                        returns[alert["episode_id"]] = alert["returns"]
+                        self.returned[_of_attack(alert, step.batch, truth)] += 1
             told(f"judging {source.path}", (number + 1) / len(self.sources))
 
     def _chosen(self, fold: Fold, source: Source, taken: list[IntArray]) -> Iterator[WindowBatch]:
@@ -175,12 +193,10 @@ class _Run:
         begin, end = self.span.get(number, (first, last))
         self.span[number] = min(begin, first), max(end, last)
 
-    def _count(self, alert: Alert, batch: WindowBatch, truth: IntArray) -> None:
-        if alert["state"] != "open":
-            return
-        process = alert["process"]
-        rows = batch.pid == process["pid"]
-        self.opened[bool((truth[rows] != CLEAN).any())] += 1
+
+def _of_attack(alert: Alert, batch: WindowBatch, truth: IntArray) -> bool:
+    """Whether an alert's window is of an attack, or of what one left behind."""
+    return bool((truth[batch.pid == alert["process"]["pid"]] != CLEAN).any())
 
 
 def evaluate(
@@ -230,6 +246,9 @@ def evaluate(
         budget_per_day=budget,
         false_alerts=run.opened[False],
         true_alerts=run.opened[True],
+        false_returns=run.returned[False],
+        true_returns=run.returned[True],
+        cooldown_s=alerts.cooldown,
         host_days=run.judged_ns() / 86400e9,
         models=ids,
         barely_met=barely_met(judged, few) if few else None,

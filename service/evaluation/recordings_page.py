@@ -19,6 +19,7 @@ from oddcall.service.evaluation.recordings_text import (
     false_alerts,
     found_word,
     hosts_of,
+    returned,
     what_was_judged,
     what_was_learned,
     why_not_judged,
@@ -76,7 +77,7 @@ def write(path: Path, done: Evaluation, split: str, results: dict[str, Result]) 
         "attack's when it overlaps it, also where the process did its usual work in it. Ranges "
         "are the middle 95 % over resampled stretches of time and programs.",
     )
-    body += map(caveat, caveats(results))
+    body += map(caveat, caveats(results, kept(judged), done.barely_met))
     for part in (windows, _time(done), _attacks(done), _programs(done)):
         body += part
     text = page("What oddcall found", lead, body, f"oddcall {version('oddcall')}. Times are UTC.")
@@ -109,7 +110,8 @@ def _tiles(done: Evaluation, results: dict[str, Result]) -> Iterator[Tile]:
         "false alerts",
         f"{done.false_alerts} in {format_duration(max(done.host_days * 86400, 1))}",
         f"{number(false.between.low)} to {number(false.between.high)} a day; "
-        f"budget {Budget.of_day(done.budget_per_day)}",
+        f"budget {Budget.of_day(done.budget_per_day)}"
+        + (f"; {returned(done)}" if done.false_returns else ""),
     )
     if results:
         best = next(iter(results.values()))
@@ -198,7 +200,7 @@ def _colour(attack: AttackFound) -> str:
 
 
 def _programs(done: Evaluation) -> Iterator[str]:
-    programs = programs_judged(done.judged)
+    programs = programs_judged(done.judged, done.labels)
     names = shortened([one.program for one in programs], 40)
     yield heading("Programs", "p at or below 5 %: the share of clean windows that got it.")
     yield table(

@@ -13,7 +13,7 @@ from oddcall.models.durations import format_duration
 from oddcall.service.alerts.alert import iso
 from oddcall.service.alerts.text import clean
 from oddcall.service.evaluation.recordings import Evaluation
-from oddcall.service.evaluation.recordings_caveats import caveats
+from oddcall.service.evaluation.recordings_caveats import caveats, share
 from oddcall.service.evaluation.recordings_labels import sentences
 from oddcall.service.naming import fitted, shortened
 from oddcall.service.quantities import Budget, counted, number
@@ -40,7 +40,7 @@ _ROWS = 12
 
 def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[str, Any]:
     """Everything for a machine."""
-    judged = done.judged
+    judged, promises = done.judged, kept(done.judged)
     return {
         "split": split,
         "models": done.models,
@@ -57,11 +57,14 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
         },
         "barely_met": asdict(done.barely_met) if done.barely_met else None,
         "detectors": {name: _figures(result) for name, result in results.items()},
-        "caveats": [*caveats(results)],
-        "calibration": [asdict(row) for row in kept(judged)],
+        "caveats": [*caveats(results, promises, done.barely_met)],
+        "calibration": [{**asdict(row), "broken": row.broken} for row in promises],
         "alerts": {
             "false": done.false_alerts,
             "true": done.true_alerts,
+            "false_returns": done.false_returns,
+            "true_returns": done.true_returns,
+            "cooldown_s": done.cooldown_s,
             "host_days": done.host_days,
             "false_per_host_day": _rate(false_alerts(done)),
             "budget_per_day": done.budget_per_day,
@@ -74,7 +77,7 @@ def as_dict(done: Evaluation, split: str, results: dict[str, Result]) -> dict[st
         "found_at_fpr": {f"{rate:.2f}": found_at(done.attacks).get(rate) for rate in RATES},
         "attacks": [_attack(attack) for attack in done.attacks],
         "labels": done.unmatched.as_dict(),
-        "programs": [_program(program) for program in programs_judged(judged)],
+        "programs": [_program(program) for program in programs_judged(judged, done.labels)],
     }
 
 
@@ -124,6 +127,13 @@ def hosts_of(done: Evaluation, attack: AttackFound) -> str:
 def false_alerts(done: Evaluation) -> Rate:
     """Count false alerts a host-day."""
     return per_day(done.false_alerts, done.host_days)
+
+
+def returned(done: Evaluation) -> str:
+    """Say how often an earlier alert came back, which is no episode more; empty for never."""
+    if not done.false_returns:
+        return ""
+    return f"and {counted(done.false_returns, 'time')} one came back as an update (alerts.cooldown)"
 
 
 def _figures(result: Result) -> dict[str, Any]:
@@ -196,19 +206,19 @@ def table(done: Evaluation, split: str, results: dict[str, Result]) -> Iterator[
     if results:
         yield ""
         yield from _separation(results)
-        for said in caveats(results):
-            yield from wrap(said, 80, subsequent_indent="  ")
     promises = kept(done.judged)
     if promises:
         yield ""
         yield from _promises(promises)
+    for said in caveats(results, promises, done.barely_met):
+        yield from ("", *wrap(said, 80))
     yield ""
     yield from _alerts(done)
     if done.attacks:
         yield ""
         yield from _attacks(done)
     yield ""
-    yield from _programs(programs_judged(done.judged))
+    yield from _programs(programs_judged(done.judged, done.labels))
 
 
 def _head(done: Evaluation, split: str) -> Iterator[str]:
@@ -299,12 +309,12 @@ def _separation(results: dict[str, Result]) -> Iterator[str]:
 def _promises(rows: list[Kept]) -> Iterator[str]:
     yield "p-values on clean windows"
     shown = [row for row in rows if row.promised in (0.1, 0.05, 0.01, 0.001)]
-    yield f"{'  promised':12}" + "".join(f"{_share(row.promised):>16}" for row in shown)
-    yield f"{'  came':12}" + "".join(f"{_share(row.realised):>16}" for row in shown)
+    yield f"{'  promised':12}" + "".join(f"{share(row.promised):>16}" for row in shown)
+    yield f"{'  came':12}" + "".join(f"{share(row.realised):>16}" for row in shown)
     yield f"{'  range':12}" + "".join(f"{_range(row.between):>16}" for row in shown)
     varied = [row.varied for row in shown if row.varied is not None]
     if varied:
-        yield f"{'  varied':12}" + "".join(f"{_share(share):>16}" for share in varied)
+        yield f"{'  varied':12}" + "".join(f"{share(part):>16}" for part in varied)
         yield f"varied: without programs of which {ALIKE:.0%} of windows or more are alike"
 
 
@@ -316,6 +326,7 @@ def _alerts(done: Evaluation) -> Iterator[str]:
         f"{number(between.low)} to {number(between.high)}"
     )
     yield f"{'':14}a day would be no surprise; the budget is {Budget.of_day(done.budget_per_day)}"
+    yield from wrap(returned(done), 80, initial_indent=" " * 14, subsequent_indent=" " * 14)
     if done.attacks:
         yield from _recall(done.attacks)
 
@@ -346,7 +357,7 @@ def _attacks(done: Evaluation) -> Iterator[str]:
     for attack in done.attacks:
         name = fitted(attack.label.name, width - 1)
         host = f"{fitted(hosts_of(done, attack), 13):14}" if many else ""
-        needs = "" if attack.needs is None else _share(attack.needs)
+        needs = "" if attack.needs is None else share(attack.needs)
         least = f"{attack.p_value:.1e}" if attack.judged else ""
         yield (
             f"{name:{width}}{host}{attack.windows:>8,}{least:>9}{found_word(attack):>11}"
@@ -367,7 +378,7 @@ def _programs(programs: list[ProgramJudged]) -> Iterator[str]:
         f"{'attacks':>12}"
     )
     for name, one in list(zip(names, programs, strict=True))[:_ROWS]:
-        at_five = "" if one.at_five is None else _share(one.at_five)
+        at_five = "" if one.at_five is None else share(one.at_five)
         attacks = attacks_in(one)
         yield (
             f"{name:26}{one.windows:>9,}{one.known:>10.0%}{at_five:>10}{one.alerting:>10,}"
@@ -382,11 +393,6 @@ def attacks_in(program: ProgramJudged) -> str:
     if program.attacks:
         return f"{program.found} of {program.attacks}"
     return "not judged" if program.not_judged else ""
-
-
-def _share(share: float) -> str:
-    """Write a share in percent, with as many figures as it deserves."""
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
 def _range(between: Interval) -> str:

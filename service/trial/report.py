@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -13,6 +13,8 @@ from typing import Any
 
 from oddcall.models.bundle import load_bundle
 from oddcall.models.durations import format_duration
+from oddcall.service.alerts.past import repeats
+from oddcall.service.config.settings import AlertSection
 from oddcall.service.quantities import Budget, counted, number
 from oddcall.service.trial.adversary import Hidden
 from oddcall.service.trial.ancestry import Ancestry
@@ -35,6 +37,8 @@ class FalseAlert:
         the watch itself; ``"others"``: of what else runs on this host.
     phase : str
         ``"watching"`` ordinary work only, or ``"misbehaving"``.
+    repeats : bool
+        Whether it would by default have been an update of an earlier alert.
     """
 
     whose: str
@@ -43,6 +47,7 @@ class FalseAlert:
     program: str
     pid: int
     sentence: str
+    repeats: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
@@ -59,6 +64,8 @@ class Report:
         Whether a replay of what was kept gave the same bytes; None where it was not tried.
     replay_failure : str
         Why the replay did not end well; empty where it did.
+    opened, repeats : int
+        Alerts, and those that by the default ``alerts.cooldown`` were updates of earlier ones.
     unsettled : tuple of str
         Programs that misbehaved and had no settled baseline: nothing of them can alert.
     """
@@ -70,13 +77,25 @@ class Report:
     replayed: bool | None
     unsettled: tuple[str, ...] = ()
     replay_failure: str = ""
+    opened: int = 0
+    repeats: int = 0
 
     @classmethod
     def of(cls, plan: Plan, course: Course, hidden: list[Hidden]) -> Report:
         """Draw up the report of a trial that has ended."""
         replayed, failure = _replayed(course)
+        lines = [arrival.alert for arrival in course.watching.arrivals]
+        again = repeats(lines, AlertSection().cooldown)
         return cls(
-            plan, course, hidden, _false_alerts(course), replayed, _unsettled(course), failure
+            plan,
+            course,
+            hidden,
+            _false_alerts(course, again),
+            replayed,
+            _unsettled(course),
+            failure,
+            opened=sum(line["state"] == "open" for line in lines),
+            repeats=len(again),
         )
 
     @property
@@ -149,6 +168,7 @@ class Report:
                 "too_short_to_tell": self.too_short_to_tell,
                 "alerts": [alert.as_dict() for alert in self.false_alerts],
             },
+            "alerts": {"opened": self.opened, "repeats": self.repeats},
             "slowed": self.course.slowed,
             "unsettled": list(self.unsettled),
             "recall": self.recall,
@@ -210,6 +230,14 @@ class Report:
             f"{self.false_of('others')} on other programs of this host.",
             80,
         )
+        if self.repeats:
+            false = sum(alert.repeats for alert in self.false_alerts)
+            yield from wrap(
+                f"By the default alerts.cooldown, which a trial sets to nothing, {self.repeats:,} "
+                f"of {counted(self.opened, 'alert')} would have been updates of earlier ones, "
+                f"{false:,} of the false ones: evaluate recordings counts them apart.",
+                80,
+            )
         if self.course.slowed:
             yield from wrap(
                 f"Busy: {self.course.slowed[-1]}; it changed "
@@ -304,7 +332,7 @@ def _pause(seconds: float) -> str:
     return f"{float(f'{seconds / size:.3g}'):g} {unit}" if seconds else "none"
 
 
-def _false_alerts(course: Course) -> list[FalseAlert]:
+def _false_alerts(course: Course, again: Collection[str]) -> list[FalseAlert]:
     watch = course.watching
     unexplained = [
         arrival
@@ -315,10 +343,12 @@ def _false_alerts(course: Course) -> list[FalseAlert]:
     if not unexplained:
         return []
     family = Ancestry.of(watch.folder / "learning", watch.kept)
-    return [_false_alert(arrival, family, course) for arrival in unexplained]
+    return [_false_alert(arrival, family, course, again) for arrival in unexplained]
 
 
-def _false_alert(arrival: Arrival, family: Ancestry, course: Course) -> FalseAlert:
+def _false_alert(
+    arrival: Arrival, family: Ancestry, course: Course, again: Collection[str]
+) -> FalseAlert:
     alert = arrival.alert
     pid, began, parent = (alert["process"][name] for name in ("pid", "start_time", "ppid"))
     ours, watch = os.getpid(), course.watching.process.pid
@@ -335,6 +365,7 @@ def _false_alert(arrival: Arrival, family: Ancestry, course: Course) -> FalseAle
         program=alert["program"]["exe"],
         pid=pid,
         sentence=alert["explanation"]["sentence"],
+        repeats=alert["episode_id"] in again,
     )
 
 

@@ -60,8 +60,9 @@ def test_recall_and_rates_are_of_the_same_attacks():
     assert (recall(found).count, recall(found).of) == (1, 2)
     assert found_at(found)[0.05] == 0.5
     assert found_at(found[2:5]) == {}
-    (program,) = programs_judged(judged)
-    assert (program.attacks, program.found, program.not_judged) == (3, 2, 2)
+    # A program's row speaks of no others.
+    (program,) = programs_judged(judged, labels)
+    assert (program.attacks, program.found, program.not_judged) == (2, 1, 2)
 
 
 def test_what_came_is_also_said_of_programs_that_vary():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oddcall.models.features import FloatArray
-from oddcall.training.figures import RATES, Result
+from oddcall.training.figures import HALF_AGAIN, RATES, Result
 from oddcall.training.report.drawing import Plot, decades, percent, round_ticks
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def promises(rows: Sequence[Kept]) -> str:
         x_log=True,
     )
     line = np.array(plot.x)
-    for factor, style in ((1.0, "chance"), (1.5, "band"), (1 / 1.5, "band")):
+    for factor, style in ((1.0, "chance"), (HALF_AGAIN, "band"), (1 / HALF_AGAIN, "band")):
         plot.line(line, np.log10(line * factor), style)
     for row in rows:
         between = np.log10(np.maximum([row.between.low, row.between.high], low))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from oddcall.models.bundle.bundle import load_bundle
+from oddcall.models.window import WindowBatch
 from oddcall.service.cli import run
 from oddcall.service.evaluation.recordings_page import write
 from oddcall.service.evaluation.recordings_text import as_dict, table
@@ -17,6 +18,7 @@ from oddcall.training.labels import Label, read_labels, write_labels
 from oddcall.training.lake import lake
 from oddcall.training.parts import read_metadata
 from oddcall.training.recording import RecordingWriter, read_batches
+from oddcall.training.synthetic import attacks, host
 
 from .conftest import evaluate
 
@@ -244,6 +246,43 @@ def test_without_labels_it_measures_promises(small_lake, bundle, capsys):
     assert "p-values on clean windows" in out
     assert not re.search(r"^attack", out, re.MULTILINE)
     assert "false alerts  0" not in out
+
+
+def test_what_came_back_is_counted_apart(small_lake, bundle, tmp_path, capsys, monkeypatch):
+    """By default a repeat is an update of its alert; without a cooldown, as in a trial, another."""
+    ticks = host(240, seed=10, start=240)
+    for second in (60, 120, 180):
+        ticks[second] = WindowBatch.concat([ticks[second], *attacks(0, 240 + second)["scan"]])
+    with RecordingWriter(tmp_path / "scans", read_metadata(small_lake.later("web1"))) as writer:
+        for batch in ticks:
+            writer.append(batch)
+    words = ("--model", bundle, "--test", tmp_path / "scans")
+    monkeypatch.setenv("ODDCALL_ALERTS_COOLDOWN", "1d")
+    text = evaluate(capsys, *words, "--html", tmp_path / "page.html")
+    default = json.loads(evaluate(capsys, *words, "--json"))["alerts"]
+    counts = ("false", "false_returns", "cooldown_s")
+    assert [default[name] for name in counts] == [1, 2, 86400]
+    said = "and 2 times one came back as an update (alerts.cooldown)"
+    assert said in text
+    assert said in (tmp_path / "page.html").read_text()
+    monkeypatch.setenv("ODDCALL_ALERTS_COOLDOWN", "0s")
+    without = json.loads(evaluate(capsys, *words, "--json"))["alerts"]
+    assert [without[name] for name in counts] == [3, 0, 0]
+
+
+def test_a_programs_row_counts_the_attacks_that_recall_counts(small_lake, bundle, tmp_path, capsys):
+    """What counts cannot show is in neither, whether it alerted or not."""
+    labels = [
+        replace(label, visible=label.name != "scan")
+        for label in read_labels(small_lake.labels)
+        if label.host == "web1"
+    ]
+    write_labels(tmp_path / "labels", labels)
+    words = ("--model", bundle, "--test", small_lake.later("web1"), "--labels", tmp_path / "labels")
+    found = json.loads(evaluate(capsys, *words, "--json", "--html", tmp_path / "page.html"))
+    assert found["recall"]["of"] == 3
+    assert sum(program["attacks"] for program in found["programs"]) == 3
+    assert re.search("<td[^>]*>3 of 3</td>", (tmp_path / "page.html").read_text())
 
 
 def test_a_model_is_held_to_the_budget_that_was_asked_for(small_lake, bundle, capsys):

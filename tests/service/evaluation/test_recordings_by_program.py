@@ -138,7 +138,7 @@ def test_so_few_windows_of_attacks_are_said_to_tell_little(answers):
         f"earned from {found['windows']['learned']:,} windows (each counted once, in 5 models)"
     )
     enough = measure(np.zeros(9), np.ones(20), 0.5)
-    assert [*caveats({"any": enough})] == []
+    assert [*caveats({"any": enough}, [], None)] == []
     for whole in (" ".join(answers.people.split()), answers.page):
         assert said in whole
         assert learned in whole

@@ -105,6 +105,23 @@ def test_the_range_holds_the_rate(quiet: Report):
     assert max(map(len, noisy.lines())) <= 80
 
 
+def test_what_would_by_default_be_updates_is_said(quiet: Report) -> None:
+    """Of all alerts and of the false ones, so that the default's counts can be held against it."""
+    alert = FalseAlert("others", "watching", "2026-11-26T06:17:13Z", "/bin/x", 7, "x did y.")
+    assert "cooldown" not in " ".join(replace(quiet, false_alerts=[alert], opened=3).lines())
+    both = [alert, replace(alert, repeats=True)]
+    noisy = replace(quiet, false_alerts=both, opened=40, repeats=12)
+    assert noisy.as_dict()["alerts"] == {"opened": 40, "repeats": 12}
+    assert [told["repeats"] for told in noisy.as_dict()["false_alerts"]["alerts"]] == [False, True]
+    lines = list(noisy.lines())
+    assert max(map(len, lines)) <= 80
+    assert (
+        "By the default alerts.cooldown, which a trial sets to nothing, 12 of 40 alerts would "
+        "have been updates of earlier ones, 1 of the false ones: evaluate recordings counts them "
+        "apart." in " ".join(lines)
+    )
+
+
 def test_a_short_quiet_watch_shows_no_budget_kept(quiet: Report) -> None:
     """None in a minute leaves thousands a day open, and says so; none in a week does not."""
     assert quiet.as_dict()["false_alerts"]["too_short_to_tell"]
