@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 #: Features shown with an alert.
 TOP = 8
+#: Part of the verdict below which a feature is left out, and one that lies within what is usual.
+_LITTLE, _LITTLE_WITHIN = 0.01, 0.05
+#: The strongest are shown whatever they weigh: by these one behaviour is told from another.
+_STRONGEST = 3
 #: Windows of the baseline shown with it.
 NEAREST = 3
 #: How far windows are from each other that share neither a call nor a step between two: sqrt(2)
@@ -75,7 +79,8 @@ class Explanation:
         What the program did, against what.
     top : list of Feature
         At most ``TOP``: what the sentence names, in its order, then the others, the largest
-        contribution first; empty without a baseline.
+        contribution first; empty without a baseline. Left out is what carries next to nothing,
+        but for the strongest three and what the baseline never had.
     nearest_windows : list of dict
         The baseline's windows most like this one, nearest first, as JSON objects: ``start``
         and ``end`` (ISO 8601, UTC), ``pid``, ``events``, ``distance`` (Euclidean, of vectors: 0
@@ -138,7 +143,17 @@ def _top(seen: Observation, named: Sequence[Part]) -> list[Feature]:
     features += [_counted(scalar) for scalar in seen.scalars]
     ranked = sorted(features, key=lambda feature: -feature.contribution)
     others = [f for f in ranked if f.contribution > 0 and f not in lead]
-    return [*lead, *others][:TOP]
+    shown = [*lead, *others][:TOP]
+    kept = [*lead, *sorted(shown, key=lambda feature: -feature.contribution)[:_STRONGEST]]
+    return [feature for feature in shown if feature in kept or _worth_a_row(feature)]
+
+
+def _worth_a_row(feature: Feature) -> bool:
+    """Tell whether a feature is new, or carries enough of the verdict."""
+    if feature.observed > 0 and feature.q95 == 0:
+        return True
+    within = feature.q05 <= feature.observed <= feature.q95
+    return feature.contribution >= (_LITTLE_WITHIN if within else _LITTLE)
 
 
 def _named(part: Part) -> Feature:

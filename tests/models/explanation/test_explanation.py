@@ -174,6 +174,20 @@ def test_every_call_of_the_sentence_stands_in_the_table(
     assert len({feature.feature for feature in told.top}) == len(told.top)
     after = [feature.contribution for feature in told.top[max(len(named), 1) :]]
     assert after == sorted(after, reverse=True)
+    third = sorted(feature.contribution for feature in told.top)[-3:][0]
+    for feature in told.top[max(len(named), 1) :]:
+        new = feature.observed > 0 and feature.q95 == 0
+        assert new or feature.contribution >= min(third, 0.01)
+
+
+def test_what_carries_next_to_nothing_has_no_row() -> None:
+    """Beside what is new or weighs something only the strongest three are shown."""
+    told = said(window(*[REQUEST] * 30, ["ptrace", "read"] * 20))
+    assert len(told.top) < TOP
+    for feature in told.top[3:]:
+        within = feature.q05 <= feature.observed <= feature.q95
+        new = feature.observed > 0 and feature.q95 == 0
+        assert new or feature.contribution >= (0.05 if within else 0.01)
 
 
 def test_imports_are_light() -> None:
