@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from oddcall.models.bundle import load_bundle
+from oddcall.models.model import Model
 from oddcall.models.tolerance import Span, Tolerances
 from oddcall.models.window import WindowBatch
 from oddcall.service.board.standing import by_model
@@ -99,6 +100,18 @@ def test_what_was_kept_while_forgotten_is_not_learned_once_that_is_undone(
     assert found[NGINX] == known[NGINX]
 
 
+def trained_meanwhile(
+    state: StateDir, screen: Any, meanwhile: list[WindowBatch], undone_ns: int
+) -> tuple[Newcomers, Feedback, Model, Model]:
+    """Forget nginx, and train from what comes then; gives also the model before and after."""
+    feedback = forgotten_and_undone(state, int(meanwhile[0].t_start_ns.min()), undone_ns)
+    model = replace(load_bundle(state.baseline), tolerances=feedback.tolerances())
+    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
+    trained = fed(newcomers, model, meanwhile)
+    assert trained is not None, screen.text
+    return newcomers, feedback, model, trained
+
+
 @pytest.mark.parametrize("restarted", [False, True])
 def test_what_was_learned_anew_judges_no_more_once_the_forgetting_is_undone(
     state: StateDir, screen: Any, ordinary: list[WindowBatch], restarted: bool
@@ -107,11 +120,7 @@ def test_what_was_learned_anew_judges_no_more_once_the_forgetting_is_undone(
     known = {k.program: k for k in load_bundle(state.baseline).programs}
     meanwhile = moved(ordinary, {NGINX: NGINX, SHELL: SHELL})
     undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
-    feedback = forgotten_and_undone(state, int(meanwhile[0].t_start_ns.min()), undone_ns)
-    model = replace(load_bundle(state.baseline), tolerances=feedback.tolerances())
-    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
-    anew = fed(newcomers, model, meanwhile)
-    assert anew is not None, screen.text
+    newcomers, feedback, model, anew = trained_meanwhile(state, screen, meanwhile, undone_ns)
     assert newly_ready(model, anew) == "nginx"
     anew = replace(anew, tolerances=feedback.tolerances())
     late = moved(ordinary[:40], {NGINX: NGINX, SHELL: SHELL}, 2)
@@ -156,11 +165,7 @@ def test_a_program_that_was_quiet_while_forgotten_is_back_once_that_is_undone(
     known = {k.program: k for k in load_bundle(state.baseline).programs}
     meanwhile = moved(ordinary, {NGINX: RARE, SHELL: SHELL})
     undone_ns = int(meanwhile[-1].t_end_ns.max()) + 1
-    feedback = forgotten_and_undone(state, int(meanwhile[0].t_start_ns.min()), undone_ns)
-    model = replace(load_bundle(state.baseline), tolerances=feedback.tolerances())
-    newcomers = Newcomers(state, SECTION, "1/day", METADATA, screen.say)
-    without = fed(newcomers, model, meanwhile)
-    assert without is not None, screen.text
+    newcomers, feedback, _, without = trained_meanwhile(state, screen, meanwhile, undone_ns)
     assert NGINX not in {k.program for k in without.programs}
     without = replace(without, tolerances=feedback.tolerances())
     newcomers.learned(without)
