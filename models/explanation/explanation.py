@@ -68,6 +68,11 @@ class Feature:
     contribution: float
     count: int = 0
 
+    @property
+    def never_before(self) -> bool:
+        """Whether the window has of it, and the baseline had next to none."""
+        return self.observed > 0 and self.q95 == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -150,7 +155,7 @@ def _top(seen: Observation, named: Sequence[Part]) -> list[Feature]:
 
 def _worth_a_row(feature: Feature) -> bool:
     """Tell whether a feature is new, or carries enough of the verdict."""
-    if feature.observed > 0 and feature.q95 == 0:
+    if feature.never_before:
         return True
     within = feature.q05 <= feature.observed <= feature.q95
     return feature.contribution >= (_LITTLE_WITHIN if within else _LITTLE)

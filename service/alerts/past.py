@@ -46,7 +46,7 @@ class Kinds:
         said = seen.explanation
         return cls._showing(
             {feature.feature: feature.contribution for feature in said.top},
-            {f.feature for f in said.top if f.observed > 0 and f.q95 == 0},
+            {feature.feature for feature in said.top if feature.never_before},
             {hint.technique for hint in said.hints},
         )
 

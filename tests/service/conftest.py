@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from oddcall.models.explanation.explanation import Feature
 from oddcall.models.features import FeatureSpec
 from oddcall.models.model import Model
 from oddcall.models.sparse import Sparse
@@ -142,7 +143,7 @@ class OddCalls:
         ids, counts = batch.syscalls.row(row)
         names = {PTRACE: "ptrace", CONNECT: "connect", READ: "read"}
         top = [
-            SimpleNamespace(
+            Feature(
                 feature=names[int(i)],
                 observed=float(c),
                 q05=0.0,
